@@ -1,0 +1,347 @@
+"""The contract between the gateway and a storage: file systems, handles and what they tell.
+
+Everything is based on handles, never on full paths: a path is resolved once, relative to a handle, and everything
+after that happens on the file that was found. A handle is first a *path handle* (it can be asked and changed, like
+`O_PATH`) and becomes an *I/O handle* by `Handle.open_io`.
+
+Names are `str`. A name of the storage that is not valid Unicode arrives as a `str` with lone surrogates, and that same
+`str` leads back to it. Paths have `/` between their components, never at either end; the root's path is `""`.
+
+All methods are coroutines. A file system that sets `inline` promises to call `vfs_backends.inline.may_wait` before
+anything that suspends, and not to block the calling thread for longer than a cached operation takes; requests on it
+can then be answered without a task of their own. One that does not is only ever called from a task.
+
+Everything raises `VfsError` and nothing else. A method that fails has changed nothing, unless it says otherwise.
+
+The required set is small; `Capability` says what else a storage has. The methods behind a missing capability raise
+`VfsError(NOT_SUPPORTED)`.
+"""
+
+import enum
+import stat as stat_module
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vfs_backends.errors import Kind, VfsError
+
+__all__ = [
+    "Caller",
+    "Capability",
+    "DirectoryEntry",
+    "DirectoryStream",
+    "FileSystem",
+    "FileSystemStat",
+    "Fold",
+    "Handle",
+    "IoAccess",
+    "NodeId",
+    "Stat",
+    "StatChange",
+]
+
+
+class NodeId(NamedTuple):
+    """Names a file for as long as it exists, and never again: what records about it are kept under."""
+
+    device: int
+    inode: int
+    generation: int
+    """Inode generation or birth time, so that a file deleted and its successor in the same inode differ."""
+
+
+class Capability(enum.Flag):
+    """What a storage can do beyond the required set."""
+
+    NONE = 0
+    DOS_ATTRIBUTES = enum.auto()
+    """Keeps DOS attributes and a settable creation time."""
+    XATTRS = enum.auto()
+    """`Handle.list_xattrs`, `get_xattr`, `set_xattr`, `remove_xattr`."""
+    SECURITY = enum.auto()
+    """`Handle.get_security`, `set_security`."""
+    LINKS = enum.auto()
+    """`FileSystem.link`."""
+    BY_ID = enum.auto()
+    """`FileSystem.open_by_id`."""
+    ALLOCATE = enum.auto()
+    """`Handle.allocate`."""
+    READ_ONLY = enum.auto()
+    """Nothing can be changed."""
+
+
+class IoAccess(enum.Flag):
+    """What an I/O handle is for."""
+
+    READ = enum.auto()
+    WRITE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a file is opened, created, renamed or removed. Units: POSIX ids."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Stat:
+    """What a storage tells of a file. Sizes in bytes, times in nanoseconds since 1970 (they may be negative)."""
+
+    node_id: NodeId
+    mode: int
+    """File type and permission bits, as `st_mode`."""
+    nlink: int
+    uid: int
+    gid: int
+    size: int
+    allocated: int
+    """Bytes of storage in use."""
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+    birthtime_ns: int
+    """Creation time as set by a client, or else as the storage knows it."""
+    dos_attributes: int | None = None
+    """FILE_ATTRIBUTE_* bits ([MS-FSCC] 2.6) that were stored with the file; None if none ever were."""
+    rdev: int = 0
+
+    @property
+    def is_directory(self) -> bool:
+        return stat_module.S_ISDIR(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class StatChange:
+    """What to change of a file; None leaves as it is. Units as in `Stat`."""
+
+    mode: int | None = None
+    """Permission bits (07777)."""
+    uid: int | None = None
+    gid: int | None = None
+    atime_ns: int | None = None
+    mtime_ns: int | None = None
+    birthtime_ns: int | None = None
+    dos_attributes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystemStat:
+    """What a storage tells of itself. Sizes in bytes."""
+
+    block_size: int
+    """The unit of allocation."""
+    total: int
+    free: int
+    available: int
+    """What the caller may still use."""
+    files: int
+    files_free: int
+    volume_id: int
+    """64 bits that stay the same as long as the storage does."""
+    max_name: int
+    """The longest name, in bytes of its stored form."""
+    birthtime_ns: int
+    """When it was made, as well as can be told."""
+    kind: str
+    """What the storage calls its format: `ext4`, `memory`, ..."""
+
+
+@dataclass(slots=True, eq=False)
+class DirectoryEntry:
+    """A name in a directory, and what it leads to (None where it was not asked for)."""
+
+    name: str
+    stat: Stat | None
+
+
+class DirectoryStream(ABC):
+    """An enumeration of one directory; `.` and `..` are not in it. Its order is the storage's own."""
+
+    @abstractmethod
+    async def read(
+        self, limit: int, accept: Callable[[str], bool] | None = None, *, with_stat: bool = True
+    ) -> list[DirectoryEntry]:
+        """The next entries: at most `limit`, of the names that `accept` accepts; none at all at the end.
+
+        A file that is gone by the time it is looked at is left out. Fewer than `limit` entries do not mean the end.
+        """
+
+    @abstractmethod
+    async def rewind(self) -> None:
+        """Begin anew, and see what has changed since."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Give up what the enumeration holds. Never raises; may be called twice."""
+
+
+class Handle(ABC):
+    """An open file or directory."""
+
+    node_id: NodeId
+    mode: int
+    """File type and permission bits at the time it was opened; only the type may be relied on."""
+    path: str
+    """How it was reached from the root, each name as the storage spells it. The owner updates it after a rename."""
+
+    @property
+    def is_directory(self) -> bool:
+        return stat_module.S_ISDIR(self.mode)
+
+    @abstractmethod
+    async def open_io(self, access: IoAccess) -> None:
+        """Make a path handle an I/O handle. On a directory (READ only) this allows `open_directory`."""
+
+    @abstractmethod
+    async def stat(self) -> Stat:
+        """What the storage tells of the file now."""
+
+    @abstractmethod
+    async def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` from `offset` on; how many bytes there were: fewer than asked only at the end of the file."""
+
+    @abstractmethod
+    async def write(self, offset: int, data: memoryview) -> None:
+        """Write all of `data` at `offset`. If it fails, part of it may have been written."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Return when everything written is on stable storage."""
+
+    @abstractmethod
+    async def set_size(self, size: int) -> None:
+        """Truncate, or extend with zeros."""
+
+    async def allocate(self, size: int) -> None:
+        """Reserve storage for the first `size` bytes without changing the size. [Capability.ALLOCATE]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"allocate {size} bytes")
+
+    @abstractmethod
+    async def set_stat(self, change: StatChange) -> None:
+        """Change mode, owner, times or DOS attributes. If it fails, part of `change` may have been done."""
+
+    @abstractmethod
+    async def open_directory(self) -> DirectoryStream:
+        """Begin an enumeration of this directory; several may go on at once."""
+
+    async def list_xattrs(self) -> list[str]:
+        """The names of the extended attributes that users set (never the gateway's own). [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "extended attributes")
+
+    async def get_xattr(self, name: str) -> bytes:
+        """The value of one; names compare as the storage does. Raises NO_ATTRIBUTE. [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name}")
+
+    async def set_xattr(self, name: str, value: bytes) -> None:
+        """Create or replace. [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name} of {len(value)} bytes")
+
+    async def remove_xattr(self, name: str) -> None:
+        """Remove; raises NO_ATTRIBUTE if there is none. [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name}")
+
+    async def get_security(self) -> bytes | None:
+        """The stored security blob, if any. [Capability.SECURITY]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "security blob")
+
+    async def set_security(self, blob: bytes | None) -> None:
+        """Store a security blob, or remove it. [Capability.SECURITY]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"security blob of {len(blob or b'')} bytes")
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Give the handle up. Never raises; may be called twice. Data written is not lost by it."""
+
+
+class FileSystem(ABC):
+    """A tree of files."""
+
+    inline: bool = False
+    """Whether it keeps the rules of `vfs_backends.inline`."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capability:
+        """What it can do; never changes after `start`."""
+
+    async def start(self) -> None:
+        """Get ready; called once, before anything else. Raises `VfsError` if the storage cannot be used."""
+
+    @abstractmethod
+    async def root(self) -> Handle:
+        """A new path handle on the root directory."""
+
+    @abstractmethod
+    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+        """Resolve `path` from `parent` (itself for `""`), and return a new path handle on what it leads to.
+
+        Each component is tried exactly first, then by its folded form unless `case_sensitive`; of several names
+        that fold alike the same one is found each time. The last component may be a symbolic link: the handle is
+        then on the link itself. Never leaves the tree.
+
+        Raises NOT_FOUND (the last component), PATH_NOT_FOUND (another one is missing or not a directory), SYMLINK
+        (another one is a symbolic link that is not followed), ESCAPES, NAME_INVALID, NAME_TOO_LONG, ACCESS_DENIED.
+        """
+
+    @abstractmethod
+    async def create_file(
+        self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
+    ) -> Handle:
+        """Create an empty file and return an I/O handle on it. `mode`: permission bits, not subject to a umask.
+
+        Raises EXISTS if exactly this name exists, in which case nothing changes.
+        """
+
+    @abstractmethod
+    async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
+        """Create a directory and return a path handle on it. Raises EXISTS if exactly this name exists."""
+
+    @abstractmethod
+    async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
+        """Remove the name `name` of the file or empty directory behind `handle`; the handle stays usable.
+
+        Raises STALE if the name leads to another file by now, NOT_EMPTY.
+        """
+
+    @abstractmethod
+    async def rename(
+        self,
+        parent: Handle,
+        name: str,
+        new_parent: Handle,
+        new_name: str,
+        handle: Handle,
+        *,
+        replace: bool,
+        caller: Caller | None = None,
+    ) -> None:
+        """Move `name`, which leads to `handle`, to `new_name`; with `replace`, over what has that very name.
+
+        Does not change `handle.path`. Raises STALE, EXISTS (without `replace`), NOT_EMPTY, IS_A_DIRECTORY,
+        NOT_A_DIRECTORY, CROSS_DEVICE, INVALID (into itself).
+        """
+
+    async def link(
+        self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
+    ) -> None:
+        """Give the file another name; with `replace`, in place of what has it. [Capability.LINKS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"hard link {name}")
+
+    async def open_by_id(self, inode: int) -> Handle:
+        """A new path handle on the file with this inode number. Raises NOT_FOUND. [Capability.BY_ID]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"open by id {inode}")
+
+    @abstractmethod
+    async def statfs(self) -> FileSystemStat:
+        """Sizes, free space and identity of the storage."""
+
+    async def aclose(self) -> None:
+        """Give up what the file system holds; called once, after the last handle is closed."""
+
+
+Fold = Callable[[str], str]
+"""Maps a name to what it has in common with the names that differ from it by case only."""

@@ -1,0 +1,82 @@
+"""The inline pass: a request is run without ever suspending, or it is found out that it cannot be.
+
+A server runs each request first *inline*: it drives the request's coroutine with a single `send(None)`,
+outside of any scheduling. Whatever is about to wait (for a thread, a lock, another client) first calls
+`may_wait`, which raises `NotNow` in such a pass; the server then runs the request again, from its beginning,
+in a task of its own, where waiting is allowed.
+
+Running again is only harmless as long as nothing has happened. So `point_of_no_return` stands before the first
+effect. After it an inline pass goes on to its end without waiting (`committed` tells a backend that it must use
+the calling thread, even if the call may block for a moment), and in a task it shields the request from
+cancellation, so that no half state is left.
+
+The state is one flag for the whole process: an inline pass never suspends, so no two passes overlap.
+It belongs to the thread that runs the event loop; worker threads must not call this module.
+"""
+
+from collections.abc import Coroutine
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+__all__ = ["NotNow", "committed", "effect_scope", "may_wait", "point_of_no_return", "run_inline"]
+
+_TASK, _INLINE, _COMMITTED = range(3)
+
+_state = _TASK
+
+effect_scope: ContextVar[trio.CancelScope | None] = ContextVar("effect_scope", default=None)
+"""In a task: the scope that `point_of_no_return` shields."""
+
+
+class NotNow(Exception):
+    """Raised in an inline pass by what would have to wait; nothing has happened yet."""
+
+
+def may_wait() -> None:
+    """Say that the caller is about to wait.
+
+    Raises `NotNow` in an inline pass, and `RuntimeError` in one that has already had an effect (a defect of the
+    caller, who must then do its work in the calling thread).
+    """
+    if _state == _INLINE:
+        raise NotNow
+    if _state == _COMMITTED:
+        raise RuntimeError("an inline pass was about to wait after its first effect")
+
+
+def committed() -> bool:
+    """Whether this is an inline pass beyond its point of no return, which has to go on without waiting."""
+    return _state == _COMMITTED
+
+
+def point_of_no_return() -> None:
+    """Say that what follows has effects: the request is neither run again nor cancelled from here on."""
+    global _state  # noqa: PLW0603
+    if _state == _INLINE:
+        _state = _COMMITTED
+    elif _state == _TASK:
+        scope = effect_scope.get()
+        if scope is not None:
+            scope.shield = True
+
+
+def run_inline(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Drive `coroutine` to its end without suspending, and return its result.
+
+    Raises `NotNow` if it would have had to wait, and `RuntimeError` if it did wait without having said so.
+    """
+    global _state  # noqa: PLW0603
+    _state = _INLINE
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        _state = _TASK
+    coroutine.close()
+    raise RuntimeError(f"{coroutine!r} suspended in an inline pass without calling may_wait()")
