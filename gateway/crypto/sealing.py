@@ -1,0 +1,135 @@
+"""Sealed messages: SMB2 TRANSFORM_HEADER and AES in an authenticated mode ([MS-SMB2] 2.2.41, 3.1.4.3)."""
+
+import struct
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+from cryptography.utils import Buffer
+
+from gateway.crypto.errors import CryptoError
+from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM
+
+TRANSFORM_PROTOCOL_ID = b"\xfdSMB"
+TRANSFORM_HEADER_LENGTH = 52
+TAG_LENGTH = 16
+
+_ENCRYPTED = 0x0001
+_NONCE_FIELD = 16
+# ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
+_HEADER = struct.Struct("<4s16s16sIHHQ")
+_SIGNED_FROM = 20
+
+_CIPHERS: dict[int, tuple[type[AESCCM | AESGCM], int, int]] = {
+    AES128_CCM: (AESCCM, 16, 11),
+    AES128_GCM: (AESGCM, 16, 12),
+    AES256_CCM: (AESCCM, 32, 11),
+    AES256_GCM: (AESGCM, 32, 12),
+}
+
+
+def nonce_length(cipher_id: int) -> int:
+    """How many bytes of nonce a cipher takes: 11 for CCM, 12 for GCM."""
+    return _CIPHERS[cipher_id][2]
+
+
+def sealed_session_id(frame: Buffer) -> int:
+    """SessionId of a sealed message, which tells whose key opens it. Nothing vouches for it yet.
+
+    Raises CryptoError if *frame* has no transform header.
+    """
+    return _unpack(memoryview(frame))[-1]
+
+
+def _unpack(frame: memoryview) -> tuple[bytes, bytes, int]:
+    """Signature, Nonce and SessionId of a checked transform header."""
+    if len(frame) <= TRANSFORM_HEADER_LENGTH:
+        raise CryptoError("a sealed message is too short")
+    protocol_id, signature, nonce, size, _reserved, flags, session_id = _HEADER.unpack_from(frame)
+    if protocol_id != TRANSFORM_PROTOCOL_ID or flags != _ENCRYPTED:
+        raise CryptoError("not a sealed message")
+    if size != len(frame) - TRANSFORM_HEADER_LENGTH:
+        raise CryptoError("a sealed message of another size than it says")
+    return signature, nonce, session_id
+
+
+class Sealer:
+    """Seals or unseals with one key. Holds no state between messages; nonces are the caller's business."""
+
+    __slots__ = ("_aead", "nonce_length")
+
+    def __init__(self, cipher_id: int, key: bytes) -> None:
+        """Raises ValueError for an unknown cipher or a key of the wrong length."""
+        if cipher_id not in _CIPHERS:
+            raise ValueError(f"no cipher {cipher_id}")
+        algorithm, key_length, self.nonce_length = _CIPHERS[cipher_id]
+        if len(key) != key_length:
+            raise ValueError(f"cipher {cipher_id} takes a key of {key_length} bytes, not {len(key)}")
+        self._aead = algorithm(key)
+
+    def seal(self, message: Buffer, session_id: int, nonce: bytes, *, headroom: int = 0) -> bytearray:
+        """*message* (one SMB2 message or a whole compound) behind a transform header, sealed.
+
+        *nonce* has ``nonce_length`` bytes and was never used with this key. The result starts with *headroom* bytes
+        left zero, for the transport's length.
+        """
+        size = len(memoryview(message))
+        start = headroom + TRANSFORM_HEADER_LENGTH
+        frame = bytearray(start + size + TAG_LENGTH)
+        field = nonce.ljust(_NONCE_FIELD, b"\x00")
+        _HEADER.pack_into(frame, headroom, TRANSFORM_PROTOCOL_ID, b"", field, size, 0, _ENCRYPTED, session_id)
+        with memoryview(frame) as view:
+            associated = view[headroom + _SIGNED_FROM : start]
+            with associated, view[start:] as sealed:
+                self._aead.encrypt_into(nonce, message, associated, sealed)
+        # The library puts the tag behind the text; SMB has it in the header's Signature field.
+        frame[headroom + 4 : headroom + 20] = frame[-TAG_LENGTH:]
+        del frame[-TAG_LENGTH:]
+        return frame
+
+    def unseal(self, frame: Buffer) -> bytearray:
+        """The message in *frame*: a transform header and everything behind it, without the transport's length.
+
+        Raises CryptoError if the header is malformed or the message was not sealed with this key.
+        """
+        view = memoryview(frame)
+        signature, nonce, _session_id = _unpack(view)
+        message = bytearray(len(view) - TRANSFORM_HEADER_LENGTH)
+        sealed = b"".join((view[TRANSFORM_HEADER_LENGTH:], signature))
+        associated = view[_SIGNED_FROM:TRANSFORM_HEADER_LENGTH]
+        try:
+            self._aead.decrypt_into(nonce[: self.nonce_length], sealed, associated, message)
+        except InvalidTag:
+            raise CryptoError("a sealed message does not open with the session's key") from None
+        return message
+
+
+def make_sealer(cipher_id: int, key: bytes) -> Sealer:
+    """A sealer for one of the four ciphers. Raises ValueError for another, or a key of the wrong length."""
+    return Sealer(cipher_id, key)
+
+
+class NonceSequence:
+    """Nonces for one key in one direction, none of them twice.
+
+    One object goes with one key: all channels of a session share it, and it lives as long as the key is used, across
+    re-authentications. A counter cannot collide where random nonces some day would.
+    """
+
+    __slots__ = ("_limit", "_next", "_suffix")
+
+    def __init__(self, cipher_id: int, suffix: bytes, *, limit: int = 1 << 64) -> None:
+        """*suffix*: random bytes that follow the counter of 8 bytes, 3 for CCM and 4 for GCM."""
+        length = nonce_length(cipher_id) - 8
+        if len(suffix) != length:
+            raise ValueError(f"cipher {cipher_id} takes a suffix of {length} bytes, not {len(suffix)}")
+        self._suffix = suffix
+        self._next = 0
+        self._limit = limit
+
+    def next(self) -> bytes:
+        """A nonce that was not used before. Raises CryptoError when there is none left."""
+        value = self._next
+        if value >= self._limit:
+            raise CryptoError("no nonce is left for this key")
+        self._next = value + 1
+        return value.to_bytes(8, "little") + self._suffix
