@@ -162,3 +162,17 @@ def test_nonces_differ_until_they_run_out(cipher):
             sequence.next()
     with pytest.raises(ValueError, match="suffix"):
         NonceSequence(cipher, suffix + b"x")
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_changes_of_a_large_message_are_seen(cipher):
+    sealer = make_sealer(cipher, os.urandom(KEY_LENGTHS[cipher]))
+    frame = sealer.seal(bytes(300_000), 1, bytes(sealer.nonce_length))
+    for at in (4, 20, 30, 44, 52, 200_000, len(frame) - 1):
+        frame[at] ^= 0x80
+        with pytest.raises(CryptoError):
+            sealer.unseal(frame)
+        frame[at] ^= 0x80
+    message = sealer.unseal(frame)
+    assert message == bytes(300_000)
+    message += b"the caller may use it on"
