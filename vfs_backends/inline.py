@@ -14,7 +14,7 @@ The state is one flag for the whole process: an inline pass never suspends, so n
 It belongs to the thread that runs the event loop; worker threads must not call this module.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ import trio
 
 T = TypeVar("T")
 
-__all__ = ["NotNow", "committed", "effect_scope", "may_wait", "point_of_no_return", "run_inline"]
+__all__ = ["NotNow", "committed", "effect_scope", "first_effect", "may_wait", "point_of_no_return", "run_inline"]
 
 _TASK, _INLINE, _COMMITTED = range(3)
 
@@ -62,6 +62,19 @@ def point_of_no_return() -> None:
         scope = effect_scope.get()
         if scope is not None:
             scope.shield = True
+
+
+async def first_effect(operation: Awaitable[T]) -> T:
+    """Await an operation that is the first effect of a request, and decides by itself whether it must wait.
+
+    If it succeeds, the point of no return is behind; if it fails, in an inline pass, nothing has happened yet. In a
+    task it cannot be cancelled.
+    """
+    if _state == _TASK:
+        point_of_no_return()
+    result = await operation
+    point_of_no_return()
+    return result
 
 
 def run_inline(coroutine: Coroutine[Any, Any, T]) -> T:
