@@ -1,0 +1,189 @@
+"""What is known about one file that is in use: its opens, locks, leases and deletion, as one immutable value.
+
+[MS-FSA] 2.1.1.3 to 2.1.1.6 (Open, Stream, ByteRangeLock, Oplock) and [MS-SMB2] 3.3.1.10 to 3.3.1.12, without anything
+that is peculiar to one front end. The rules about it stand beside it, as pure functions: `sharemodes`, `locks`,
+`leases`, `closing`. Each of them returns a new record, so that a `Table` may run it as often as it likes.
+
+The values are named tuples rather than frozen dataclasses: making one takes a quarter of the time, and an open makes
+two of them.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from acl.mask import FILE_READ_ATTRIBUTES, FILE_WRITE_ATTRIBUTES, SYNCHRONIZE
+
+__all__ = [
+    "EMPTY",
+    "DeletePending",
+    "FileRecord",
+    "LeaseEntry",
+    "LockEntry",
+    "OpenEntry",
+    "add_open",
+    "find_open",
+    "find_pending",
+    "remove_open",
+    "replace_open",
+    "settled",
+]
+
+_STAT_ACCESS = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE
+
+
+class OpenEntry(NamedTuple):
+    """One open of the file. [MS-FSA] 2.1.1.6."""
+
+    open_id: int
+    """Unique among all opens of the store, and never used again."""
+    owner: Hashable
+    """Whose it is, as far as leases go: opens of the same owner with the same lease key share one lease. For SMB the
+    client's GUID."""
+    granted_access: int
+    """Access mask, without generic bits or MAXIMUM_ALLOWED."""
+    share_access: int
+    """FILE_SHARE_* bits."""
+    stream: str = ""
+    """The stream's folded name; empty for the default data stream and for a directory."""
+    link: Hashable = None
+    """Which of the file's names it was opened by, if it matters; renaming replaces it."""
+    delete_on_close: bool = False
+    """FILE_DELETE_ON_CLOSE: closing it makes the file or stream delete pending."""
+    lease_key: bytes = b""
+    """The lease that it belongs to, together with `owner`; empty if to none."""
+    token: object = None
+    """On whose behalf a delete on close is done."""
+
+    @property
+    def is_stat_open(self) -> bool:
+        """Whether it can neither touch nor depend on contents, so that no oplock is broken for it."""
+        return not self.granted_access & ~_STAT_ACCESS
+
+
+class LockEntry(NamedTuple):
+    """A byte-range lock that is held or waited for. [MS-FSA] 2.1.1.10. Units: bytes, both 64 bits unsigned."""
+
+    open_id: int
+    offset: int
+    length: int
+    exclusive: bool
+    stream: str = ""
+    ticket: int = 0
+    """Chosen by whoever waits for it; 0 if nobody ever waited."""
+
+
+class LeaseEntry(NamedTuple):
+    """An oplock or a lease on one stream. [MS-FSA] 2.1.1.11, [MS-SMB2] 3.3.1.12.
+
+    An oplock is a lease of one open: it has no key, and is told of breaks by its open.
+    """
+
+    owner: Hashable
+    key: bytes
+    """16 bytes; empty for an oplock."""
+    open_id: int
+    """The open that an oplock belongs to; 0 for a lease."""
+    stream: str
+    state: int
+    """What its holder may cache now, SMB2_LEASE_* bits: until a break is acknowledged, what it had before."""
+    breaking_to: int | None = None
+    """What the break in progress leaves, as the holder was told; None if there is none that it must acknowledge."""
+    required: int = 0
+    """What later conflicts leave of it, once the break in progress is acknowledged; only meaningful during one."""
+    epoch: int = 0
+    """Counts the changes of `state`, for leases of version 2."""
+    version: int = 0
+    """1 or 2; 0 for an oplock."""
+    parent_key: bytes = b""
+    """Key of the lease that its holder has on the directory of the file."""
+
+
+class DeletePending(NamedTuple):
+    """A stream, or the whole file (`stream` is empty), that goes when its last open is closed. [MS-FSA] 2.1.1.4."""
+
+    stream: str
+    link: Hashable
+    open_id: int
+    """The open by which it was decided."""
+    token: object
+    """Who decided it; the deletion is done on their behalf."""
+    posix: bool = False
+    """FILE_DISPOSITION_POSIX_SEMANTICS: the name goes as soon as `open_id` is closed."""
+
+
+class FileRecord(NamedTuple):
+    """All that is known about one file in use. A file without any of it has no record."""
+
+    opens: tuple[OpenEntry, ...] = ()
+    locks: tuple[LockEntry, ...] = ()
+    waiting: tuple[LockEntry, ...] = ()
+    """Locks that somebody waits for, in the order of their asking."""
+    leases: tuple[LeaseEntry, ...] = ()
+    pending: tuple[DeletePending, ...] = ()
+
+
+EMPTY = FileRecord()
+
+
+def add_open(record: FileRecord | None, entry: OpenEntry) -> FileRecord:
+    """The record with one more open. Checks nothing."""
+    if record is None:
+        return FileRecord((entry,))
+    return FileRecord((*record.opens, entry), record.locks, record.waiting, record.leases, record.pending)
+
+
+def remove_open(record: FileRecord, open_id: int) -> FileRecord | None:
+    """The record without this open and what belonged to it alone: its locks, its oplock, a lease it was the last of.
+
+    None if nothing is left. For the undoing of an open that never came to be; `closing.close_open` is for the rest.
+    """
+    opens = record.opens
+    if len(opens) == 1 and opens[0].open_id == open_id:
+        return None
+    left = tuple([entry for entry in opens if entry.open_id != open_id])
+    if not left:
+        return None
+    locks, waiting, leases = record.locks, record.waiting, record.leases
+    if locks:
+        locks = tuple([lock for lock in locks if lock.open_id != open_id])
+    if waiting:
+        waiting = tuple([lock for lock in waiting if lock.open_id != open_id])
+    if leases:
+        held = {(entry.owner, entry.lease_key) for entry in left if entry.lease_key}
+        leases = tuple(
+            [one for one in leases if one.open_id != open_id and (not one.key or (one.owner, one.key) in held)]
+        )
+    return FileRecord(left, locks, waiting, leases, record.pending)
+
+
+def find_open(record: FileRecord | None, open_id: int) -> OpenEntry | None:
+    """The open of this id, if it is there."""
+    if record is not None:
+        for entry in record.opens:
+            if entry.open_id == open_id:
+                return entry
+    return None
+
+
+def find_pending(record: FileRecord, stream: str, link: Hashable = None) -> DeletePending | None:
+    """What makes a stream delete pending, if anything does: its own deletion, or that of the file under this name.
+
+    A name (`link`) of None stands for every name, on either side.
+    """
+    for pending in record.pending:
+        if (pending.stream == stream or not pending.stream) and (
+            pending.link == link or pending.link is None or link is None
+        ):
+            return pending
+    return None
+
+
+def replace_open(record: FileRecord, entry: OpenEntry) -> FileRecord:
+    """The record with `entry` in place of the open that has its id."""
+    opens = tuple([entry if one.open_id == entry.open_id else one for one in record.opens])
+    return record._replace(opens=opens)
+
+
+def settled(record: FileRecord) -> FileRecord | None:
+    """The record, or None if nothing is left in it."""
+    return None if record == EMPTY else record

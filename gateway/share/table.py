@@ -1,0 +1,72 @@
+"""Where the records of the files in use are kept, and how they change: one pure function at a time.
+
+Nothing outside reaches into a record that another request could be changing: whoever wants something of a file hands
+in a function, and gets its result. A table may keep its records in this process or elsewhere, and may run the function
+again if the record has changed under it; hence the function must have no effect and must depend on nothing but the
+record.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from gateway.share.record import FileRecord
+from vfs_backends.api import NodeId
+
+__all__ = ["MemoryTable", "Table", "Transition"]
+
+T = TypeVar("T")
+
+Transition = Callable[[FileRecord | None], tuple[FileRecord | None, T]]
+"""From the record that is there to the one that shall be, and a result. None stands for no record at all."""
+
+
+class Table(Protocol):
+    """The records of all files in use, by the file's id."""
+
+    async def transact(self, key: NodeId, function: Transition[T]) -> T:
+        """Replace the record by what `function` makes of it, as one step, and return its result.
+
+        If it raises, nothing has changed. May wait, and says so by `vfs_backends.inline.may_wait`; in an inline pass
+        that has had its first effect it does not.
+        """
+
+    def transact_nowait(self, key: NodeId, function: Transition[T]) -> T:
+        """Like `transact`, without waiting. Raises `vfs_backends.inline.NotNow` if it would have to; nothing has
+        changed then."""
+
+    def peek_nowait(self, key: NodeId) -> FileRecord | None:
+        """The record as it is now. Raises `vfs_backends.inline.NotNow` if that cannot be told without waiting."""
+
+
+class MemoryTable:
+    """The table of a single process. It never waits, and runs each function once."""
+
+    def __init__(self) -> None:
+        self._records: dict[NodeId, FileRecord] = {}
+
+    def __len__(self) -> int:
+        """How many files are in use."""
+        return len(self._records)
+
+    async def transact(self, key: NodeId, function: Transition[T]) -> T:
+        """See `Table.transact`."""
+        return self.transact_nowait(key, function)
+
+    def transact_nowait(self, key: NodeId, function: Transition[T]) -> T:
+        """See `Table.transact_nowait`; never raises `NotNow`."""
+        before = self._records.get(key)
+        after, result = function(before)
+        if after is None:
+            if before is not None:
+                del self._records[key]
+        elif after is not before:
+            self._records[key] = after
+        return result
+
+    def peek_nowait(self, key: NodeId) -> FileRecord | None:
+        """See `Table.peek_nowait`; never raises `NotNow`."""
+        return self._records.get(key)
+
+    def keys(self) -> tuple[NodeId, ...]:
+        """The ids of all files in use, for reports."""
+        return tuple(self._records)
