@@ -1,0 +1,200 @@
+"""How structures are declared: `@wire` classes with one compiled `struct.Struct` each ([MS-SMB2] 2.2).
+
+    @wire
+    class EchoRequest(Body):
+        structure_size: u16 = 4
+        reserved: u16 = 0
+
+Fields annotated with a type of this module are packed, little-endian and without padding, in the order in which they
+stand. Other fields are the variable part: they need a default, and a hand-written `parse` and `to_bytes`, which also
+fills in the offsets and lengths. If the first field is `structure_size`, its default is what unpacking insists on.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform, get_type_hints
+
+from gateway.wire.errors import WireError
+
+__all__ = [
+    "BODY",
+    "Body",
+    "Fixed",
+    "align8",
+    "b4",
+    "b8",
+    "b16",
+    "join_aligned",
+    "pad8",
+    "take",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "utf16",
+    "utf16_bytes",
+    "wire",
+]
+
+BODY = 64
+"""Where a command's body begins: behind the SMB2 header, from which all offsets count."""
+
+
+class _Code(str):
+    """A format character of `struct`, told apart from other people's annotations."""
+
+    __slots__ = ()
+
+
+u8: TypeAlias = Annotated[int, _Code("B")]
+u16: TypeAlias = Annotated[int, _Code("H")]
+u32: TypeAlias = Annotated[int, _Code("I")]
+u64: TypeAlias = Annotated[int, _Code("Q")]
+b4: TypeAlias = Annotated[bytes, _Code("4s")]
+b8: TypeAlias = Annotated[bytes, _Code("8s")]
+b16: TypeAlias = Annotated[bytes, _Code("16s")]
+
+
+class Fixed:
+    """A structure whose packed fields have a fixed size. Use with `@wire`."""
+
+    __slots__ = ()
+
+    STRUCT: ClassVar[struct.Struct]
+    SIZE: ClassVar[int]
+    """Bytes of the packed fields."""
+
+    _unpack: ClassVar[Callable[..., tuple[Any, ...]]]
+    _pack: ClassVar[Callable[..., bytes]]
+    _values: ClassVar[Callable[..., tuple[Any, ...]]]
+    _structure_size: ClassVar[int | None]
+    _build: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def unpack_from(cls, message: memoryview, offset: int = 0) -> Self:
+        """Read the packed fields at `offset`; raises `WireError` if they do not fit or the structure size is wrong."""
+        try:
+            values = cls._unpack(message, offset)
+        except struct.error:
+            raise WireError(f"{cls.__name__} needs {cls.SIZE} bytes at {offset} of {len(message)}") from None
+        expected = cls._structure_size
+        if expected is not None and values[0] != expected:
+            raise WireError(f"{cls.__name__}: structure size {values[0]}, not {expected}")
+        built: Self = cls._build(*values)
+        return built
+
+    def pack(self) -> bytes:
+        """Only the packed fields."""
+        return type(self)._pack(*type(self)._values(self))
+
+    @classmethod
+    def parse(cls, message: memoryview) -> Self:
+        """Read the structure that `message` begins with; raises `WireError`."""
+        return cls.unpack_from(message)
+
+    def to_bytes(self) -> bytes:
+        """The whole structure."""
+        return self.pack()
+
+
+class Body(Fixed):
+    """The body of a command. What it is parsed from begins with the SMB2 header; `to_bytes` gives the body alone."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, message: memoryview) -> Self:
+        """Read the body at 64 of one message or compound element, header included; raises `WireError`."""
+        return cls.unpack_from(message, BODY)
+
+    @classmethod
+    def end(cls) -> int:
+        """Where the variable part may begin at the earliest, counted from the header."""
+        return BODY + cls.SIZE
+
+
+_F = TypeVar("_F", bound=Fixed)
+
+
+@dataclass_transform(eq_default=True)
+def wire(cls: type[_F]) -> type[_F]:
+    """Make a slots dataclass of `cls`, with the compiled layout of its packed fields."""
+    built = dataclass(slots=True)(cls)
+    hints = get_type_hints(built, include_extras=True)
+    defaults: dict[str, Any] = {}
+    packed: list[str] = []
+    codes: list[str] = []
+    for field in fields(built):  # type: ignore[arg-type]  # the line above made it a dataclass, which mypy cannot see
+        code = next((m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, _Code)), None)
+        if code is not None:
+            packed.append(field.name)
+            codes.append(code)
+            defaults[field.name] = field.default
+    layout = struct.Struct("<" + "".join(codes))
+    built.STRUCT = layout
+    built.SIZE = layout.size
+    built._unpack = layout.unpack_from
+    built._pack = layout.pack
+    built._values = _getter(packed)
+    built._build = built
+    built._structure_size = defaults.get("structure_size")
+    return built
+
+
+def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Like `attrgetter`, but a tuple for a single name too."""
+    get: Callable[[Any], Any] = attrgetter(*names)
+    if len(names) == 1:
+        return lambda instance: (get(instance),)
+    return get
+
+
+def take(message: memoryview, offset: int, length: int, *, at_least: int = 0) -> memoryview:
+    """The `length` bytes at `offset`, not copied; raises `WireError` unless they lie between `at_least` and the end.
+
+    For a length of zero the offset is not looked at: clients send anything there.
+    """
+    if not length:
+        return message[:0]
+    end = offset + length
+    if offset < at_least or length < 0 or end > len(message):
+        raise WireError(f"{length} bytes at {offset} are not within {at_least}..{len(message)}")
+    return message[offset:end]
+
+
+def utf16(view: memoryview) -> str:
+    """Decode a UTF-16LE string, lone surrogates included; raises `WireError` for an odd number of bytes."""
+    try:
+        return str(view, "utf-16-le", "surrogatepass")
+    except UnicodeDecodeError:
+        raise WireError(f"a string of {len(view)} bytes is not UTF-16") from None
+
+
+def utf16_bytes(text: str) -> bytes:
+    """Encode as UTF-16LE, lone surrogates included."""
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+def align8(length: int) -> int:
+    """The next multiple of eight."""
+    return (length + 7) & ~7
+
+
+def pad8(length: int) -> bytes:
+    """The zero bytes that lead from `length` to the next multiple of eight."""
+    return bytes(-length & 7)
+
+
+def join_aligned(items: Iterable[bytes]) -> bytes:
+    """Join what begins at multiples of eight; nothing follows the last one."""
+    return b"".join(_aligned(items))
+
+
+def _aligned(items: Iterable[bytes]) -> Iterator[bytes]:
+    padding = b""
+    for item in items:
+        yield padding
+        yield item
+        padding = pad8(len(item))
