@@ -1,0 +1,78 @@
+"""Mode bits and POSIX ACLs as descriptors: POSIX.1e draft 17, [MS-DTYP] 2.4.5.
+
+POSIX lets the first class that fits decide (owner, named users, any group, other), NT lets every matching entry add.
+The descriptors made here deny, before a later class is allowed, what an earlier one must not have; read in order they
+say what the mode says. Where no class has less than a later one, which is the usual case, nothing is denied.
+"""
+
+from typing import Final
+
+from acl import mask as m
+from acl.ace import Ace, Acl, allow, deny
+from acl.descriptor import SecurityDescriptor
+from acl.sid import EVERYONE, Sid
+
+READ: Final = 4
+WRITE: Final = 2
+EXECUTE: Final = 1
+S_ISVTX: Final = 0o1000
+
+# Anybody may stat, so no class is ever denied these.
+_ALWAYS: Final = m.READ_CONTROL | m.SYNCHRONIZE | m.FILE_READ_ATTRIBUTES
+# The owner may change mode and times whatever the mode is; whether a name can be removed, its directory decides.
+_OWNER: Final = m.STANDARD_RIGHTS_REQUIRED | m.SYNCHRONIZE | m.FILE_READ_ATTRIBUTES | m.FILE_WRITE_ATTRIBUTES
+
+
+def mask_from_permissions(
+    permissions: int, is_directory: bool, *, is_owner: bool = False, is_sticky: bool = False
+) -> int:
+    """The access mask for three permission bits; ``is_sticky`` is the directory's S_ISVTX."""
+    mask = 0
+    if permissions & READ:
+        mask |= m.FILE_GENERIC_READ
+    if permissions & WRITE:
+        mask |= m.FILE_GENERIC_WRITE
+    if permissions & EXECUTE:
+        mask |= m.FILE_GENERIC_EXECUTE
+    may_remove = permissions & (WRITE | EXECUTE) == WRITE | EXECUTE and (is_owner or not is_sticky)
+    if is_directory and may_remove:
+        mask |= m.FILE_DELETE_CHILD
+    if is_owner:
+        mask |= _OWNER
+        if permissions == READ | WRITE | EXECUTE:
+            mask = m.FILE_ALL_ACCESS
+    return mask
+
+
+def descriptor_from_mode(mode: int, owner_sid: Sid, group_sid: Sid, is_directory: bool) -> SecurityDescriptor:
+    """The descriptor that says what ``mode`` says; nothing in it is inheritable."""
+    is_sticky = bool(mode & S_ISVTX)
+    owner = mask_from_permissions(mode >> 6 & 7, is_directory, is_owner=True)
+    group = mask_from_permissions(mode >> 3 & 7, is_directory, is_sticky=is_sticky)
+    other = mask_from_permissions(mode & 7, is_directory, is_sticky=is_sticky)
+    aces = _aces_of_classes([(owner_sid, owner)], [(group_sid, group)], other)
+    return SecurityDescriptor(owner_sid, group_sid, Acl(tuple(aces)))
+
+
+def _aces_of_classes(
+    users: list[tuple[Sid, int]], groups: list[tuple[Sid, int]], other: int, flags: int = 0
+) -> list[Ace]:
+    """ACEs for the owner and named users, then the groups, then everyone, with the denials between them."""
+    aces = []
+    of_groups = other
+    for _, mask in groups:
+        of_groups |= mask
+    for sid, mask in users:
+        # A later user entry never matters to this one: nobody is two users.
+        if excess := of_groups & ~mask & ~_ALWAYS:
+            aces.append(deny(sid, excess, flags))
+        if mask:
+            aces.append(allow(sid, mask, flags))
+    # A member of several groups has what any of them has, so all are allowed before one is denied.
+    aces += [allow(sid, mask, flags) for sid, mask in groups if mask]
+    for sid, mask in groups:
+        if excess := other & ~mask & ~_ALWAYS:
+            aces.append(deny(sid, excess, flags))
+    if other:
+        aces.append(allow(EVERYONE, other, flags))
+    return aces
