@@ -1,0 +1,41 @@
+"""The parameters that are understood but do not change anything (yet): the one place that lists them."""
+
+from collections.abc import Mapping
+
+__all__ = ["MEANINGLESS", "NOT_YET", "remark"]
+
+NOT_YET: frozenset[str] = frozenset(
+    {
+        "admin users",
+        "deadtime",
+        "durable handles",
+        "hosts allow",
+        "hosts deny",
+        "inherit owner",
+        "kerberos keytab file",
+        "kerberos service name",
+        "kerberos support",
+        "oplocks",
+        "restrict anonymous",
+        "root directory",
+        "server multi channel support",
+        "share:fake_fscaps",
+        "smb2 leases",
+        "smbd max io size",
+        "time machine",
+        "vfs objects",
+    }
+)
+"""Own names of parameters that the server does not heed yet."""
+
+MEANINGLESS: Mapping[str, str] = {
+    "ipc timeout": "has no meaning here: there is no part in the kernel to wait for",
+}
+"""Own names of KSMBD's parameters that this server will never need, and why."""
+
+
+def remark(name: str) -> str | None:
+    """What to tell somebody who sets the parameter with this (own) name; None if it works."""
+    if name in NOT_YET:
+        return "is accepted but has no effect yet"
+    return MEANINGLESS.get(name)

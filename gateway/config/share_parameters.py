@@ -1,0 +1,163 @@
+"""The parameters of a share: the one table of their names, types, defaults and meanings.
+
+Names and values are KSMBD's where it has them, else Samba's. Given in [global], they are the shares' defaults.
+"""
+
+from dataclasses import dataclass
+
+from gateway.config.choices import SHARE_ENCRYPTION_SYNONYMS, Backend, ShareEncryption
+from gateway.config.macros import MACROS, STATIC
+from gateway.config.parameters import parameter
+from gateway.config.values import Boolean, Choice, Integer, Mode, Names, Patterns, Text
+
+__all__ = ["ShareConfig"]
+
+_ALL = frozenset(MACROS)
+_USERS = Names("names of users, and of groups after an @")
+_HOSTS = Names("addresses, networks and host names")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Share:
+    """The share."""
+
+    path: str = parameter(
+        "path",
+        Text(what="an absolute path", pattern=r"/[^\0]*|"),
+        "",
+        "The directory that is shared. It must exist.",
+        synonyms=("directory",),
+        macros=_ALL,
+    )
+    backend: Backend = parameter(
+        "backend",
+        Choice(Backend),
+        Backend.POSIX,
+        "What stores the files: `posix` the directory `path`, `memory` the server's memory, for as long as it runs.",
+    )
+    comment: str = parameter("comment", Text(255), "", "A description, shown when shares are listed.", macros=STATIC)
+    browseable: bool = parameter(
+        "browseable", Boolean(), True, "Show the share when shares are listed.", synonyms=("browsable",)
+    )
+    max_connections: int = parameter(
+        "max connections", Integer(0, 65536), 0, "How many clients may be connected to the share; 0 sets no limit."
+    )
+    smb_encrypt: ShareEncryption = parameter(
+        "smb encrypt",
+        Choice(ShareEncryption, SHARE_ENCRYPTION_SYNONYMS),
+        ShareEncryption.DEFAULT,
+        "Whether the share's messages are sealed: `desired` for clients that can, `mandatory` refuses the others.",
+        synonyms=("server smb encrypt", "smb3 encryption"),
+    )
+    time_machine: bool = parameter(
+        "time machine",
+        Boolean(),
+        False,
+        "Let macOS use the share for its Time Machine.",
+        synonyms=("fruit:time machine",),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Access:
+    """Who may do what."""
+
+    read_only: bool = parameter(
+        "read only",
+        Boolean(),
+        True,
+        "Nobody may change anything, but for the `write list`.",
+        inverted=("writable", "writeable", "write ok"),
+    )
+    guest_ok: bool = parameter("guest ok", Boolean(), False, "Let guests connect.", synonyms=("public",))
+    guest_account: str = parameter(
+        "guest account", Text(255), "nobody", "The system's user that the share's guests act as."
+    )
+    valid_users: tuple[str, ...] = parameter(
+        "valid users", _USERS, (), "Who may connect; everybody if empty.", macros=_ALL
+    )
+    invalid_users: tuple[str, ...] = parameter(
+        "invalid users", _USERS, (), "Who may not connect, even if among the `valid users`.", macros=_ALL
+    )
+    read_list: tuple[str, ...] = parameter(
+        "read list", _USERS, (), "Who may only read, whatever `read only` and `write list` say.", macros=_ALL
+    )
+    write_list: tuple[str, ...] = parameter(
+        "write list", _USERS, (), "Who may write even if the share is `read only`.", macros=_ALL
+    )
+    admin_users: tuple[str, ...] = parameter("admin users", _USERS, (), "Who acts as root on the share.", macros=_ALL)
+    hosts_allow: tuple[str, ...] = parameter(
+        "hosts allow",
+        _HOSTS,
+        (),
+        "From where clients may connect; from everywhere if empty.",
+        synonyms=("allow hosts",),
+    )
+    hosts_deny: tuple[str, ...] = parameter(
+        "hosts deny", _HOSTS, (), "From where clients may not connect.", synonyms=("deny hosts",)
+    )
+    force_user: str = parameter(
+        "force user", Text(255), "", "The system's user that all act as, whoever they are.", macros=_ALL
+    )
+    force_group: str = parameter(
+        "force group", Text(255), "", "The system's group that all act in.", synonyms=("group",), macros=_ALL
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Files and directories."""
+
+    create_mask: int = parameter(
+        "create mask", Mode(), 0o744, "The permission bits that a new file may have.", synonyms=("create mode",)
+    )
+    directory_mask: int = parameter(
+        "directory mask",
+        Mode(),
+        0o755,
+        "The permission bits that a new directory may have.",
+        synonyms=("directory mode",),
+    )
+    force_create_mode: int = parameter("force create mode", Mode(), 0, "The permission bits that every new file has.")
+    force_directory_mode: int = parameter(
+        "force directory mode", Mode(), 0, "The permission bits that every new directory has."
+    )
+    inherit_owner: bool = parameter(
+        "inherit owner", Boolean(), False, "A new file belongs to its directory's owner instead of its creator."
+    )
+    follow_symlinks: bool = parameter(
+        "follow symlinks", Boolean(), False, "Follow symbolic links, as long as they stay within the share."
+    )
+    crossmnt: bool = parameter("crossmnt", Boolean(), True, "Go into file systems that are mounted within the share.")
+    hide_dot_files: bool = parameter(
+        "hide dot files", Boolean(), True, "Show files whose name begins with a dot as hidden."
+    )
+    veto_files: tuple[str, ...] = parameter(
+        "veto files", Patterns(), (), "Names that are neither shown nor opened nor created."
+    )
+    store_dos_attributes: bool = parameter(
+        "store dos attributes",
+        Boolean(),
+        True,
+        "Keep DOS attributes and the creation time in the extended attribute `user.DOSATTRIB`.",
+    )
+    oplocks: bool = parameter("oplocks", Boolean(), True, "Grant oplocks, so that clients may cache.")
+    vfs_objects: tuple[str, ...] = parameter(
+        "vfs objects",
+        Names(among=("acl_xattr", "streams_xattr")),
+        (),
+        "Keep security descriptors (`acl_xattr`) and named streams (`streams_xattr`) in extended attributes.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareParameters(_Share, _Access, _Files):
+    """What a share's section sets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareConfig(ShareParameters):
+    """A share."""
+
+    name: str
+    """As it was written; clients may write it in any case."""
