@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from uuid import UUID
 
+from gateway.nt.upcase import upcase
 from gateway.rpc.errors import FaultStatus, RpcError, RpcFault, Win32Error
 from gateway.rpc.interface import UNLIMITED, Call, Interface, ShareInfo, ShareType
 from gateway.rpc.ndr import NdrReader, NdrWriter
@@ -32,7 +33,7 @@ NAME_LIMITS = {1: (20, 20), 3: (20, 20), 4: (15, 15), 6: (15, 15), 9: (80, 12), 
 def _shares(call: Call) -> list[ShareInfo]:
     """All shares, IPC$ always among them: the pipe that is asked through belongs to it."""
     shares = list(call.server.shares(call.caller))
-    if not any(share.name.upper() == IPC_SHARE.name for share in shares):
+    if not any(upcase(share.name) == IPC_SHARE.name for share in shares):
         shares.append(IPC_SHARE)
     return shares
 
@@ -166,7 +167,7 @@ def net_share_get_info(call: Call, reader: NdrReader, writer: NdrWriter) -> None
     share: ShareInfo | None = None
     error = _refusal(call, level, INFO_LEVELS)
     if not error:
-        share = next((share for share in _shares(call) if share.name.upper() == name.upper()), None)
+        share = next((share for share in _shares(call) if upcase(share.name) == upcase(name)), None)
         error = Win32Error.SUCCESS if share else Win32Error.NET_NAME_NOT_FOUND
     writer.u32(level)
     if level in INFO_LEVELS:
@@ -180,7 +181,7 @@ def net_share_check(call: Call, reader: NdrReader, writer: NdrWriter) -> None:
     """NetrShareCheck: whether a device, here the path of a share, is shared ([MS-SRVS] 3.1.4.16)."""
     reader.unique_wide_string()
     device = reader.wide_string()
-    found = next((share for share in _shares(call) if share.path and share.path.upper() == device.upper()), None)
+    found = next((share for share in _shares(call) if share.path and upcase(share.path) == upcase(device)), None)
     # The type is all that is told, and only to those who are told paths.
     if not call.caller.is_administrator:
         found = None

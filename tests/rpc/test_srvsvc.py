@@ -11,8 +11,9 @@ LISTED = ["data", "empty", "Büro-😀", "ADMIN$", "IPC$"]
 
 
 def wide(text: str) -> bytes:
-    raw: bytes = (text + "\0").encode("utf-16-le")
-    return struct.pack("<III", len(raw) // 2, 0, len(raw) // 2) + raw + bytes(-len(raw) % 4)
+    raw = (text + "\0").encode("utf-16-le")
+    sizes: bytes = struct.pack("<III", len(raw) // 2, 0, len(raw) // 2)
+    return sizes + raw + bytes(-len(raw) % 4)
 
 
 def enum(level: int, *, limit=0xFFFFFFFF, resume: int | None = 0, tag: int | None = None, container=None) -> bytes:
