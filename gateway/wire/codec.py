@@ -21,6 +21,7 @@ from gateway.wire.errors import WireError
 __all__ = [
     "BODY",
     "Body",
+    "Data",
     "Fixed",
     "align8",
     "b4",
@@ -73,7 +74,7 @@ class Fixed:
     _build: ClassVar[Callable[..., Any]]
 
     @classmethod
-    def unpack_from(cls, message: memoryview, offset: int = 0) -> Self:
+    def unpack_from(cls, message: memoryview | bytes, offset: int = 0) -> Self:
         """Read the packed fields at `offset`; raises `WireError` if they do not fit or the structure size is wrong."""
         try:
             values = cls._unpack(message, offset)
@@ -89,14 +90,20 @@ class Fixed:
         """Only the packed fields."""
         return type(self)._pack(*type(self)._values(self))
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
-        """Read the structure that `message` begins with; raises `WireError`."""
-        return cls.unpack_from(message)
-
     def to_bytes(self) -> bytes:
         """The whole structure."""
         return self.pack()
+
+
+class Data(Fixed):
+    """What stands by itself: the data of a context or of a control."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, data: memoryview | bytes) -> Self:
+        """Read the structure that `data` begins with; raises `WireError`."""
+        return cls.unpack_from(data)
 
 
 class Body(Fixed):

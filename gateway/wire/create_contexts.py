@@ -5,9 +5,9 @@ Leases are in `lease_contexts`, durable and persistent handles in `durable_conte
 
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-from gateway.wire.codec import Fixed, align8, b16, join_aligned, pad8, take, u16, u32, u64, wire
+from gateway.wire.codec import Data, align8, b16, join_aligned, pad8, take, u16, u32, u64, wire
 from gateway.wire.errors import WireError
 
 __all__ = [
@@ -111,19 +111,19 @@ def _pack(name: bytes, data: memoryview | bytes, *, more: bool) -> bytes:
 
 
 @wire
-class MaximalAccessRequest(Fixed):
+class MaximalAccessRequest(Data):
     """[MS-SMB2] 2.2.13.2.5: answer only if the file was changed after `timestamp`, a FILETIME; or empty, and always."""
 
     timestamp: u64 = 0
 
     @classmethod
-    def parse(cls, message: memoryview) -> "MaximalAccessRequest":
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
-        return cls.unpack_from(message) if len(message) else cls()
+        return cls.unpack_from(data) if len(data) else cls()
 
 
 @wire
-class MaximalAccessResponse(Fixed):
+class MaximalAccessResponse(Data):
     """[MS-SMB2] 2.2.14.2.5."""
 
     query_status: u32 = 0
@@ -131,21 +131,21 @@ class MaximalAccessResponse(Fixed):
 
 
 @wire
-class AllocationSize(Fixed):
+class AllocationSize(Data):
     """[MS-SMB2] 2.2.13.2.6."""
 
     allocation_size: u64 = 0
 
 
 @wire
-class TimewarpToken(Fixed):
+class TimewarpToken(Data):
     """[MS-SMB2] 2.2.13.2.7; a FILETIME."""
 
     timestamp: u64 = 0
 
 
 @wire
-class OnDiskIdResponse(Fixed):
+class OnDiskIdResponse(Data):
     """[MS-SMB2] 2.2.14.2.9."""
 
     disk_file_id: u64 = 0
@@ -154,7 +154,7 @@ class OnDiskIdResponse(Fixed):
 
 
 @wire
-class AppInstanceId(Fixed):
+class AppInstanceId(Data):
     """[MS-SMB2] 2.2.13.2.13."""
 
     structure_size: u16 = 20
@@ -163,7 +163,7 @@ class AppInstanceId(Fixed):
 
 
 @wire
-class AppInstanceVersion(Fixed):
+class AppInstanceVersion(Data):
     """[MS-SMB2] 2.2.13.2.15."""
 
     structure_size: u16 = 24
@@ -174,7 +174,7 @@ class AppInstanceVersion(Fixed):
 
 
 @wire
-class PosixCreateRequest(Fixed):
+class PosixCreateRequest(Data):
     """SMB3 POSIX extensions: the permission bits of a file that is created."""
 
     mode: u32 = 0

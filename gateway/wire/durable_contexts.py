@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.wire.codec import Fixed, b16, u32, u64, wire
+from gateway.wire.codec import Data, b16, u32, u64, wire
 
 __all__ = [
     "SMB2_DHANDLE_FLAG_PERSISTENT",
@@ -18,21 +18,21 @@ SMB2_DHANDLE_FLAG_PERSISTENT: Final = 0x00000002
 
 
 @wire
-class DurableHandleRequest(Fixed):
+class DurableHandleRequest(Data):
     """DHnQ: sixteen bytes that say nothing."""
 
     durable_request: b16 = bytes(16)
 
 
 @wire
-class DurableHandleResponse(Fixed):
+class DurableHandleResponse(Data):
     """Answers DHnQ ([MS-SMB2] 2.2.14.2.3)."""
 
     reserved: u64 = 0
 
 
 @wire
-class DurableHandleReconnect(Fixed):
+class DurableHandleReconnect(Data):
     """DHnC."""
 
     persistent_file_id: u64 = 0
@@ -40,7 +40,7 @@ class DurableHandleReconnect(Fixed):
 
 
 @wire
-class DurableHandleRequestV2(Fixed):
+class DurableHandleRequestV2(Data):
     """DH2Q; `timeout` in milliseconds, zero for what the server likes."""
 
     timeout: u32 = 0
@@ -50,7 +50,7 @@ class DurableHandleRequestV2(Fixed):
 
 
 @wire
-class DurableHandleResponseV2(Fixed):
+class DurableHandleResponseV2(Data):
     """Answers DH2Q ([MS-SMB2] 2.2.14.2.12); `timeout` in milliseconds."""
 
     timeout: u32 = 0
@@ -58,7 +58,7 @@ class DurableHandleResponseV2(Fixed):
 
 
 @wire
-class DurableHandleReconnectV2(Fixed):
+class DurableHandleReconnectV2(Data):
     """DH2C."""
 
     persistent_file_id: u64 = 0

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.wire.codec import Fixed, b16, u16, u32, u64, wire
+from gateway.wire.codec import Data, b16, u16, u32, u64, wire
 
 __all__ = [
     "SMB2_LEASE_FLAG_BREAK_IN_PROGRESS",
@@ -26,7 +26,7 @@ SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET: Final = 0x00000004
 
 
 @wire
-class Lease(Fixed):
+class Lease(Data):
     """SMB2_CREATE_REQUEST_LEASE and its response, which look the same."""
 
     lease_key: b16 = bytes(16)
@@ -36,7 +36,7 @@ class Lease(Fixed):
 
 
 @wire
-class LeaseV2(Fixed):
+class LeaseV2(Data):
     """SMB2_CREATE_REQUEST_LEASE_V2 and its response, which look the same."""
 
     lease_key: b16 = bytes(16)
@@ -48,6 +48,6 @@ class LeaseV2(Fixed):
     reserved: u16 = 0
 
 
-def parse_lease(data: memoryview) -> Lease | LeaseV2:
+def parse_lease(data: memoryview | bytes) -> Lease | LeaseV2:
     """Read whichever version the length says it is; raises `WireError`."""
     return LeaseV2.unpack_from(data) if len(data) >= LeaseV2.SIZE else Lease.unpack_from(data)

@@ -68,12 +68,12 @@ POSIX_EXTENSIONS_GUID: Final = bytes.fromhex("93ad25509cb411e7b42383de968bcd7c")
 """As it stands on the wire."""
 
 
-def _head(layout: struct.Struct, data: memoryview) -> tuple[int, ...]:
-    return layout.unpack(take(data, 0, layout.size))
+def _head(layout: struct.Struct, data: memoryview | bytes) -> tuple[int, ...]:
+    return layout.unpack(take(memoryview(data), 0, layout.size))
 
 
-def _ids(data: memoryview, offset: int, count: int) -> tuple[int, ...]:
-    return struct.unpack(f"<{count}H", take(data, offset, 2 * count))
+def _ids(data: memoryview | bytes, offset: int, count: int) -> tuple[int, ...]:
+    return struct.unpack(f"<{count}H", take(memoryview(data), offset, 2 * count))
 
 
 def _pack_ids(ids: tuple[int, ...]) -> bytes:
@@ -105,10 +105,10 @@ class PreauthIntegrityCapabilities(_Context):
     salt: bytes = b""
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         count, salt_length = _head(_TWO, data)
-        return cls(_ids(data, 4, count), bytes(take(data, 4 + 2 * count, salt_length)))
+        return cls(_ids(data, 4, count), bytes(take(memoryview(data), 4 + 2 * count, salt_length)))
 
     def to_bytes(self) -> bytes:
         """The data of the context."""
@@ -123,7 +123,7 @@ class EncryptionCapabilities(_Context):
     ciphers: tuple[int, ...]
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         (count,) = _head(_ONE, data)
         return cls(_ids(data, 2, count))
@@ -142,7 +142,7 @@ class CompressionCapabilities(_Context):
     flags: int = 0
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         count, _padding, flags = _head(_COUNT_AND_FLAGS, data)
         return cls(_ids(data, 8, count), flags)
@@ -161,9 +161,9 @@ class NetnameNegotiateContextId(_Context):
     net_name: str
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
-        return cls(utf16(data))
+        return cls(utf16(memoryview(data)))
 
     def to_bytes(self) -> bytes:
         """The data of the context."""
@@ -178,7 +178,7 @@ class TransportCapabilities(_Context):
     flags: int = 0
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         (flags,) = _head(_FLAGS, data)
         return cls(flags)
@@ -196,7 +196,7 @@ class RdmaTransformCapabilities(_Context):
     rdma_transform_ids: tuple[int, ...]
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         count, _reserved, _reserved2 = _head(_COUNT_AND_FLAGS, data)
         return cls(_ids(data, 8, count))
@@ -214,7 +214,7 @@ class SigningCapabilities(_Context):
     signing_algorithms: tuple[int, ...]
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         (count,) = _head(_ONE, data)
         return cls(_ids(data, 2, count))
@@ -232,7 +232,7 @@ class PosixExtensionsAvailable(_Context):
     guids: tuple[bytes, ...] = (POSIX_EXTENSIONS_GUID,)
 
     @classmethod
-    def parse(cls, data: memoryview) -> Self:
+    def parse(cls, data: memoryview | bytes) -> Self:
         """Read the data of a context; raises `WireError`."""
         if len(data) % 16:
             raise WireError(f"a POSIX extensions context of {len(data)} bytes")
