@@ -1,8 +1,18 @@
 """What is told of an open file, whatever the information class ([MS-FSCC] 2.4)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["FileInfo"]
+__all__ = ["FileInfo", "StreamInfo"]
+
+
+class StreamInfo(NamedTuple):
+    """A named stream of a file. Sizes in bytes."""
+
+    name: str
+    """Without its type, and without colons."""
+    size: int
+    allocation_size: int
 
 
 @dataclass(slots=True, eq=False)
@@ -32,5 +42,7 @@ class FileInfo:
     """What FILE_MODE_INFORMATION tells of the create options of the open."""
     position: int = 0
     alignment: int = 0
+    streams: tuple[StreamInfo, ...] = ()
+    """The named streams, looked up only for FileStreamInformation."""
     name: str = "\\"
     """The path from the root of the share, with a leading backslash and the stream, if there is one."""

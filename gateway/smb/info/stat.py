@@ -1,0 +1,90 @@
+"""From what a storage tells of a file to what a client is told ([MS-FSCC] 2.6, [MS-FSA] 2.1.1.3)."""
+
+from typing import Final
+
+from gateway.nt.constants import (
+    FILE_ATTRIBUTE_ARCHIVE,
+    FILE_ATTRIBUTE_DIRECTORY,
+    FILE_ATTRIBUTE_HIDDEN,
+    FILE_ATTRIBUTE_NORMAL,
+    FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
+    FILE_ATTRIBUTE_OFFLINE,
+    FILE_ATTRIBUTE_READONLY,
+    FILE_ATTRIBUTE_SPARSE_FILE,
+    FILE_ATTRIBUTE_SYSTEM,
+    FILE_ATTRIBUTE_TEMPORARY,
+)
+from gateway.nt.info import FileInfo, StreamInfo
+from gateway.nt.time import filetime_from_ns
+from vfs_backends.api import Stat
+
+__all__ = ["STORED_ATTRIBUTES", "file_attributes", "file_info_from_stat"]
+
+STORED_ATTRIBUTES: Final = (
+    FILE_ATTRIBUTE_READONLY
+    | FILE_ATTRIBUTE_HIDDEN
+    | FILE_ATTRIBUTE_SYSTEM
+    | FILE_ATTRIBUTE_ARCHIVE
+    | FILE_ATTRIBUTE_TEMPORARY
+    | FILE_ATTRIBUTE_SPARSE_FILE
+    | FILE_ATTRIBUTE_OFFLINE
+    | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
+)
+"""What is believed of the stored attributes; the others follow from the file, or from features that are not there."""
+
+_S_IFMT: Final = 0o170000
+_S_IFDIR: Final = 0o040000
+
+
+def file_attributes(stat: Stat, name: str = "", *, hide_dot_files: bool = False) -> int:
+    """The FILE_ATTRIBUTE_* bits of a file; `name` (its last component) matters only with `hide_dot_files`.
+
+    The mode says nothing but whether it is a directory: READONLY and its like come from what a client has stored.
+    """
+    attributes = (stat.dos_attributes or 0) & STORED_ATTRIBUTES
+    if stat.mode & _S_IFMT == _S_IFDIR:
+        attributes |= FILE_ATTRIBUTE_DIRECTORY
+    if hide_dot_files and name[:1] == "." and name not in (".", ".."):
+        attributes |= FILE_ATTRIBUTE_HIDDEN
+    return attributes or FILE_ATTRIBUTE_NORMAL
+
+
+def file_info_from_stat(
+    stat: Stat,
+    *,
+    name: str = "\\",
+    volume_id: int = 0,
+    ea_size: int = 0,
+    hide_dot_files: bool = False,
+    delete_pending: bool = False,
+    access_granted: int = 0,
+    mode: int = 0,
+    position: int = 0,
+    streams: tuple[StreamInfo, ...] = (),
+) -> FileInfo:
+    """What is told of the file behind `stat`, opened as `name` (a path with a leading backslash).
+
+    A directory has no size, and no links but the one: what POSIX counts there are its subdirectories.
+    """
+    directory = stat.mode & _S_IFMT == _S_IFDIR
+    last = name.rpartition("\\")[2] if hide_dot_files else ""
+    return FileInfo(
+        creation_time=filetime_from_ns(stat.birthtime_ns),
+        last_access_time=filetime_from_ns(stat.atime_ns),
+        last_write_time=filetime_from_ns(stat.mtime_ns),
+        change_time=filetime_from_ns(stat.ctime_ns),
+        allocation_size=0 if directory else stat.allocated,
+        end_of_file=0 if directory else stat.size,
+        file_attributes=file_attributes(stat, last, hide_dot_files=hide_dot_files),
+        number_of_links=1 if directory else stat.nlink,
+        is_directory=directory,
+        index_number=stat.node_id.inode,
+        volume_id=volume_id,
+        ea_size=ea_size,
+        delete_pending=delete_pending,
+        access_granted=access_granted,
+        mode=mode,
+        position=position,
+        streams=streams,
+        name=name,
+    )
