@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["DYNAMIC", "MACROS", "STATIC", "Client", "check", "expand", "expand_for", "server_values"]
+__all__ = ["DYNAMIC", "MACROS", "STATIC", "Client", "check", "expand", "expand_for", "server_values", "smbgate_version"]
 
 MACROS: Mapping[str, str] = {
     "h": "the server's host name",
@@ -60,13 +60,17 @@ class Client:
         }
 
 
+def smbgate_version() -> str:
+    """The version that is installed; `0` in a checkout that is not."""
+    try:
+        return version("smbgate")
+    except PackageNotFoundError:
+        return "0"
+
+
 def server_values(netbios_name: str, share: str | None = None) -> dict[str, str]:
     """The static macros' values; `%S` only within a share."""
-    try:
-        ours = version("smbgate")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        ours = "0"
-    values = {"h": socket.gethostname(), "L": netbios_name, "v": ours}
+    values = {"h": socket.gethostname(), "L": netbios_name, "v": smbgate_version()}
     return values if share is None else values | {"S": share}
 
 

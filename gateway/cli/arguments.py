@@ -1,0 +1,152 @@
+"""What can be said on the command line, and the help that teaches it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from gateway.config import default_config_path
+from gateway.config.macros import smbgate_version
+from gateway.debug import COMPONENTS
+
+__all__ = ["parser"]
+
+_MAIN = """\
+smbgate shares directories over SMB, the protocol of Windows file servers.
+
+examples:
+  smbgate serve --share docs=/srv/docs --user ann --port 4450
+                                share a directory at once; asks for ann's password
+  smbgate testparm              check the configuration and show what is in effect
+  smbgate user add ann          add an account; asks for the password
+  smbgate serve                 serve what the configuration says
+"""
+_SERVE = """\
+Serve until SIGTERM or Ctrl-C; a second one ends at once.
+
+With --share and without -c, no configuration file is read.
+
+examples:
+  smbgate serve                                     what {config} says
+  smbgate serve -c my.conf --debug auth             another file; tell all about log-ons
+  smbgate serve --share docs=/srv/docs,ro --user ann:secret --port 4450 --bind 127.0.0.1
+                                                    no file at all
+
+connect with:
+  smbclient //localhost/docs -p 4450 -U ann
+  mount -t cifs //localhost/docs /mnt -o port=4450,username=ann
+"""
+_USER = """\
+Accounts are kept in the file `accounts` in the state directory (`smb passwd file` names another), with hashes of their
+passwords and never the passwords. A running server sees a change at the next log-on.
+
+examples:
+  smbgate user add ann                          asks for the password twice
+  echo "$password" | smbgate user update ann    reads it from standard input
+  smbgate user import /etc/samba/smbpasswd      takes over accounts with their passwords
+  smbgate user import /etc/ksmbd/ksmbdpwd.db
+"""
+_TESTPARM = """\
+Check a configuration file and show what is in effect: what differs from the defaults, or with -v everything.
+Exits with 1 if a server would not start with the file.
+
+examples:
+  smbgate testparm                              {config}
+  smbgate testparm -v my.conf
+  smbgate testparm --parameters | less          all parameters there are
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose description keeps its lines."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `module` in its result names the module of `gateway.cli` whose `run` does it."""
+    top = _Parser(prog="smbgate", description=_MAIN)
+    top.add_argument("--version", action="version", version=f"smbgate {smbgate_version()}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    config = str(default_config_path())
+    _serve(commands.add_parser("serve", help="run the server", description=_SERVE.format(config=config)))
+    _user(commands.add_parser("user", help="add, change, remove, list and import accounts", description=_USER))
+    _share(commands.add_parser("share", help="list the shares", description="What is shared, and how."))
+    _testparm(
+        commands.add_parser("testparm", help="check the configuration", description=_TESTPARM.format(config=config))
+    )
+    return top
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help=f"the configuration file (default: {default_config_path()})"
+    )
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="serve")
+    add = command.add_argument
+    _add_config(command)
+    add(
+        "--share",
+        action="append",
+        default=[],
+        metavar="NAME=PATH[,ro]",
+        help="share a directory, for reading and writing unless ,ro follows; may be repeated",
+    )
+    add(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME[:PASSWORD]",
+        help="an account for this run only; without a password, asks for it. Others on the machine can see a password "
+        "that stands on the command line. May be repeated",
+    )
+    add("--port", type=int, metavar="N", help="the TCP port (`tcp port`); 0 takes a free one")
+    add(
+        "--bind",
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="listen on this address or interface alone (`interfaces`, `bind interfaces only`); may be repeated",
+    )
+    add(
+        "--debug",
+        action="append",
+        default=[],
+        metavar="COMPONENT",
+        choices=["all", *COMPONENTS],
+        help=f"tell everything about one of: all, {', '.join(COMPONENTS)}; may be repeated",
+    )
+
+
+def _user(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="user")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    for name, text in (
+        ("add", "add an account"),
+        ("update", "change an account's password"),
+        ("remove", "remove an account"),
+    ):
+        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        action.add_argument("name", metavar="NAME", help="the user's name")
+        _add_config(action)
+    _add_config(actions.add_parser("list", help="list the accounts", description="List the accounts."))
+    text = "take over accounts from a file of Samba (smbpasswd) or KSMBD (ksmbdpwd.db)"
+    action = actions.add_parser("import", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    action.add_argument("file", metavar="FILE", type=Path, help="which of the two it is, shows in what is in it")
+    _add_config(action)
+
+
+def _share(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="share")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    _add_config(actions.add_parser("list", help="list the shares", description="List the shares."))
+
+
+def _testparm(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="testparm")
+    command.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the configuration file")
+    command.add_argument("-v", "--verbose", action="store_true", help="show what is at its default, too")
+    command.add_argument("--parameters", action="store_true", help="explain all parameters instead, in Markdown")
