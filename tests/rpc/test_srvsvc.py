@@ -16,7 +16,9 @@ def wide(text: str) -> bytes:
     return sizes + raw + bytes(-len(raw) % 4)
 
 
-def enum(level: int, *, limit=0xFFFFFFFF, resume: int | None = 0, tag: int | None = None, container=None) -> bytes:
+def enum(
+    level: int, *, limit=0xFFFFFFFF, resume: int | None = 0, tag: int | None = None, container: bytes | None = None
+) -> bytes:
     container = struct.pack("<III", 0x20000, 0, 0) if container is None else container
     handle = struct.pack("<I", 0) if resume is None else struct.pack("<II", 0x20004, resume)
     return struct.pack("<III", 0, level, level if tag is None else tag) + container + struct.pack("<I", limit) + handle
