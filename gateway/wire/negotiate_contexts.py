@@ -1,6 +1,7 @@
 """What the contexts of a NEGOTIATE hold ([MS-SMB2] 2.2.3.1, 2.2.4.1). Each type knows its `TYPE`."""
 
 import struct
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -29,6 +30,7 @@ __all__ = [
     "SMB2_RDMA_TRANSFORM_ENCRYPTION",
     "SMB2_RDMA_TRANSFORM_NONE",
     "SMB2_RDMA_TRANSFORM_SIGNING",
+    "Capability",
     "CompressionCapabilities",
     "EncryptionCapabilities",
     "NetnameNegotiateContextId",
@@ -80,16 +82,21 @@ def _pack_ids(ids: tuple[int, ...]) -> bytes:
     return struct.pack(f"<{len(ids)}H", *ids)
 
 
-class _Context:
-    """What all of them can do."""
+class Capability(ABC):
+    """What the data of a context means."""
 
     __slots__ = ()
 
     TYPE: ClassVar[int]
 
+    @classmethod
+    @abstractmethod
+    def parse(cls, data: memoryview | bytes) -> Self:
+        """Read the data of a context; raises `WireError`."""
+
+    @abstractmethod
     def to_bytes(self) -> bytes:
         """The data of the context."""
-        raise NotImplementedError
 
     def context(self) -> TypedContext:
         """The context with its data, for a list."""
@@ -97,7 +104,7 @@ class _Context:
 
 
 @dataclass(slots=True)
-class PreauthIntegrityCapabilities(_Context):
+class PreauthIntegrityCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.1."""
 
     TYPE: ClassVar[int] = 0x0001
@@ -116,7 +123,7 @@ class PreauthIntegrityCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class EncryptionCapabilities(_Context):
+class EncryptionCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.2."""
 
     TYPE: ClassVar[int] = 0x0002
@@ -134,7 +141,7 @@ class EncryptionCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class CompressionCapabilities(_Context):
+class CompressionCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.3."""
 
     TYPE: ClassVar[int] = 0x0003
@@ -154,7 +161,7 @@ class CompressionCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class NetnameNegotiateContextId(_Context):
+class NetnameNegotiateContextId(Capability):
     """[MS-SMB2] 2.2.3.1.4: the server's name as the client knows it."""
 
     TYPE: ClassVar[int] = 0x0005
@@ -171,7 +178,7 @@ class NetnameNegotiateContextId(_Context):
 
 
 @dataclass(slots=True)
-class TransportCapabilities(_Context):
+class TransportCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.5."""
 
     TYPE: ClassVar[int] = 0x0006
@@ -189,7 +196,7 @@ class TransportCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class RdmaTransformCapabilities(_Context):
+class RdmaTransformCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.6."""
 
     TYPE: ClassVar[int] = 0x0007
@@ -207,7 +214,7 @@ class RdmaTransformCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class SigningCapabilities(_Context):
+class SigningCapabilities(Capability):
     """[MS-SMB2] 2.2.3.1.7."""
 
     TYPE: ClassVar[int] = 0x0008
@@ -225,7 +232,7 @@ class SigningCapabilities(_Context):
 
 
 @dataclass(slots=True)
-class PosixExtensionsAvailable(_Context):
+class PosixExtensionsAvailable(Capability):
     """SMB3 POSIX extensions: which versions of them, each 16 bytes as they stand on the wire."""
 
     TYPE: ClassVar[int] = 0x0100

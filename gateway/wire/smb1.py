@@ -15,7 +15,7 @@ SMB1_DIALECT_WILDCARD: Final = "SMB 2.???"
 
 _NEGOTIATE = 0x72
 _REPLY = 0x80
-_HEADER = struct.Struct("<4sBIB23x")
+_HEADER = struct.Struct("<4sBIB22x")
 _COUNTS = struct.Struct("<BH")
 _MAX_DIALECTS = 64
 

@@ -5,7 +5,7 @@ import pytest
 from gateway.wire import WireError
 from gateway.wire.codec import (
     Body,
-    Fixed,
+    Data,
     align8,
     b4,
     join_aligned,
@@ -22,7 +22,7 @@ from gateway.wire.codec import (
 
 
 @wire
-class Sample(Fixed):
+class Sample(Data):
     structure_size: u16 = 10
     small: u8 = 0
     tag: b4 = b"abcd"
