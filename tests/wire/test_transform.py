@@ -42,7 +42,7 @@ def test_smb1() -> None:
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 0xFE), (4, 0x73), (9, 0x98), (32, 1), (33, 0), (33, 0x21), (34, 1), (35, 1), (46, 1)],
+    [(0, 0xFE), (4, 0x73), (9, 0x98), (32, 1), (33, 0), (33, 0x21), (34, 1), (35, 1), (47, 1)],
 )
 def test_bad_smb1(place, value) -> None:
     frame = bytearray(SMB1)
