@@ -25,7 +25,9 @@ flags = st.integers(0, 0x1F) | st.just(0)
 
 @st.composite
 def aces(draw: st.DrawFn, types: st.SearchStrategy[int] | None = None) -> a.Ace:
-    ace_type = draw(types or st.sampled_from(sorted(a.PLAIN_TYPES | a.OBJECT_TYPES | {4, 0x14, 0x80})))
+    ace_type = draw(
+        types if types is not None else st.sampled_from(sorted(a.PLAIN_TYPES | a.OBJECT_TYPES | {4, 0x14, 0x80}))
+    )
     data = draw(st.binary(max_size=12).map(lambda data: data[: len(data) // 4 * 4]))
     ace = a.Ace(ace_type, draw(flags), draw(masks), draw(sids), data)
     if ace_type in a.OBJECT_TYPES:
