@@ -74,8 +74,6 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
         name = name[1:]
     if len(name) <= _SURELY_SHORT and _NOT_PLAIN.search(name) is None:
         return PathName(name.replace("\\", "/"))
-    if not name:
-        return PathName("")
     if name[0] == "\\":
         raise StatusError(STATUS_INVALID_PARAMETER)
     if utf16_length(name) > MAX_PATH:

@@ -99,14 +99,15 @@ class DirectoryPacker:
         parts = self._parts
         if start != size:
             parts.append(_PADDING[start - size])
-        following = (entry_size + 7) & ~7
-        parts.append(self._fixed(following, name, length, stat, ea_size) if stat else _NAMES.pack(following, length))
+        parts.append(self._fixed((entry_size + 7) & ~7, name, length, stat, ea_size))
         parts.append(encoded)
         self._size = start + entry_size
         self.count += 1
         return True
 
-    def _fixed(self, following: int, name: str, length: int, stat: Stat, ea_size: int) -> bytes:
+    def _fixed(self, following: int, name: str, length: int, stat: Stat | None, ea_size: int) -> bytes:
+        if stat is None or not self.needs_stat:
+            return _NAMES.pack(following, length)
         directory = stat.mode & _S_IFMT == _S_IFDIR
         common = (
             following,

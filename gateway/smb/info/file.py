@@ -16,6 +16,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
+from gateway.nt.upcase import upcase
 from gateway.smb.info.buffers import check_minimum, cut
 from gateway.wire.codec import align8, utf16_bytes
 
@@ -79,7 +80,7 @@ def pack_file_info(entry: FileClass, info: FileInfo, limit: int) -> tuple[int, b
 
 def short_name(name: str) -> str:
     """The 8.3 form of a name if it has one without being changed but for case; empty otherwise ([MS-FSCC] 2.1.5.2)."""
-    upper = name.upper()
+    upper = upcase(name)
     return upper if _SHORT_NAME.fullmatch(upper) else ""
 
 
