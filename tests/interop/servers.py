@@ -1,0 +1,216 @@
+"""Servers under test, as processes of their own: smbgate, and Samba's smbd to check the tests themselves with."""
+
+import contextlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+USER, PASSWORD = "tester", "Tester.123"
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+MEGABYTE = 1_000_000
+COMPLAINTS = re.compile(r"^Traceback |\b(?:ERROR|CRITICAL)\b|Exception ignored|never awaited", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a test wants of its server: parameters of smb.conf, global and by share; `max_memory` in bytes."""
+
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shares: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({"share": {}}))
+    max_memory: int = 200 * MEGABYTE
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that runs. `peak_memory` is its VmHWM in bytes, known once it was stopped."""
+
+    port: int
+    directory: Path
+    shares: dict[str, Path]
+    process: subprocess.Popen[bytes]
+    log: Path
+    peak_memory: int = 0
+    user: str = USER
+    password: str = PASSWORD
+
+    def output(self) -> str:
+        """What it wrote to its standard output and error."""
+        return self.log.read_text(errors="replace")
+
+    def vm_hwm(self) -> int:
+        """The most memory it has had resident, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[0]) * 1024
+
+    def stop(self, codes: frozenset[int] = frozenset({0})) -> None:
+        """End it with SIGTERM; raises AssertionError if it does not end, or did not run, as it should."""
+        assert self.process.poll() is None, f"ended by itself with {self.process.returncode}:\n{self.output()}"
+        self.peak_memory = self.vm_hwm()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there {STOP_SECONDS} s after SIGTERM:\n{self.output()}") from None
+        assert code in codes, f"exit code {code}:\n{self.output()}"
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers_negotiate(port: int) -> bool:
+    """Whether an SMB2 NEGOTIATE for 2.1 ([MS-SMB2] 2.2.3) is answered on `port`."""
+    header = struct.pack("<4sHHIHHIIQIIQ16s", b"\xfeSMB", 64, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, bytes(16))
+    body = struct.pack("<HHHHI16sQH", 36, 1, 1, 0, 0, bytes(16), 0, 0x0210)
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(struct.pack(">I", len(header) + len(body)) + header + body)
+            return connection.recv(8)[4:] == b"\xfeSMB"
+    except OSError:
+        return False
+
+
+def _configuration_file(sections: Mapping[str, Mapping[str, str]]) -> str:
+    return "".join(
+        f"[{section}]\n" + "".join(f"    {name} = {value}\n" for name, value in parameters.items()) + "\n"
+        for section, parameters in sections.items()
+    )
+
+
+def _await_start(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers_negotiate(server.port):
+        assert server.process.poll() is None, f"ended at once:\n{server.output()}"
+        assert time.monotonic() < deadline, f"no answer after {START_SECONDS} s:\n{server.output()}"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _process(arguments: list[str], server_log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with server_log.open("wb") as log:
+        # In a session of its own: smbd signals its whole process group when it ends.
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _share_paths(directory: Path, configuration: Configuration) -> dict[str, Path]:
+    paths = {name: directory / "shares" / name for name in configuration.shares}
+    for path in paths.values():
+        path.mkdir(parents=True)
+    return paths
+
+
+def _share_sections(configuration: Configuration, paths: Mapping[str, Path]) -> dict[str, dict[str, str]]:
+    return {
+        name: {"path": str(paths[name]), "read only": "no"} | dict(parameters)
+        for name, parameters in configuration.shares.items()
+    }
+
+
+@contextlib.contextmanager
+def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
+    """smbgate with its state, and one directory for each share, below `directory`."""
+    port = free_port()
+    paths = _share_paths(directory, configuration)
+    parameters = {
+        "tcp port": str(port),
+        "interfaces": "127.0.0.1",
+        "bind interfaces only": "yes",
+        "netbios name": "INTEROP",
+        "server string": "the server under test",
+        "state directory": str(directory / "state"),
+    }
+    sections = {"global": parameters | dict(configuration.parameters)} | _share_sections(configuration, paths)
+    file = directory / "smbgate.conf"
+    file.write_text(_configuration_file(sections))
+    command = [sys.executable, "-m", "gateway"]
+    subprocess.run(
+        [*command, "user", "add", "-c", str(file), USER], input=f"{PASSWORD}\n", text=True, check=True, timeout=30
+    )
+    log = directory / "log"
+    with _process([*command, "serve", "-c", str(file)], log) as process:
+        server = Server(port, directory, paths, process, log)
+        _await_start(server)
+        yield server
+        server.stop()
+    complaint = COMPLAINTS.search(server.output())
+    assert not complaint, server.output()
+    assert server.peak_memory < configuration.max_memory, f"VmHWM {server.peak_memory / MEGABYTE:.1f} MB"
+
+
+_SMBD_DIRECTORIES = {
+    "private dir": "private",
+    "lock directory": "lock",
+    "state directory": "state",
+    "cache directory": "cache",
+    "pid directory": "pid",
+    "ncalrpc dir": "ncalrpc",
+    "binddns dir": "bind-dns",
+}
+_SMBD_PARAMETERS = {
+    "server role": "standalone server",
+    "netbios name": "INTEROP",
+    "server string": "the server under test",
+    "disable netbios": "yes",
+    "interfaces": "127.0.0.1/8",
+    "bind interfaces only": "yes",
+    "usershare path": "",
+    "load printers": "no",
+    "printcap name": "/dev/null",
+    "passdb backend": "tdbsam",
+    "map to guest": "never",
+    "server min protocol": "SMB2_10",
+    "server signing": "mandatory",
+    "kernel oplocks": "no",
+    "log level": "1",
+}
+_SMBD_NAMES = {"smb3 encryption": "server smb encrypt"}
+
+
+@contextlib.contextmanager
+def smbd(directory: Path, configuration: Configuration) -> Iterator[Server]:
+    """Samba's smbd, with smbgate's defaults where they differ; needs root, as its users are the system's."""
+    port = free_port()
+    paths = _share_paths(directory, configuration)
+    places = {name: str(directory / place) for name, place in _SMBD_DIRECTORIES.items()}
+    for place in places.values():
+        Path(place).mkdir()
+    users = directory / "users"
+    users.write_text(f"root = {USER}\n")
+    own = {"smb ports": str(port), "log file": str(directory / "smbd.log"), "username map": str(users)}
+    asked = {_SMBD_NAMES.get(name, name): value for name, value in configuration.parameters.items()}
+    sections = {"global": _SMBD_PARAMETERS | places | own | asked} | _share_sections(configuration, paths)
+    file = directory / "smb.conf"
+    file.write_text(_configuration_file(sections))
+    add_user = ["smbpasswd", "-c", str(file), "-s", "-a", "root"]
+    subprocess.run(add_user, input=f"{PASSWORD}\n" * 2, text=True, check=True, timeout=30, stdout=subprocess.DEVNULL)
+    log = directory / "log"
+    arguments = ["smbd", "--foreground", "--no-process-group", f"--configfile={file}"]
+    with _process(arguments, log) as process:
+        server = Server(port, directory, paths, process, log)
+        _await_start(server)
+        yield server
+        server.stop(frozenset({0, -signal.SIGTERM}))  # as it signals itself, either may come first
+
+
+SERVERS = {"smbgate": smbgate, "smbd": smbd}
