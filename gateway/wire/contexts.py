@@ -23,17 +23,18 @@ class TypedContext(NamedTuple):
 
 
 def parse_contexts(message: memoryview, offset: int, count: int, *, at_least: int) -> tuple[TypedContext, ...]:
-    """Walk `count` contexts that begin at `offset`, not before `at_least`; raises `WireError`."""
+    """Walk `count` contexts that begin at `offset`, not before `at_least`; raises `WireError`.
+
+    Each begins at a multiple of eight from the first. Some clients do not align the first: smbprotocol 1.17 with two
+    dialects.
+    """
     if count > MAX_CONTEXTS:
         raise WireError(f"{count} contexts")
     contexts = []
-    for index in range(count):
-        if index:
-            offset = align8(offset)
-        head = take(message, offset, _HEAD.size, at_least=at_least)
-        kind, length, _reserved = _HEAD.unpack(head)
+    for _ in range(count):
+        kind, length, _reserved = _HEAD.unpack(take(message, offset, _HEAD.size, at_least=at_least))
         contexts.append(TypedContext(kind, take(message, offset + _HEAD.size, length)))
-        offset += _HEAD.size + length
+        offset += align8(_HEAD.size + length)
     return tuple(contexts)
 
 
