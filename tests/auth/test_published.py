@@ -1,6 +1,7 @@
 """A log-on to Windows Server as Microsoft published it, and the examples of [MS-NLMP] 4.2 and RFC 1320."""
 
 import pytest
+from impacket import ntlm as impacket_ntlm
 
 from gateway.auth.acceptor import Acceptor, AuthPolicy
 from gateway.auth.accounts import Account
@@ -8,6 +9,12 @@ from gateway.auth.errors import AuthError
 from gateway.auth.md4 import md4
 from gateway.auth.ntlm import NtlmAcceptor
 from gateway.auth.ntlm_keys import MessageSigner, hmac_md5, nt_hash_from_password, rc4, response_key
+from gateway.auth.ntlm_messages import (
+    NEGOTIATE_56,
+    NEGOTIATE_128,
+    NEGOTIATE_EXTENDED_SESSIONSECURITY,
+    NEGOTIATE_KEY_EXCH,
+)
 from gateway.auth.spnego import NTLMSSP_OID, parse_init, parse_resp
 from gateway.nt.status import STATUS_INVALID_PARAMETER
 from gateway.nt.time import ns_from_filetime
@@ -121,6 +128,20 @@ def test_nlmp_4_2_4_4_signature():
     checksum = rc4(sealing_key, signature[4:12])
     assert rc4(sealing_key, bytes(18) + checksum)[18:] == unhex("7fb38ec5c55d4976")
     assert rc4(sealing_key, message) == unhex("54e50165bf1936dc996020c1811b0f06fb5f")
+
+
+@pytest.mark.parametrize("strength", [0, NEGOTIATE_56, NEGOTIATE_128, NEGOTIATE_128 | NEGOTIATE_56])
+@pytest.mark.parametrize("exchange", [0, NEGOTIATE_KEY_EXCH])
+def test_signatures_agree_with_impacket(strength, exchange):
+    flags = NEGOTIATE_EXTENDED_SESSIONSECURITY | strength | exchange
+    key, message = bytes(range(16)), b"a list of mechanisms"
+    signer = MessageSigner(key, flags)
+    for mode, direction in [("Client", b"client-to-server"), ("Server", b"server-to-client")]:
+        stream = impacket_ntlm.ARC4.new(impacket_ntlm.SEALKEY(flags, key, mode)).encrypt
+        theirs = impacket_ntlm.MAC(flags, stream, impacket_ntlm.SIGNKEY(flags, key, mode), 0, message).getData()
+        assert signer._signature(direction, message) == theirs
+    assert signer.sign(message) == theirs
+    assert not signer.verify(message, theirs)
 
 
 @pytest.mark.parametrize(
