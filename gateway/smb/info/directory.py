@@ -5,7 +5,7 @@ from struct import Struct
 from typing import Final
 
 from gateway.nt import constants as nt
-from gateway.nt.status import STATUS_BUFFER_OVERFLOW, STATUS_INVALID_INFO_CLASS, StatusError
+from gateway.nt.status import STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_INFO_CLASS, StatusError
 from gateway.nt.time import filetime_from_ns
 from gateway.smb.info.buffers import check_minimum
 from gateway.smb.info.stat import file_attributes
@@ -85,7 +85,8 @@ class DirectoryPacker:
     def add(self, name: str, stat: Stat | None, ea_size: int = 0) -> bool:
         """Append an entry; False if it does not fit any more. `stat` may be None only where `needs_stat` is not set.
 
-        Raises StatusError (BUFFER_OVERFLOW) if the very first one does not fit ([MS-FSA] 2.1.5.6.3).
+        Raises StatusError (INFO_LENGTH_MISMATCH) if the very first one does not fit, as Samba does: a warning such as
+        BUFFER_OVERFLOW would have clients look for entries.
         """
         encoded = name.encode("utf-16-le", "surrogatepass")
         length = len(encoded)
@@ -94,7 +95,7 @@ class DirectoryPacker:
         start = (size + 7) & ~7
         if start + entry_size > self._limit:
             if not self.count:
-                raise StatusError(STATUS_BUFFER_OVERFLOW)
+                raise StatusError(STATUS_INFO_LENGTH_MISMATCH)
             return False
         parts = self._parts
         if start != size:

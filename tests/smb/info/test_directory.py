@@ -5,7 +5,6 @@ from impacket import smb
 from smbprotocol import file_info
 
 from gateway.nt.status import (
-    STATUS_BUFFER_OVERFLOW,
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_INFO_CLASS,
     StatusError,
@@ -137,7 +136,7 @@ def test_too_small_for_the_first(info_class):
     packer = DirectoryPacker(info_class, FIXED[info_class] + 3)
     with pytest.raises(StatusError) as caught:
         packer.add("ab", file_stat())
-    assert caught.value.status == STATUS_BUFFER_OVERFLOW
+    assert caught.value.status == STATUS_INFO_LENGTH_MISMATCH
     assert packer.add("a", file_stat())
 
 
