@@ -54,7 +54,7 @@ def set_delete_pending(record: FileRecord, open_id: int, token: object, *, posix
     entry = find_open(record, open_id)
     if entry is None or any(one.stream == entry.stream and one.link == entry.link for one in record.pending):
         return record
-    pending = DeletePending(entry.stream, entry.link, open_id, token, posix)
+    pending = DeletePending(entry.stream, entry.link, open_id, token, posix, (entry.owner, entry.parent_key))
     return record._replace(pending=(*record.pending, pending))
 
 

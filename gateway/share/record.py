@@ -11,8 +11,6 @@ two of them.
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from acl.mask import FILE_READ_ATTRIBUTES, FILE_WRITE_ATTRIBUTES, SYNCHRONIZE
-
 __all__ = [
     "EMPTY",
     "DeletePending",
@@ -27,8 +25,6 @@ __all__ = [
     "replace_open",
     "settled",
 ]
-
-_STAT_ACCESS = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE
 
 
 class OpenEntry(NamedTuple):
@@ -51,13 +47,10 @@ class OpenEntry(NamedTuple):
     """FILE_DELETE_ON_CLOSE: closing it makes the file or stream delete pending."""
     lease_key: bytes = b""
     """The lease that it belongs to, together with `owner`; empty if to none."""
+    parent_key: bytes = b""
+    """Key of the lease that its owner has on the directory, which changes by this open need not break."""
     token: object = None
     """On whose behalf a delete on close is done."""
-
-    @property
-    def is_stat_open(self) -> bool:
-        """Whether it can neither touch nor depend on contents, so that no oplock is broken for it."""
-        return not self.granted_access & ~_STAT_ACCESS
 
 
 class LockEntry(NamedTuple):
@@ -85,17 +78,21 @@ class LeaseEntry(NamedTuple):
     """The open that an oplock belongs to; 0 for a lease."""
     stream: str
     state: int
-    """What its holder may cache now, SMB2_LEASE_* bits: until a break is acknowledged, what it had before."""
+    """What its holder may cache now, `leases.READ_CACHING` and its like: until a break is acknowledged, what it had
+    before."""
     breaking_to: int | None = None
     """What the break in progress leaves, as the holder was told; None if there is none that it must acknowledge."""
     required: int = 0
-    """What later conflicts leave of it, once the break in progress is acknowledged; only meaningful during one."""
+    """What is left of it when all that conflicts has been served; only meaningful during a break."""
     epoch: int = 0
-    """Counts the changes of `state`, for leases of version 2."""
+    """Counts the changes of `state`, modulo 2^16; told to holders of version 2."""
     version: int = 0
     """1 or 2; 0 for an oplock."""
-    parent_key: bytes = b""
-    """Key of the lease that its holder has on the directory of the file."""
+
+    @property
+    def holder(self) -> tuple[Hashable, bytes, int]:
+        """What identifies it as long as it lives: owner, key, and for an oplock the open."""
+        return (self.owner, self.key, self.open_id)
 
 
 class DeletePending(NamedTuple):
@@ -109,6 +106,8 @@ class DeletePending(NamedTuple):
     """Who decided it; the deletion is done on their behalf."""
     posix: bool = False
     """FILE_DISPOSITION_POSIX_SEMANTICS: the name goes as soon as `open_id` is closed."""
+    by: tuple[Hashable, bytes] = (None, b"")
+    """`owner` and `parent_key` of that open."""
 
 
 class FileRecord(NamedTuple):

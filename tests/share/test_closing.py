@@ -11,6 +11,8 @@ from gateway.share.closing import (
 )
 from gateway.share.record import DeletePending, FileRecord, LeaseEntry, LockEntry, OpenEntry
 
+BY = ("client", b"")
+
 
 def opened(open_id: int, **more) -> OpenEntry:
     return OpenEntry(open_id, "client", DELETE, 7, **more)
@@ -39,7 +41,7 @@ def test_the_last_close_deletes() -> None:
     assert is_delete_pending(left, 2)
     left, closed = close_open(left, 2)
     assert left is None
-    assert closed.delete == (DeletePending("", None, 1, "alice"),)
+    assert closed.delete == (DeletePending("", None, 1, "alice", by=BY),)
 
 
 def test_the_first_decision_stays() -> None:
@@ -63,14 +65,14 @@ def test_delete_on_close_decides_when_it_is_closed() -> None:
     assert closed.delete == ()
     assert is_delete_pending(left, 2)
     _, closed = close_open(left, 2)
-    assert closed.delete == (DeletePending("", None, 1, "alice"),)
+    assert closed.delete == (DeletePending("", None, 1, "alice", by=BY),)
 
 
 def test_delete_on_close_of_the_only_open() -> None:
     record = FileRecord((opened(1, delete_on_close=True, token="alice"),))
     left, closed = close_open(record, 1)
     assert left is None
-    assert closed.delete == (DeletePending("", None, 1, "alice"),)
+    assert closed.delete == (DeletePending("", None, 1, "alice", by=BY),)
 
 
 def test_delete_on_close_can_be_set_and_cleared() -> None:
@@ -85,14 +87,14 @@ def test_a_stream_goes_with_its_own_last_open() -> None:
     assert not is_delete_pending(record, 1)
     left, closed = close_open(record, 2)
     assert left == FileRecord((opened(1),))
-    assert closed.delete == (DeletePending(":s", None, 2, "alice"),)
+    assert closed.delete == (DeletePending(":s", None, 2, "alice", by=BY),)
 
 
 def test_the_file_waits_for_the_opens_of_its_streams() -> None:
     record = set_delete_pending(FileRecord((opened(1), opened(2, stream=":s"))), 1, "alice")
     left, closed = close_open(record, 1)
     assert closed.delete == ()
-    assert close_open(left, 2)[1].delete == (DeletePending("", None, 1, "alice"),)
+    assert close_open(left, 2)[1].delete == (DeletePending("", None, 1, "alice", by=BY),)
 
 
 def test_file_and_stream_at_once() -> None:
@@ -106,13 +108,13 @@ def test_another_name_does_not_hold_the_file() -> None:
     record = set_delete_pending(FileRecord((opened(1, link="a"), opened(2, link="b"))), 1, "alice")
     left, closed = close_open(record, 1)
     assert left == FileRecord((opened(2, link="b"),))
-    assert closed.delete == (DeletePending("", "a", 1, "alice"),)
+    assert closed.delete == (DeletePending("", "a", 1, "alice", by=BY),)
 
 
 def test_posix_semantics_do_not_wait() -> None:
     record = set_delete_pending(FileRecord((opened(1), opened(2))), 1, "alice", posix=True)
     left, closed = close_open(record, 1)
-    assert closed.delete == (DeletePending("", None, 1, "alice", True),)
+    assert closed.delete == (DeletePending("", None, 1, "alice", True, BY),)
     assert left == FileRecord((opened(2),))
     assert close_open(left, 2) == (None, Closed(opened(2)))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acl.mask import FILE_GENERIC_READ, FILE_READ_ATTRIBUTES, READ_CONTROL, SYNCHRONIZE
+from acl.mask import FILE_GENERIC_READ
 from gateway.share.record import (
     EMPTY,
     DeletePending,
@@ -71,19 +71,6 @@ def test_replace_open() -> None:
     record = add_open(add_open(None, opened(1)), opened(2))
     changed = opened(2, delete_on_close=True)
     assert replace_open(record, changed).opens == (record.opens[0], changed)
-
-
-@pytest.mark.parametrize(
-    ("access", "expected"),
-    [
-        (FILE_READ_ATTRIBUTES | SYNCHRONIZE, True),
-        (0, True),
-        (READ_CONTROL, False),
-        (FILE_GENERIC_READ, False),
-    ],
-)
-def test_stat_open(access, expected) -> None:
-    assert opened(1)._replace(granted_access=access).is_stat_open is expected
 
 
 @pytest.mark.parametrize(
