@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 SMB2, TRANSFORM = b"\xfeSMB", b"\xfdSMB"
 NEGOTIATE = 0
+STATUS_PENDING = 0x103
 FILE_COMMANDS = frozenset({5, 6, 7, 8, 9, 10, 14, 15, 16, 17})
 """CREATE to LOCK, QUERY_DIRECTORY to SET_INFO: TREE_CONNECT and FSCTL_VALIDATE_NEGOTIATE_INFO are always signed."""
 SIGNED = 0x8
@@ -51,7 +52,9 @@ class Relay:
         if message[:4] == TRANSFORM:
             self.seen["sealed"] += 1
             return
-        command, flags = struct.unpack_from("<H2xI", message, 12)
+        status, command, flags = struct.unpack_from("<IH2xI", message, 8)
+        if status == STATUS_PENDING:
+            return  # an interim is never signed ([MS-SMB2] 3.3.4.2)
         if command == NEGOTIATE:
             if flags & 1:
                 (self.dialect,) = struct.unpack_from("<H", message, 68)

@@ -35,6 +35,8 @@ class Scale:
 
 QUICK = Scale("quick", 200, 64 * MIB)
 PYTHON_CLIENTS = Scale("python", 200, 8 * MIB)
+SLOW_CLIENTS = Scale("slow", 200, 2 * MIB)
+"""For impacket, which signs at 1 MB/s at 3.x."""
 FULL = Scale("full", 2_000, GIB)
 FULL_PYTHON_CLIENTS = Scale("full-python", 2_000, 64 * MIB)
 
