@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import time
+import timeit
 
 import pytest
 import spnego
@@ -18,7 +20,7 @@ from gateway.nt.status import (
     STATUS_LOGON_FAILURE,
     STATUS_NOT_SUPPORTED,
 )
-from tests.auth.conftest import NOW, POLICY
+from tests.auth.conftest import DATABASE, NOW, POLICY
 from tests.auth.peers import log_on, spnego_client
 
 KERBEROS = "1.2.840.113554.1.2.2"
@@ -258,3 +260,45 @@ def test_clients_without_unicode_are_refused(make_acceptor):
     with pytest.raises(AuthError) as caught:
         make_acceptor().step(b"NTLMSSP\x00\x01\x00\x00\x00\x02\x82\x08\x00", NOW)
     assert caught.value.status == STATUS_NOT_SUPPORTED
+
+
+def test_an_unknown_user_costs_what_a_wrong_password_costs(make_acceptor, monkeypatch):
+    """Whoever measures the answers must not learn which accounts there are."""
+    calls = []
+    own = ntlm_keys.hmac_md5
+
+    def counted(key, data):
+        calls.append(len(data))
+        return own(key, data)
+
+    monkeypatch.setattr(ntlm_keys, "hmac_md5", counted)
+    monkeypatch.setattr(ntlm, "hmac_md5", counted)
+    counts = []
+    for user in ("alice", "nobod"):
+        calls.clear()
+        acceptor, client = make_acceptor(), spnego_client(f"DESKTOP\\{user}", "wrong", "ntlm")
+        authenticate = client.step(acceptor.step(client.step(), NOW).token)
+        with pytest.raises(AuthError):
+            acceptor.step(authenticate, NOW)
+        counts.append(list(calls))
+    assert counts[0] == counts[1]
+    assert counts[0]
+
+
+def test_a_log_on_costs_less_than_a_millisecond():
+    """It runs on the event loop, where everybody else waits meanwhile. The best of many runs: a machine may be busy."""
+    challenge = bytes(8)
+
+    def acceptor():
+        return Acceptor(POLICY, DATABASE.lookup, lambda count: challenge[:count])
+
+    client, recorder = spnego_client("alice", "Secret-1"), acceptor()
+    first = client.step()
+    last = client.step(recorder.step(first, NOW).token)
+
+    def run():
+        one = acceptor()
+        one.step(first, NOW)
+        assert one.step(last, NOW).identity
+
+    assert min(timeit.repeat(run, number=5, repeat=20, timer=time.process_time)) / 5 < 0.001
