@@ -23,8 +23,12 @@ class FoldedNames:
         self.count = 0
 
     def find(self, name: str) -> str | None:
-        """The name in the directory that `name` leads to, whatever its case."""
-        return self._names.get(self._fold(name))
+        """The name that `name` leads to: itself if it is there, or else one that differs by case only."""
+        folded = self._fold(name)
+        first = self._names.get(folded)
+        if first is None or first == name or not self._others:
+            return first
+        return name if name in self._others.get(folded, ()) else first
 
     def add(self, name: str) -> None:
         folded = self._fold(name)

@@ -1,0 +1,222 @@
+"""Creating, removing, renaming and linking names: whole operations, to be made in one thread.
+
+Directories are descriptors, names are bytes of one component. All raise OSError or VfsError, and leave nothing behind
+if they do.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat as stat_module
+import time
+
+from vfs_backends.api import Caller, IoAccess, NodeId
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.names import name_from_bytes
+from vfs_backends.posix.stats import fields_of, node_id_of
+from vfs_backends.posix.syscalls import (
+    AT_NO_AUTOMOUNT,
+    AT_SYMLINK_NOFOLLOW,
+    RENAME_NOREPLACE,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    How,
+    StatxFields,
+    openat2,
+    renameat2,
+    statx,
+)
+from vfs_backends.posix.volume import proc_path
+
+__all__ = ["create_directory", "create_file", "link", "remove", "rename"]
+
+_CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_CREATE_FLAGS = {
+    IoAccess.READ: _CREATE | os.O_RDONLY,
+    IoAccess.WRITE: _CREATE | os.O_WRONLY,
+    IoAccess.READ | IoAccess.WRITE: _CREATE | os.O_RDWR,
+}
+_NEW_DIRECTORY = How(
+    os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+    RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+)
+_CLOCK_SLACK_NS = 1_000_000_000
+
+
+def _wanted_owner(parent: int, fields: StatxFields, caller: Caller | None) -> tuple[int, int] | None:
+    """The ids to give to a new file, None if it has them."""
+    if caller is None:
+        return None
+    uid, gid = fields[2], fields[3]
+    if (uid, gid) == (caller.uid, caller.gid):
+        return None
+    # Under a set-group-id directory the group has been taken from it.
+    keeps_group = gid == caller.gid or fields_of(parent)[4] & stat_module.S_ISGID
+    if keeps_group and uid == caller.uid:
+        return None
+    return caller.uid, -1 if keeps_group else caller.gid
+
+
+def create_file(
+    parent: int, name: bytes, mode: int, access: IoAccess, caller: Caller | None
+) -> tuple[int, StatxFields]:
+    """A new descriptor, and what it is on. `caller`: whom to give the file to."""
+    fd = os.open(name, _CREATE_FLAGS[access], mode, dir_fd=parent)
+    try:
+        fields = fields_of(fd)
+        owner = _wanted_owner(parent, fields, caller)
+        if owner is not None:
+            os.chown(fd, *owner)
+        # The umask, a default ACL of the directory, or the change of owner took bits away.
+        if owner is not None or fields[4] & 0o7777 != mode:
+            os.chmod(fd, mode)
+    except BaseException:
+        os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=parent)
+        raise
+    return fd, fields
+
+
+def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None) -> tuple[int, StatxFields]:
+    """A new O_PATH descriptor, and what it is on. `caller`: whom to give the directory to."""
+    before = time.time_ns()
+    os.mkdir(name, mode, dir_fd=parent)
+    fd = openat2(parent, name, _NEW_DIRECTORY)
+    if fd < 0:
+        raise os_error(-fd)  # somebody has put something else in its place already
+    try:
+        fields = fields_of(fd)
+        # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
+        born = node_id_of(fields).generation
+        if fields[2] != os.geteuid() or (born and born < before - _CLOCK_SLACK_NS):
+            raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
+        owner = _wanted_owner(parent, fields, caller)
+        if owner is not None:
+            os.chown(proc_path(fd), *owner)
+        # A set-group-id bit comes from the parent, and is to be passed on.
+        wanted = mode | (fields[4] & stat_module.S_ISGID)
+        if owner is not None or fields[4] & 0o7777 != wanted:
+            os.chmod(proc_path(fd), wanted)
+    except BaseException as error:
+        os.close(fd)
+        if not isinstance(error, VfsError):
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=parent)
+        raise
+    return fd, fields
+
+
+def _check(parent: int, name: bytes, node_id: NodeId, *, follows: bool) -> StatxFields:
+    """Raises STALE if the name does not lead to the node; with `follows` a symbolic link to it will do."""
+    fields = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+    if isinstance(fields, int):
+        raise os_error(-fields)
+    if node_id_of(fields) == node_id:
+        return fields
+    if follows and stat_module.S_ISLNK(fields[4]):
+        target = statx(parent, name, AT_NO_AUTOMOUNT)
+        if not isinstance(target, int) and node_id_of(target) == node_id:
+            return fields
+    raise VfsError(Kind.STALE, name_from_bytes(name))
+
+
+def remove(parent: int, name: bytes, node_id: NodeId, *, follows: bool) -> None:
+    fields = _check(parent, name, node_id, follows=follows)
+    try:
+        if stat_module.S_ISDIR(fields[4]):
+            os.rmdir(name, dir_fd=parent)
+        else:
+            os.unlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno == errno.EEXIST:  # POSIX allows either; some file systems say this
+            raise VfsError(Kind.NOT_EMPTY, name_from_bytes(name)) from error
+        raise
+
+
+def rename(
+    parent: int,
+    name: bytes,
+    new_parent: int,
+    new_name: bytes,
+    *,
+    node_id: NodeId,
+    replace: bool,
+    follows: bool,
+) -> None:
+    moved = node_id_of(_check(parent, name, node_id, follows=follows))
+    same_parent = fields_of(parent)[5] == fields_of(new_parent)[5]
+    if name == new_name and same_parent:
+        return
+    flags = 0 if replace else RENAME_NOREPLACE
+    result = renameat2(parent, name, new_parent, new_name, flags)
+    if result == -errno.EEXIST and not replace:
+        if not (same_parent and _differs_by_spelling_only(parent, name, new_name, moved)):
+            raise VfsError(Kind.EXISTS, name_from_bytes(new_name))
+        result = renameat2(parent, name, new_parent, new_name, 0)
+    elif result == -errno.EINVAL and not replace:
+        result = _rename_without_flag(parent, name, new_parent, new_name)
+    if result in {-errno.EEXIST, -errno.ENOTEMPTY}:
+        raise VfsError(Kind.NOT_EMPTY, name_from_bytes(new_name))
+    if result < 0:
+        raise os_error(-result)
+    if replace:
+        _drop_second_name(parent, name, new_parent, new_name, moved)
+
+
+def _rename_without_flag(parent: int, name: bytes, new_parent: int, new_name: bytes) -> int:
+    """EINVAL is "into itself", or a file system without RENAME_NOREPLACE."""
+    if not isinstance(statx(new_parent, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT), int):
+        raise VfsError(Kind.EXISTS, name_from_bytes(new_name))
+    return renameat2(parent, name, new_parent, new_name, 0)
+
+
+def _differs_by_spelling_only(directory: int, name: bytes, new_name: bytes, node_id: NodeId) -> bool:
+    """Whether a case-insensitive file system takes both for the same name."""
+    fields = statx(directory, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+    return not isinstance(fields, int) and node_id_of(fields) == node_id and not _is_listed(directory, new_name)
+
+
+def _is_listed(directory: int, name: bytes) -> bool:
+    """Whether a name is in a directory in just this spelling."""
+    scan = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return os.fsdecode(name) in os.listdir(scan)
+    finally:
+        os.close(scan)
+
+
+def _drop_second_name(parent: int, name: bytes, new_parent: int, new_name: bytes, node_id: NodeId) -> None:
+    """Finish what rename(2) does not do: of two names of the same file it removes none."""
+    fields = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+    if isinstance(fields, int) or fields[1] < 2 or stat_module.S_ISDIR(fields[4]) or node_id_of(fields) != node_id:
+        return
+    target = statx(new_parent, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+    if isinstance(target, int) or node_id_of(target) != node_id:
+        return
+    if _is_listed(parent, name):
+        os.unlink(name, dir_fd=parent)
+
+
+def link(fd: int, parent: int, name: bytes, *, replace: bool) -> None:
+    """Give what `fd` is on another name."""
+    source = proc_path(fd)
+    try:
+        os.link(source, name, dst_dir_fd=parent, follow_symlinks=True)
+        return
+    except FileExistsError:
+        if not replace:
+            raise
+    existing = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+    if not isinstance(existing, int) and node_id_of(existing) == node_id_of(fields_of(fd)):
+        return
+    passing = b".smbgate-link-" + secrets.token_hex(8).encode()
+    os.link(source, passing, dst_dir_fd=parent, follow_symlinks=True)
+    try:
+        os.rename(passing, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except OSError:
+        os.unlink(passing, dir_fd=parent)
+        raise

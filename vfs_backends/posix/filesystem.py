@@ -1,0 +1,318 @@
+"""A directory of the local machine as a file system: Linux 5.6 or later, with /proc."""
+
+import errno
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.posix import changes
+from vfs_backends.posix.failures import vfs_error
+from vfs_backends.posix.handles import PosixHandle
+from vfs_backends.posix.index import CaseIndex
+from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
+from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes
+from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
+from vfs_backends.posix.stats import fields_of, node_id_of
+from vfs_backends.posix.syscalls import fs_magic, name_to_handle, open_by_handle, openat2
+from vfs_backends.posix.volume import FOLLOWED, Volume, proc_path
+from vfs_backends.posix.watch import Watcher
+
+__all__ = ["PosixFileSystem"]
+
+T = TypeVar("T")
+
+_UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
+_MASK64 = (1 << 64) - 1
+
+
+class PosixFileSystem(FileSystem):
+    """The tree below `root`; acts with the rights of the process, and never leaves the tree.
+
+    `fold` decides which names differ by case only. With `follow_symlinks` symbolic links lead on, as long as they stay
+    inside. At most `threads` calls are waited for at once. Up to `index_names` names are kept in memory for look-ups
+    that disregard case. `kind` overrides what the kernel says the storage is. Without `inotify`, changes made by
+    others are noticed by the times of directories only.
+    """
+
+    inline = True
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        fold: Fold,
+        follow_symlinks: bool = False,
+        threads: int = 16,
+        index_names: int = 500_000,
+        kind: FileSystemKind | None = None,
+        inotify: bool = True,
+    ) -> None:
+        self._root_path = Path(root)
+        self._fold = fold
+        self._follow_symlinks = follow_symlinks
+        self._thread_count = threads
+        self._index_names = index_names
+        self._kind = kind
+        self._inotify = inotify
+        self._volume: Volume
+        self._resolver: Resolver
+        self._index: CaseIndex
+        self._top: PosixHandle
+
+    async def start(self) -> None:
+        try:
+            root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise vfs_error(error, str(self._root_path)) from error
+        try:
+            _check_system(root)
+            kind = self._kind or kind_of_magic(fs_magic(root))
+            limiter = trio.CapacityLimiter(self._thread_count)
+            self._volume = Volume(root, kind, self._fold, limiter, follows_symlinks=self._follow_symlinks)
+        except OSError as error:
+            os.close(root)
+            raise vfs_error(error, str(self._root_path)) from error
+        except VfsError:
+            os.close(root)
+            raise
+        # Never closed as a handle: its descriptor is the volume's.
+        self._top = self._handle((root, fields_of(root)), "")
+        watcher = None
+        if self._inotify and not kind.slow:
+            try:
+                watcher = Watcher()
+            except OSError:  # the user has too many: directories' times have to do
+                watcher = None
+        self._index = CaseIndex(self._fold, self._volume.threads, self._index_names, watcher)
+        self._resolver = Resolver(self._volume, self._index)
+
+    @property
+    def capabilities(self) -> Capability:
+        return self._volume.capabilities
+
+    def _own(self, handle: Handle) -> PosixHandle:
+        if not isinstance(handle, PosixHandle):
+            raise VfsError(Kind.INVALID, "a handle of another file system")
+        return handle
+
+    def _handle(self, found: Found, path: str, access: IoAccess | None = None) -> PosixHandle:
+        fd, fields = found
+        return PosixHandle(self._volume, fd, node_id_of(fields), fields[4], path, access=access)
+
+    async def root(self) -> Handle:
+        return self._handle(await self._ask(_open_again, self._volume.root), "")
+
+    async def _ask(self, call: Callable[..., T], *args: object) -> T:
+        try:
+            if self._volume.threads.always:
+                return await self._volume.threads.run(call, *args)
+            return call(*args)
+        except OSError as error:
+            raise vfs_error(error) from error
+
+    async def _change(self, name: str, first: PosixHandle, second: PosixHandle, call: Callable[[], T]) -> T:
+        """Make a change that uses the descriptors of two handles."""
+        first.pin()
+        second.pin()
+        try:
+            return await self._volume.threads.change(call)
+        except OSError as error:
+            raise vfs_error(error, name) from error
+        finally:
+            first.unpin()
+            second.unpin()
+
+    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+        start = self._own(parent)
+        if not path:
+            return self._handle(await self._ask(_open_again, start.fd), start.path)
+        raw = path_to_bytes(path)
+        found = self._resolver.exact_at_hand(start.fd, raw)
+        if isinstance(found, int):
+            if found not in _UNKNOWN:
+                raise look_up_failure(found, path, is_last=True)
+            found, reached = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
+            return self._handle(found, reached)
+        return self._handle(found, f"{start.path}/{path}" if start.path else path)
+
+    def _owner(self, caller: Caller | None) -> Caller | None:
+        return caller if self._volume.sets_owner else None
+
+    async def create_file(
+        self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
+    ) -> Handle:
+        raw = name_to_bytes(name)
+        directory = self._own(parent)
+        found = await self._create(
+            name,
+            directory,
+            lambda: changes.create_file(directory.fd, raw, mode & 0o7777, access, self._owner(caller)),
+        )
+        return self._handle(found, _join(directory.path, name), access)
+
+    async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
+        raw = name_to_bytes(name)
+        directory = self._own(parent)
+        found = await self._create(
+            name,
+            directory,
+            lambda: changes.create_directory(directory.fd, raw, mode & 0o7777, self._owner(caller)),
+        )
+        return self._handle(found, _join(directory.path, name))
+
+    async def _create(self, name: str, directory: PosixHandle, call: Callable[[], Found]) -> Found:
+        try:
+            found = await self._change(name, directory, directory, call)
+        except VfsError as error:
+            if error.kind in {Kind.NOT_FOUND, Kind.NOT_A_DIRECTORY}:  # the directory was removed, or is none
+                raise VfsError(Kind.PATH_NOT_FOUND, name) from error
+            raise
+        self._index.changed(directory.node_id, added=name)
+        return found
+
+    async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
+        raw = name_to_bytes(name)
+        directory, follows = self._own(parent), self._follow_symlinks
+        await self._change(
+            name, directory, directory, lambda: changes.remove(directory.fd, raw, handle.node_id, follows=follows)
+        )
+        self._index.changed(directory.node_id, removed=name)
+
+    async def rename(
+        self,
+        parent: Handle,
+        name: str,
+        new_parent: Handle,
+        new_name: str,
+        handle: Handle,
+        *,
+        replace: bool,
+        caller: Caller | None = None,
+    ) -> None:
+        raw, new_raw = name_to_bytes(name), name_to_bytes(new_name)
+        source, target = self._own(parent), self._own(new_parent)
+        await self._change(
+            name,
+            source,
+            target,
+            lambda: changes.rename(
+                source.fd,
+                raw,
+                target.fd,
+                new_raw,
+                node_id=handle.node_id,
+                replace=replace,
+                follows=self._follow_symlinks,
+            ),
+        )
+        self._index.changed(source.node_id, removed=name)
+        self._index.changed(target.node_id, added=new_name)
+
+    async def link(
+        self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
+    ) -> None:
+        raw = name_to_bytes(name)
+        source, target = self._own(handle), self._own(parent)
+        if source.is_directory:
+            raise VfsError(Kind.IS_A_DIRECTORY, source.path)
+        await self._change(name, source, target, lambda: changes.link(source.fd, target.fd, raw, replace=replace))
+        self._index.changed(target.node_id, added=name)
+
+    async def open_by_id(self, inode: int) -> Handle:
+        if not self._volume.opens_by_inode:
+            raise VfsError(Kind.NOT_SUPPORTED, "open by id")
+        path = await self._ask(_path_of_inode, self._volume.root, inode)
+        if path is None:
+            raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
+        # Where it is said to be is looked up in the same way as any path: that is what keeps it inside of the tree.
+        handle = await self.lookup(self._top, path, case_sensitive=True)
+        if handle.node_id.inode != inode:
+            await handle.aclose()
+            raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
+        return handle
+
+    async def statfs(self) -> FileSystemStat:
+        return await self._ask(self._statfs)
+
+    def _statfs(self) -> FileSystemStat:
+        root = self._volume.root
+        found = os.fstatvfs(root)
+        fields = fields_of(root)
+        node_id = node_id_of(fields)
+        volume_id = found.f_fsid & _MASK64
+        if volume_id == 0:
+            volume_id = (node_id.device << 32 ^ node_id.inode) & _MASK64
+        return FileSystemStat(
+            block_size=found.f_frsize,
+            total=found.f_blocks * found.f_frsize,
+            free=found.f_bfree * found.f_frsize,
+            available=found.f_bavail * found.f_frsize,
+            files=found.f_files,
+            files_free=found.f_ffree,
+            volume_id=volume_id,
+            max_name=min(found.f_namemax or MAX_NAME, MAX_NAME),
+            birthtime_ns=node_id.generation or fields[14] * 1_000_000_000,
+            kind=self._volume.kind.name,
+        )
+
+    async def aclose(self) -> None:
+        self._index.close()
+        self._volume.close()
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def _check_system(root: int) -> None:
+    """Raises NOT_SUPPORTED where the kernel, or what surrounds us, lacks what everything rests on."""
+    fd = openat2(root, b".", FOLLOWED)
+    if fd < 0:
+        raise VfsError(Kind.NOT_SUPPORTED, f"openat2(2), of Linux 5.6 or later: {os.strerror(-fd)}")
+    os.close(fd)
+    try:
+        there = os.stat(proc_path(root))
+    except OSError as error:
+        raise VfsError(Kind.NOT_SUPPORTED, "/proc is not mounted") from error
+    if not os.path.samestat(there, os.fstat(root)):
+        raise VfsError(Kind.NOT_SUPPORTED, "/proc belongs to other processes")
+
+
+def _open_again(fd: int) -> Found:
+    """A new O_PATH descriptor on the same file."""
+    new = os.open(proc_path(fd), os.O_PATH | os.O_CLOEXEC)
+    try:
+        return new, fields_of(new)
+    except OSError:
+        os.close(new)
+        raise
+
+
+_FILEID_INO32_GEN = 1
+
+
+def _path_of_inode(root: int, inode: int) -> str | None:
+    """Where a file seems to be; None if it does not exist, or not below the root, or is not in memory."""
+    template = name_to_handle(root)
+    if template is None or template[0] != _FILEID_INO32_GEN or not 0 < inode < 1 << 32:
+        return None
+    # ext4 takes generation 0 for "any".
+    fd = open_by_handle(root, _FILEID_INO32_GEN, struct.pack("=II", inode, 0), os.O_PATH | os.O_CLOEXEC)
+    if fd < 0:
+        return None
+    try:
+        top, path = os.readlink(proc_path(root)), os.readlink(proc_path(fd))
+    except OSError:  # longer than a page
+        return None
+    finally:
+        os.close(fd)
+    if path == top:
+        return ""
+    prefix = top.rstrip(b"/") + b"/"
+    return name_from_bytes(path[len(prefix) :]) if path.startswith(prefix) else None

@@ -1,0 +1,351 @@
+"""An open file or directory of the local machine: one descriptor, O_PATH until `open_io`."""
+
+import contextlib
+import errno
+import os
+import stat as stat_module
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from vfs_backends.api import DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import committed
+from vfs_backends.posix import xattrs
+from vfs_backends.posix.attributes import XATTR, DosAttributes
+from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
+from vfs_backends.posix.failures import os_error, vfs_error
+from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, statx, utimensat
+from vfs_backends.posix.volume import Volume, proc_path
+
+__all__ = ["PosixHandle"]
+
+T = TypeVar("T")
+
+INLINE_READ = 2 << 20
+INLINE_WRITE = 256 << 10
+"""More bytes than these are copied in a thread: it takes longer than to get there."""
+INLINE_SHRINK = 64 << 20
+"""Giving back more bytes than these may keep a file system busy for long."""
+
+_IO_FLAGS = {
+    IoAccess.READ: os.O_RDONLY,
+    IoAccess.WRITE: os.O_WRONLY,
+    IoAccess.READ | IoAccess.WRITE: os.O_RDWR,
+}
+# O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
+_ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def _reopen(fd: int, flags: int) -> int:
+    return os.open(proc_path(fd), flags | _ALWAYS)
+
+
+def _read_all(fd: int, offset: int, buffer: memoryview) -> int:
+    done = 0
+    while done < len(buffer):
+        got = os.preadv(fd, [buffer[done:]], offset + done)
+        if got == 0:
+            break
+        done += got
+    return done
+
+
+def _write_all(fd: int, offset: int, data: memoryview) -> None:
+    done = os.pwrite(fd, data, offset)
+    while done < len(data):
+        done += os.pwrite(fd, data[done:], offset + done)
+
+
+def close_quietly(fd: int) -> None:
+    """Close, whatever the storage says to it: the descriptor is gone in any case."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
+
+
+class PosixHandle(Handle):
+    """What is asked in this thread and what in another is decided by `Volume` and `Threads`."""
+
+    def __init__(
+        self, volume: Volume, fd: int, node_id: NodeId, mode: int, path: str, *, access: IoAccess | None = None
+    ) -> None:
+        self.node_id = node_id
+        self.mode = mode
+        self.path = path
+        self.fd = fd
+        """-1 once closed."""
+        self._access = access
+        self._volume = volume
+        # Calls under way in threads, and descriptors that cannot be closed before they have ended:
+        # their numbers would be given to other files.
+        self._pins = 0
+        self._retired: list[int] = []
+
+    def pin(self) -> None:
+        """Keep the descriptor's number from being used for another file until `unpin`."""
+        self._pins += 1
+
+    def unpin(self) -> None:
+        self._pins -= 1
+        if self._pins == 0 and self._retired:
+            retired, self._retired = self._retired, []
+            for fd in retired:
+                self._volume.threads.close_soon(close_quietly, fd)
+
+    async def in_thread(self, call: Callable[..., T], *args: object) -> T:
+        """Make a call on the descriptor in a thread."""
+        self._pins += 1
+        try:
+            return await self._volume.threads.run(call, *args)
+        finally:
+            self.unpin()
+
+    async def _ask(self, call: Callable[..., T], *args: object) -> T:
+        """Make a call that answers from memory unless the storage is slow; OSError becomes VfsError."""
+        try:
+            if self._volume.threads.always:
+                return await self.in_thread(call, *args)
+            return call(*args)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+        except OverflowError as error:
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+
+    async def _change(self, call: Callable[..., T], *args: object) -> T:
+        """Make a call that changes the file's attributes; OSError becomes VfsError."""
+        self._pins += 1
+        try:
+            return await self._volume.threads.change(call, *args)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+        except OverflowError as error:
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+        finally:
+            self.unpin()
+
+    @property
+    def _target(self) -> int | bytes:
+        """What the calls take that do not work on an O_PATH descriptor."""
+        return self.fd if self._access is not None else proc_path(self.fd)
+
+    async def open_io(self, access: IoAccess) -> None:
+        kind = stat_module.S_IFMT(self.mode)
+        if kind == stat_module.S_IFDIR:
+            if IoAccess.WRITE in access:
+                raise VfsError(Kind.IS_A_DIRECTORY, self.path)
+        elif kind != stat_module.S_IFREG:
+            # Opening a FIFO or a device does things, and reading one may never end.
+            raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
+        fd = await self._ask(_reopen, self.fd, _IO_FLAGS[access])
+        self._retired.append(self.fd)
+        self._pins += 1
+        self.fd = fd
+        self._access = access
+        self.unpin()
+
+    async def stat(self) -> Stat:
+        volume = self._volume
+        if volume.threads.always:
+            return await self._ask(self._stat)
+        try:
+            return volume.stat(self.fd, is_io=self._access is not None)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+
+    def _stat(self) -> Stat:
+        return self._volume.stat(self.fd, is_io=self._access is not None)
+
+    async def read_into(self, offset: int, buffer: memoryview) -> int:
+        volume = self._volume
+        done = 0
+        try:
+            if volume.reads_nowait and len(buffer) <= INLINE_READ:
+                while True:
+                    got = os.preadv(self.fd, [buffer[done:] if done else buffer], offset + done, os.RWF_NOWAIT)
+                    done += got
+                    if got == 0 or done == len(buffer):
+                        return done
+        except BlockingIOError:
+            pass
+        except (OSError, OverflowError) as error:
+            self._check_nowait(error)
+        return done + await self._read_rest(offset + done, buffer[done:])
+
+    def _check_nowait(self, error: OSError | OverflowError) -> None:
+        if isinstance(error, OverflowError):
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+        if error.errno != errno.EOPNOTSUPP:
+            raise vfs_error(error, self.path) from error
+        self._volume.reads_nowait = False
+
+    async def _read_rest(self, offset: int, buffer: memoryview) -> int:
+        """Read what is not in memory, or cannot be told to be."""
+        volume = self._volume
+        pace = volume.reads
+        try:
+            if (
+                volume.reads_nowait
+                or volume.threads.always
+                or pace.is_slow
+                or (len(buffer) > INLINE_READ and not committed())
+            ):
+                return await self.in_thread(_read_all, self.fd, offset, buffer)
+            start = time.perf_counter()
+            done = _read_all(self.fd, offset, buffer)
+            pace.took(start)
+            return done
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+        except OverflowError as error:
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+
+    async def write(self, offset: int, data: memoryview) -> None:
+        volume = self._volume
+        pace = volume.writes
+        try:
+            if len(data) > INLINE_WRITE or pace.is_slow or volume.threads.always:
+                await self.in_thread(_write_all, self.fd, offset, data)
+                return
+            start = time.perf_counter()
+            _write_all(self.fd, offset, data)
+            pace.took(start)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+        except OverflowError as error:
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+
+    async def flush(self) -> None:
+        try:
+            await self.in_thread(_flush, self.fd, self._access is not None)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+
+    async def set_size(self, size: int) -> None:
+        call: Callable[..., None] = os.truncate
+        target = self._target
+        if self._access is not None and IoAccess.WRITE not in self._access:
+            target = proc_path(self.fd)
+        if not self._volume.threads.always and not committed():
+            fields = statx(self.fd)
+            if not isinstance(fields, int) and fields[6] - size > INLINE_SHRINK:
+                try:
+                    return await self.in_thread(call, target, size)
+                except OSError as error:
+                    raise vfs_error(error, self.path) from error
+        await self._change(call, target, size)
+
+    async def allocate(self, size: int) -> None:
+        if not self._volume.kind.preallocates:
+            raise VfsError(Kind.NOT_SUPPORTED, "preallocation")
+        if self.is_directory:
+            raise VfsError(Kind.IS_A_DIRECTORY, self.path)
+        if size > 0:
+            writable = self._access is not None and IoAccess.WRITE in self._access
+            await self._change(_allocate, self.fd, size, writable)
+
+    async def set_stat(self, change: StatChange) -> None:
+        await self._change(self._set_stat, change)
+
+    def _set_stat(self, change: StatChange) -> None:
+        # In this order: a change of owner resets mode bits, and an attribute must be writable under the new owner.
+        target = self._target
+        if change.uid is not None or change.gid is not None:
+            os.chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
+        if change.mode is not None:
+            os.chmod(target, stat_module.S_IMODE(change.mode))
+        if change.dos_attributes is not None or change.birthtime_ns is not None:
+            self._set_dos_attributes(target, change)
+        if change.atime_ns is not None or change.mtime_ns is not None:
+            result = utimensat(AT_FDCWD, proc_path(self.fd), change.atime_ns, change.mtime_ns)
+            if result < 0:
+                raise os_error(-result)
+
+    def _set_dos_attributes(self, target: int | bytes, change: StatChange) -> None:
+        if not self._volume.has_xattrs:
+            raise VfsError(Kind.NOT_SUPPORTED, "DOS attributes")
+        stored = None
+        try:
+            stored = DosAttributes.parse(os.getxattr(target, XATTR))
+        except OSError as error:
+            if error.errno != errno.ENODATA:
+                raise
+        attributes, birthtime = (None, None) if stored is None else (stored.attributes, stored.birthtime_ns)
+        new = DosAttributes(
+            attributes if change.dos_attributes is None else change.dos_attributes,
+            birthtime if change.birthtime_ns is None else change.birthtime_ns,
+        )
+        if new != stored:
+            os.setxattr(target, XATTR, new.to_bytes())
+
+    async def open_directory(self) -> DirectoryStream:
+        if not self.is_directory:
+            raise VfsError(Kind.NOT_A_DIRECTORY, self.path)
+        iterator = await self._ask(open_scan, self.fd)
+        return PosixDirectoryStream(self, self._volume, iterator)
+
+    def _check_xattrs(self) -> None:
+        if not self._volume.has_xattrs:
+            raise VfsError(Kind.NOT_SUPPORTED, "extended attributes")
+
+    async def list_xattrs(self) -> list[str]:
+        self._check_xattrs()
+        return await self._ask(xattrs.list_user, self._target)
+
+    async def get_xattr(self, name: str) -> bytes:
+        self._check_xattrs()
+        return await self._ask(xattrs.get_user, self._target, name, self._volume.fold)
+
+    async def set_xattr(self, name: str, value: bytes) -> None:
+        self._check_xattrs()
+        await self._change(xattrs.set_user, self._target, name, value, self._volume.fold)
+
+    async def remove_xattr(self, name: str) -> None:
+        self._check_xattrs()
+        await self._change(xattrs.remove_user, self._target, name, self._volume.fold)
+
+    async def get_security(self) -> bytes | None:
+        key = self._volume.security_xattr
+        if key is None:
+            raise VfsError(Kind.NOT_SUPPORTED, "security blob")
+        return await self._ask(xattrs.get_security, self._target, key)
+
+    async def set_security(self, blob: bytes | None) -> None:
+        key = self._volume.security_xattr
+        if key is None:
+            raise VfsError(Kind.NOT_SUPPORTED, "security blob")
+        await self._change(xattrs.set_security, self._target, key, blob)
+
+    async def aclose(self) -> None:
+        fd = self.fd
+        if fd < 0:
+            return
+        self.fd = -1
+        if self._pins:
+            self._retired.append(fd)
+        elif self._volume.threads.always:
+            await self._volume.threads.close(close_quietly, fd)
+        else:
+            close_quietly(fd)
+
+
+def _flush(fd: int, is_io: bool) -> None:
+    if is_io:
+        os.fsync(fd)
+        return
+    fd = _reopen(fd, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _allocate(fd: int, size: int, writable: bool) -> None:
+    """fallocate(2) wants a descriptor that is open for writing."""
+    used = fd if writable else _reopen(fd, os.O_WRONLY)
+    try:
+        result = fallocate_keep_size(used, size)
+    finally:
+        if not writable:
+            os.close(used)
+    if result < 0:
+        raise os_error(-result)

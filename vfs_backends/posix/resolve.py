@@ -1,0 +1,269 @@
+"""From a path to a descriptor, without ever leaving the tree: openat2(2) with RESOLVE_BENEATH from a directory."""
+
+import errno
+import os
+
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.posix.failures import kind_of, os_error
+from vfs_backends.posix.handles import PosixHandle, close_quietly
+from vfs_backends.posix.index import CaseIndex
+from vfs_backends.posix.names import path_to_bytes
+from vfs_backends.posix.stats import node_id_of
+from vfs_backends.posix.syscalls import (
+    RESOLVE_BENEATH,
+    RESOLVE_CACHED,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    How,
+    StatxFields,
+    openat2,
+    statx,
+)
+from vfs_backends.posix.volume import Volume
+
+__all__ = ["Found", "Resolver", "look_up_failure"]
+
+PATH_MAX = 4096
+_PIECE = 4000
+_ATTEMPTS = 8
+
+Found = tuple[int, StatxFields]
+"""A new O_PATH descriptor, and what it is on."""
+
+_OTHERWISE = frozenset({-errno.ENOENT, -errno.ELOOP, -errno.EXDEV, -errno.ENOTDIR})
+"""What it may mean that a symbolic link leads out or nowhere."""
+
+_PATH = os.O_PATH | os.O_CLOEXEC
+_BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
+
+
+class _Way:
+    """A way of opening: what to try in turn, and the same in the form that fails with EAGAIN instead of waiting."""
+
+    __slots__ = ("cached", "plain")
+
+    def __init__(self, flags: int, *, follows_symlinks: bool) -> None:
+        attempts = [(flags, _BENEATH if follows_symlinks else _BENEATH | RESOLVE_NO_SYMLINKS)]
+        if follows_symlinks and flags & os.O_NOFOLLOW:
+            # First what a link leads to; then the link itself, if it leads out or nowhere.
+            attempts.insert(0, (flags & ~os.O_NOFOLLOW, _BENEATH))
+        self.plain = [How(flags, resolve) for flags, resolve in attempts]
+        self.cached = [How(flags, resolve | RESOLVE_CACHED) for flags, resolve in attempts]
+
+
+class Resolver:
+    """Looks up paths. Each component is tried exactly first, then by its folded form."""
+
+    def __init__(self, volume: Volume, index: CaseIndex) -> None:
+        follows = volume.follows_symlinks
+        self._volume = volume
+        self.index = index
+        self._follows = follows
+        # O_PATH | O_NOFOLLOW opens a symbolic link itself, if it is the last component.
+        self._last = _Way(_PATH | os.O_NOFOLLOW, follows_symlinks=follows)
+        self._directory = _Way(_PATH | os.O_DIRECTORY, follows_symlinks=follows)
+        self._never_waits = volume.kind.in_memory
+        self._at_hand = self._last.plain[0] if self._never_waits else self._last.cached[0]
+
+    def exact_at_hand(self, directory: int, path: bytes) -> Found | int:
+        """What a path leads to exactly; the negative error number, EAGAIN if it takes more to find out."""
+        if self._follows or self._volume.threads.always or len(path) >= PATH_MAX:
+            return -errno.EAGAIN
+        fd = openat2(directory, path, self._at_hand)
+        if fd < 0:
+            return fd
+        fields = statx(fd)
+        if isinstance(fields, int):
+            os.close(fd)
+            return fields
+        return fd, fields
+
+    async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
+        """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""
+        start.pin()
+        try:
+            walk = _Walk(self, start)
+            try:
+                return await walk.go(path, case_sensitive=case_sensitive)
+            finally:
+                walk.give_up()
+        finally:
+            start.unpin()
+
+    async def open(self, directory: int, above: str, path: str, *, is_last: bool) -> Found | int:
+        """Open `path` from `directory`, which is at `above`; the negative error number if that fails."""
+        way = self._last if is_last else self._directory
+        raw = path_to_bytes(path)
+        threads = self._volume.threads
+        if not threads.always:
+            result = self._open(directory, above, raw, way.plain if self._never_waits else way.cached)
+            if result != -errno.EAGAIN:
+                return result
+        return await threads.run(self._open, directory, above, raw, way.plain)
+
+    def open_at_hand(self, directory: int, above: str, path: str) -> Found | int:
+        """Go into a directory if that takes no waiting; otherwise EAGAIN, negative."""
+        if self._volume.threads.always:
+            return -errno.EAGAIN
+        return self._open(directory, above, path_to_bytes(path), self._directory.cached)
+
+    def _open(self, directory: int, above: str, raw: bytes, hows: list[How]) -> Found | int:
+        fd = -errno.ENOENT
+        for how in hows:
+            fd = self._openat2(directory, raw, how)
+            # A link may well lead out of the directory and stay inside of the tree.
+            if fd == -errno.EXDEV and self._follows:
+                fd = self._openat2(self._volume.root, path_to_bytes(above) + b"/" + raw if above else raw, how)
+            if fd not in _OTHERWISE:
+                break
+        if fd < 0:
+            return fd
+        fields = statx(fd)
+        if isinstance(fields, int):
+            os.close(fd)
+            return fields
+        return fd, fields
+
+    def _openat2(self, directory: int, path: bytes, how: How) -> int:
+        """openat2(2) of a path of any length."""
+        fd = directory
+        try:
+            while len(path) >= PATH_MAX:
+                cut = path.rfind(b"/", 0, _PIECE)
+                if cut < 0:
+                    return -errno.ENAMETOOLONG
+                below = _patiently(fd, path[:cut], self._directory.plain[0])
+                if fd != directory:
+                    os.close(fd)
+                fd, path = below, path[cut + 1 :]
+                if fd < 0:
+                    return fd
+            return _patiently(fd, path, how)
+        finally:
+            if fd >= 0 and fd != directory:
+                os.close(fd)
+
+
+def _patiently(fd: int, path: bytes, how: How) -> int:
+    result = -errno.EAGAIN
+    for _ in range(_ATTEMPTS):
+        result = openat2(fd, path, how)
+        # Following ".." of a symbolic link, the kernel gives up if anything is renamed meanwhile.
+        if result != -errno.EAGAIN or how.is_cached:
+            break
+    return result
+
+
+class _Walk:
+    """One look-up: where it has got to."""
+
+    def __init__(self, resolver: Resolver, start: PosixHandle) -> None:
+        self._resolver = resolver
+        self._borrowed = start.fd
+        self._fd = start.fd
+        self._node_id = start.node_id
+        self._path = start.path
+
+    def give_up(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0 and fd != self._borrowed:
+            close_quietly(fd)
+
+    def _enter(self, found: Found, path: str) -> None:
+        self.give_up()
+        self._fd, fields = found
+        self._node_id = node_id_of(fields)
+        self._path = path
+
+    async def go(self, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
+        above, _, last = path.rpartition("/")
+        if case_sensitive:
+            if above:
+                await self._exactly(above)
+            return await self._last(last, case_sensitive=True)
+        if above and not await self._try_exactly(above, case_sensitive=False):
+            for name in above.split("/"):
+                await self._descend(name)
+        return await self._last(last, case_sensitive=False)
+
+    async def _try_exactly(self, path: str, *, case_sensitive: bool) -> bool:
+        """Go into a directory below by its exact path; False if there is none, or it is not known offhand."""
+        resolver = self._resolver
+        if case_sensitive or resolver.index.ready(self._node_id) is None:
+            found = await resolver.open(self._fd, self._path, path, is_last=False)
+        else:
+            found = resolver.open_at_hand(self._fd, self._path, path)
+        if isinstance(found, int):
+            if found in {-errno.ENOENT, -errno.EAGAIN}:
+                return False
+            raise look_up_failure(found, path, is_last=False)
+        self._enter(found, _join(self._path, path))
+        return True
+
+    async def _exactly(self, path: str) -> None:
+        if not await self._try_exactly(path, case_sensitive=True):
+            raise VfsError(Kind.PATH_NOT_FOUND, path)
+
+    async def _descend(self, name: str) -> None:
+        found, stored = await self._find(name, is_last=False, case_sensitive=False)
+        self._enter(found, _join(self._path, stored))
+
+    async def _last(self, name: str, *, case_sensitive: bool) -> tuple[Found, str]:
+        found, stored = await self._find(name, is_last=True, case_sensitive=case_sensitive)
+        return found, _join(self._path, stored)
+
+    async def _find(self, name: str, *, is_last: bool, case_sensitive: bool) -> tuple[Found, str]:
+        """Open what a name leads to in the directory we are in; with the name as it is spelled there."""
+        stored = name
+        names = None if case_sensitive else self._resolver.index.ready(self._node_id)
+        if names is not None:
+            # No need to ask the disk for what we know: most names asked for in vain are about to be created.
+            stored = names.find(name) or ""
+            if not stored:
+                raise look_up_failure(-errno.ENOENT, name, is_last=is_last)
+        found = await self._resolver.open(self._fd, self._path, stored, is_last=is_last)
+        if not isinstance(found, int):
+            return found, stored
+        if found != -errno.ENOENT or case_sensitive:
+            raise look_up_failure(found, name, is_last=is_last)
+        return await self._find_folded(name, is_last=is_last)
+
+    async def _find_folded(self, name: str, *, is_last: bool) -> tuple[Found, str]:
+        found: Found | int = -errno.ENOENT
+        for _ in range(_ATTEMPTS):
+            try:
+                names = await self._resolver.index.get(self._fd, self._node_id)
+            except OSError as error:
+                # Search permission is enough for an exact look-up, but not to read the directory.
+                raise look_up_failure(-errno.ENOENT, name, is_last=is_last) from error
+            stored = names.find(name)
+            if stored is None:
+                break
+            found = await self._resolver.open(self._fd, self._path, stored, is_last=is_last)
+            if not isinstance(found, int):
+                return found, stored
+            if found != -errno.ENOENT:
+                break
+            names.remove(stored)  # gone since
+        assert isinstance(found, int)
+        raise look_up_failure(found, name, is_last=is_last)
+
+
+def look_up_failure(result: int, name: str, *, is_last: bool) -> VfsError:
+    """What it means that a component of a path could not be opened; `result` is the negative error number."""
+    number = -result
+    if number == errno.ENOENT:
+        kind = Kind.NOT_FOUND if is_last else Kind.PATH_NOT_FOUND
+    elif number == errno.ENOTDIR:
+        kind = Kind.PATH_NOT_FOUND
+    elif number == errno.EXDEV:
+        kind = Kind.ESCAPES
+    else:
+        kind = kind_of(number)
+    error = VfsError(kind, name)
+    error.__cause__ = os_error(number)
+    return error
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name

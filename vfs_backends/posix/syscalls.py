@@ -1,0 +1,246 @@
+"""System calls that `os` does not have: openat2, statx, renameat2, getxattrat, fallocate, statfs, inotify, handles.
+
+Those on the hot path return the negative error number instead of raising: a failed look-up is nothing unusual, and an
+exception costs more than the call. Arguments are passed without declared types, which ctypes converts fastest: a
+Python int as a C int, everything wider as a ready-made ctypes object. The interpreter lock is released in each.
+"""
+
+import ctypes
+import errno
+import struct
+import threading
+
+__all__ = [
+    "AT_EMPTY_PATH",
+    "AT_FDCWD",
+    "AT_NO_AUTOMOUNT",
+    "AT_REMOVEDIR",
+    "AT_SYMLINK_NOFOLLOW",
+    "RENAME_NOREPLACE",
+    "RESOLVE_BENEATH",
+    "RESOLVE_CACHED",
+    "RESOLVE_NO_MAGICLINKS",
+    "RESOLVE_NO_SYMLINKS",
+    "UTIME_OMIT",
+    "How",
+    "StatxFields",
+    "fallocate_keep_size",
+    "fget_dos_attributes",
+    "fs_magic",
+    "get_dos_attributes",
+    "get_dos_attributes_at",
+    "has_getxattrat",
+    "inotify_add_watch",
+    "inotify_init",
+    "inotify_rm_watch",
+    "name_to_handle",
+    "open_by_handle",
+    "openat2",
+    "renameat2",
+    "statx",
+    "utimensat",
+]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc["syscall"]
+_statx = _libc["statx"]
+_renameat2 = _libc["renameat2"]
+_fgetxattr = _libc["fgetxattr"]
+_getxattr = _libc["getxattr"]
+_lgetxattr = _libc["lgetxattr"]
+_fallocate = _libc["fallocate"]
+_fstatfs = _libc["fstatfs"]
+_utimensat = _libc["utimensat"]
+_inotify_init1 = _libc["inotify_init1"]
+_inotify_add_watch = _libc["inotify_add_watch"]
+_inotify_rm_watch = _libc["inotify_rm_watch"]
+_name_to_handle_at = _libc["name_to_handle_at"]
+_open_by_handle_at = _libc["open_by_handle_at"]
+# These two return ssize_t, of which an int would be the lower half.
+_fgetxattr.restype = _getxattr.restype = _lgetxattr.restype = ctypes.c_ssize_t
+
+# The same on every architecture that Linux 5.6 runs on, but alpha.
+_NR_OPENAT2 = ctypes.c_long(437)
+_NR_GETXATTRAT = ctypes.c_long(464)
+
+AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW = 0x100
+AT_REMOVEDIR = 0x200
+AT_EMPTY_PATH = 0x1000
+AT_NO_AUTOMOUNT = 0x800
+
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RESOLVE_CACHED = 0x20
+
+RENAME_NOREPLACE = 1
+UTIME_OMIT = (1 << 30) - 2
+_FALLOC_FL_KEEP_SIZE = 1
+
+DOS_ATTRIBUTES = b"user.DOSATTRIB"
+_STATX_BASIC_AND_BTIME = 0xFFF
+
+StatxFields = tuple[
+    int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int
+]  # fmt: skip
+"""mask, nlink, uid, gid, mode, inode, size, blocks of 512; seconds and nanoseconds of access, birth, status change and
+modification; major and minor number of the device it is, then of the one it is on."""
+
+_STATX = struct.Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI4xIIII")
+
+
+class _Buffers(threading.local):
+    """Each thread's own: a call releases the interpreter lock, and another thread could be in the same call."""
+
+    def __init__(self) -> None:
+        self.statx = ctypes.create_string_buffer(256)
+        self.statx_reference = ctypes.byref(self.statx)
+        self.value = ctypes.create_string_buffer(256)
+        self.value_reference = ctypes.byref(self.value)
+        # struct xattr_args: address and length of the buffer, flags.
+        self.xattr_arguments = ctypes.create_string_buffer(
+            struct.pack("=QII", ctypes.addressof(self.value), 256, 0), 16
+        )
+        self.xattr_reference = ctypes.byref(self.xattr_arguments)
+
+
+_buffers = _Buffers()
+_VALUE_SIZE = ctypes.c_size_t(256)
+_XATTR_ARGUMENTS_SIZE = ctypes.c_size_t(16)
+
+
+class How:
+    """`struct open_how` of openat2(2), made once for each way of opening."""
+
+    __slots__ = ("_buffer", "is_cached", "reference")
+
+    SIZE = ctypes.c_size_t(24)
+
+    def __init__(self, flags: int, resolve: int, mode: int = 0) -> None:
+        self._buffer = ctypes.create_string_buffer(struct.pack("=QQQ", flags, mode, resolve), 24)
+        self.reference = ctypes.byref(self._buffer)
+        self.is_cached = bool(resolve & RESOLVE_CACHED)
+
+
+def openat2(directory: int, path: bytes, how: How) -> int:
+    """The new descriptor, or the negative error number."""
+    while True:
+        fd: int = _syscall(_NR_OPENAT2, directory, path, how.reference, How.SIZE)
+        if fd >= 0:
+            return fd
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            return -number
+
+
+def statx(fd: int, name: bytes = b"", flags: int = AT_EMPTY_PATH | AT_NO_AUTOMOUNT) -> StatxFields | int:
+    """What statx(2) tells of `fd`, or of a name in it, or the negative error number."""
+    buffers = _buffers
+    if _statx(fd, name, flags, _STATX_BASIC_AND_BTIME, buffers.statx_reference) < 0:
+        return -ctypes.get_errno()
+    return _STATX.unpack_from(buffers.statx)
+
+
+def fget_dos_attributes(fd: int) -> bytes | None:
+    """The value of user.DOSATTRIB of a file that is open for I/O; None if there is none that can be read."""
+    buffers = _buffers
+    size: int = _fgetxattr(fd, DOS_ATTRIBUTES, buffers.value_reference, _VALUE_SIZE)
+    return buffers.value.raw[:size] if size > 0 else None
+
+
+def get_dos_attributes(path: bytes, *, follow: bool) -> bytes | None:
+    """The same by path, for kernels without `get_dos_attributes_at`."""
+    buffers = _buffers
+    call = _getxattr if follow else _lgetxattr
+    size: int = call(path, DOS_ATTRIBUTES, buffers.value_reference, _VALUE_SIZE)
+    return buffers.value.raw[:size] if size > 0 else None
+
+
+def get_dos_attributes_at(directory: int, name: bytes, flags: int) -> bytes | None:
+    """The same of a name in a directory, by getxattrat(2), which Linux has since 6.13."""
+    buffers = _buffers
+    size: int = _syscall(
+        _NR_GETXATTRAT, directory, name, flags, DOS_ATTRIBUTES, buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
+    )
+    return buffers.value.raw[:size] if size > 0 else None
+
+
+def has_getxattrat(directory: int) -> bool:
+    """Whether the kernel has getxattrat(2), asked of a directory that is open for I/O."""
+    result = _syscall(
+        _NR_GETXATTRAT, directory, b".", 0, DOS_ATTRIBUTES, _buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
+    )
+    # A seccomp filter that does not know the call says EPERM.
+    return bool(result >= 0 or ctypes.get_errno() not in {errno.ENOSYS, errno.EPERM})
+
+
+def renameat2(directory: int, name: bytes, new_directory: int, new_name: bytes, flags: int) -> int:
+    """0 or the negative error number."""
+    if _renameat2(directory, name, new_directory, new_name, flags) < 0:
+        return -ctypes.get_errno()
+    return 0
+
+
+def fallocate_keep_size(fd: int, size: int) -> int:
+    """0 or the negative error number. Raises OverflowError beyond 63 bits."""
+    if size >= 1 << 63:
+        raise OverflowError(size)
+    if _fallocate(fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) < 0:
+        return -ctypes.get_errno()
+    return 0
+
+
+def utimensat(directory: int, name: bytes, atime_ns: int | None, mtime_ns: int | None) -> int:
+    """Set one or both times; 0 or the negative error number."""
+    fields: list[int] = []
+    for time_ns in (atime_ns, mtime_ns):
+        fields += (0, UTIME_OMIT) if time_ns is None else divmod(time_ns, 1_000_000_000)
+    if _utimensat(directory, name, struct.pack("@llll", *fields), 0) < 0:
+        return -ctypes.get_errno()
+    return 0
+
+
+def fs_magic(fd: int) -> int:
+    """`f_type` of statfs(2): which file system a descriptor is on. 0 if it cannot be told."""
+    buffer = ctypes.create_string_buffer(256)
+    if _fstatfs(fd, ctypes.byref(buffer)) < 0:
+        return 0
+    magic: int = struct.unpack_from("@l", buffer)[0]
+    return magic & 0xFFFFFFFF
+
+
+def inotify_init(flags: int) -> int:
+    """The new descriptor, or the negative error number."""
+    fd: int = _inotify_init1(flags)
+    return fd if fd >= 0 else -ctypes.get_errno()
+
+
+def inotify_add_watch(fd: int, path: bytes, mask: int) -> int:
+    """The watch, or the negative error number."""
+    watch: int = _inotify_add_watch(fd, path, ctypes.c_uint32(mask))
+    return watch if watch >= 0 else -ctypes.get_errno()
+
+
+def inotify_rm_watch(fd: int, watch: int) -> None:
+    """Ends a watch; that it has ended by itself is no error."""
+    _inotify_rm_watch(fd, watch)
+
+
+_HANDLE = struct.Struct("=Ii")
+
+
+def name_to_handle(fd: int) -> tuple[int, bytes] | None:
+    """Type and bytes of the file's handle, name_to_handle_at(2); None if the file system has no handles."""
+    buffer = ctypes.create_string_buffer(_HANDLE.pack(128, 0), _HANDLE.size + 128)
+    mount = ctypes.c_int()
+    if _name_to_handle_at(fd, b"", ctypes.byref(buffer), ctypes.byref(mount), AT_EMPTY_PATH) < 0:
+        return None
+    size, kind = _HANDLE.unpack_from(buffer)
+    return kind, buffer.raw[_HANDLE.size : _HANDLE.size + size]
+
+
+def open_by_handle(mount: int, kind: int, handle: bytes, flags: int) -> int:
+    """The new descriptor, or the negative error number. `mount`: any descriptor on the file system."""
+    fd: int = _open_by_handle_at(mount, _HANDLE.pack(len(handle), kind) + handle, flags)
+    return fd if fd >= 0 else -ctypes.get_errno()

@@ -1,0 +1,98 @@
+"""Which calls are made in the calling thread, and which in one of their own."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from vfs_backends.inline import NotNow, committed, may_wait
+
+__all__ = ["Pace", "Threads"]
+
+T = TypeVar("T")
+
+_SLOW_SECONDS = 0.005
+_PAUSE_SECONDS = 1.0
+
+
+class Pace:
+    """Remembers that calls of one kind were slow lately, so that the next ones go to threads.
+
+    A storage that answers from memory most of the time (a write goes to the page cache, a new name to a journal)
+    still blocks now and then, and if it does it is likely to go on for a while. One slow call alone says little:
+    the process may have been preempted.
+    """
+
+    __slots__ = ("_last_slow", "_slow_seconds", "slow_until")
+
+    def __init__(self, *, never_slow: bool) -> None:
+        self._slow_seconds = math.inf if never_slow else _SLOW_SECONDS
+        self._last_slow = -math.inf
+        self.slow_until = 0.0
+
+    def took(self, start: float) -> None:
+        """Record that a call made in the calling thread began at `start` (perf_counter) and has ended now."""
+        now = time.perf_counter()
+        if now - start > self._slow_seconds:
+            if start - self._last_slow < _PAUSE_SECONDS:
+                self.slow_until = now + _PAUSE_SECONDS
+            self._last_slow = now
+
+    @property
+    def is_slow(self) -> bool:
+        return self.slow_until > 0.0 and time.perf_counter() < self.slow_until
+
+
+class Threads:
+    """Runs calls that may block, under the rules of `vfs_backends.inline`.
+
+    Only calls that release the interpreter lock belong here: a thread that computes slows the whole process down.
+    """
+
+    __slots__ = ("_limiter", "always", "changes")
+
+    def __init__(self, limiter: trio.CapacityLimiter, *, always: bool, never_slow: bool) -> None:
+        self._limiter = limiter
+        self.always = always
+        """Every call may block for long: the storage is behind a network, or behind another process."""
+        self.changes = Pace(never_slow=never_slow)
+
+    async def run(self, call: Callable[..., T], *args: object) -> T:
+        """Call in a thread; beyond an inline pass' point of no return, in this one."""
+        if committed():
+            return call(*args)
+        may_wait()
+        return await trio.to_thread.run_sync(call, *args, limiter=self._limiter)
+
+    async def change(self, call: Callable[..., T], *args: object) -> T:
+        """Make a change of names or attributes: here, unless such changes were slow lately."""
+        pace = self.changes
+        if self.always or pace.is_slow:
+            return await self.run(call, *args)
+        start = time.perf_counter()
+        try:
+            return call(*args)
+        finally:
+            pace.took(start)
+
+    def close_soon(self, call: Callable[[int], None], fd: int) -> None:
+        """Close a descriptor now, or on a slow storage as soon as a thread gets to it."""
+        if self.always:
+            trio.lowlevel.start_thread_soon(lambda: call(fd), lambda _: None)
+        else:
+            call(fd)
+
+    async def close(self, call: Callable[[int], None], fd: int) -> None:
+        """Close a descriptor of a slow storage, without ever having to wait in an inline pass.
+
+        Such a pass may be about to start over, and must give up what it holds before.
+        """
+        try:
+            may_wait()
+        except (NotNow, RuntimeError):
+            self.close_soon(call, fd)
+            return
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(call, fd, limiter=self._limiter)

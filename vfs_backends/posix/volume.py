@@ -1,0 +1,171 @@
+"""What the handles of one file system share."""
+
+import errno
+import os
+
+import trio
+
+from vfs_backends.api import Capability, Fold, Stat
+from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.kinds import FileSystemKind
+from vfs_backends.posix.names import path_to_bytes
+from vfs_backends.posix.stats import stat_of
+from vfs_backends.posix.syscalls import (
+    AT_NO_AUTOMOUNT,
+    AT_SYMLINK_NOFOLLOW,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    How,
+    fget_dos_attributes,
+    get_dos_attributes,
+    get_dos_attributes_at,
+    has_getxattrat,
+    openat2,
+    statx,
+)
+from vfs_backends.posix.threads import Pace, Threads
+
+__all__ = ["FOLLOWED", "Volume", "proc_path"]
+
+FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+"""What a path leads to, through symbolic links, as long as these stay beneath the directory it starts from."""
+
+_S_IFMT, _S_IFLNK, _S_IFREG, _S_IFDIR = 0o170000, 0o120000, 0o100000, 0o040000
+
+_CAP_SYS_ADMIN = 21
+_CAP_DAC_READ_SEARCH = 2
+
+
+def proc_path(fd: int) -> bytes:
+    """A path to what a descriptor is on, for the calls that take no O_PATH descriptor."""
+    return b"/proc/self/fd/%d" % fd
+
+
+class Volume:
+    """How the storage is to be used: what it is, what it can do, and which calls are made in threads."""
+
+    def __init__(
+        self, root: int, kind: FileSystemKind, fold: Fold, limiter: trio.CapacityLimiter, *, follows_symlinks: bool
+    ) -> None:
+        """`root` is a descriptor of the root directory, open for reading; `close` closes it."""
+        self.root = root
+        self.follows_symlinks = follows_symlinks
+        self.kind = kind
+        self.fold = fold
+        self.threads = Threads(limiter, always=kind.slow, never_slow=kind.in_memory)
+        self.reads = Pace(never_slow=kind.in_memory)
+        self.writes = Pace(never_slow=kind.in_memory)
+        self.reads_nowait = not kind.in_memory and not kind.slow
+        """Whether preadv2(RWF_NOWAIT) is worth trying."""
+        self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._getxattrat = has_getxattrat(root)
+        self.is_read_only = bool(os.fstatvfs(root).f_flag & os.ST_RDONLY)
+        self.has_xattrs = _has_user_xattrs(root)
+        self.security_xattr = _security_xattr(root) if self.has_xattrs else None
+        self.sets_owner = os.geteuid() == 0
+        self.opens_by_inode = kind.opens_by_inode and _has_privilege(_CAP_DAC_READ_SEARCH)
+
+    def close(self) -> None:
+        os.close(self.proc)
+        os.close(self.root)
+
+    @property
+    def capabilities(self) -> Capability:
+        found = Capability.LINKS
+        if self.has_xattrs:
+            found |= Capability.XATTRS | Capability.DOS_ATTRIBUTES
+        if self.security_xattr is not None:
+            found |= Capability.SECURITY
+        if self.kind.preallocates:
+            found |= Capability.ALLOCATE
+        if self.opens_by_inode:
+            found |= Capability.BY_ID
+        if self.is_read_only:
+            found |= Capability.READ_ONLY
+        return found
+
+    def stat(self, fd: int, *, is_io: bool) -> Stat:
+        """What the storage tells of a descriptor's file. Raises OSError."""
+        fields = statx(fd)
+        if isinstance(fields, int):
+            raise os_error(-fields)
+        stored = None
+        if self.has_xattrs:
+            if is_io:
+                stored = fget_dos_attributes(fd)
+            elif self._getxattrat:
+                stored = get_dos_attributes_at(self.proc, b"%d" % fd, 0)
+            else:
+                stored = get_dos_attributes(proc_path(fd), follow=True)
+        return stat_of(fields, stored)
+
+    def entry_stat(self, directory: int, name: bytes, path: str) -> Stat | None:
+        """The same of a name in the directory at `path`; None if it cannot be looked at, or is gone."""
+        fields = statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+        if isinstance(fields, int):
+            # Other than that it is gone: say, the mount point of somebody's FUSE file system.
+            return None
+        kind = fields[4] & _S_IFMT
+        if kind == _S_IFLNK and self.follows_symlinks:
+            followed = self._stat_through(directory, name, path)
+            if followed is not None:
+                return followed
+        stored = None
+        if self.has_xattrs and kind in (_S_IFREG, _S_IFDIR):
+            if self._getxattrat:
+                stored = get_dos_attributes_at(directory, name, AT_SYMLINK_NOFOLLOW)
+            else:
+                stored = get_dos_attributes(proc_path(directory) + b"/" + name, follow=False)
+        return stat_of(fields, stored)
+
+    def entry_stats(self, directory: int, names: list[bytes], path: str) -> list[Stat | None]:
+        return [self.entry_stat(directory, name, path) for name in names]
+
+    def _stat_through(self, directory: int, name: bytes, path: str) -> Stat | None:
+        """What a symbolic link leads to, if that is inside."""
+        fd = openat2(directory, name, FOLLOWED)
+        if fd == -errno.EXDEV:
+            fd = openat2(self.root, (path_to_bytes(path) + b"/" if path else b"") + name, FOLLOWED)
+        if fd < 0:
+            return None
+        try:
+            return self.stat(fd, is_io=False)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+
+
+def _has_user_xattrs(root: int) -> bool:
+    try:
+        os.listxattr(root)
+        os.getxattr(root, "user.DOSATTRIB")
+    except OSError as error:
+        return error.errno in {errno.ENODATA, errno.EACCES, errno.EPERM}
+    return True
+
+
+def _security_xattr(root: int) -> str:
+    """Where descriptors are kept: out of the users' reach, if the process can write there."""
+    if not _has_privilege(_CAP_SYS_ADMIN):
+        return "user.NTACL"
+    try:
+        probe = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=root)
+    except OSError:  # a read-only file system, or one without O_TMPFILE
+        return "security.NTACL"
+    try:
+        os.setxattr(probe, "security.NTACL", b"\0")
+    except OSError:  # in a container root has the privilege, but for its own namespace only
+        return "user.NTACL"
+    finally:
+        os.close(probe)
+    return "security.NTACL"
+
+
+def _has_privilege(number: int) -> bool:
+    """Whether the process has a capability of capabilities(7)."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> number & 1)
+    return False

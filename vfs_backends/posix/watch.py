@@ -1,0 +1,87 @@
+"""Notices what others change in directories: inotify(7)."""
+
+import errno
+import fcntl
+import os
+import struct
+import termios
+from typing import NamedTuple
+
+from vfs_backends.posix.names import name_from_bytes
+from vfs_backends.posix.syscalls import inotify_add_watch, inotify_init, inotify_rm_watch
+from vfs_backends.posix.volume import proc_path
+
+__all__ = ["Change", "Watcher"]
+
+_IN_MOVED_FROM = 0x40
+_IN_MOVED_TO = 0x80
+_IN_CREATE = 0x100
+_IN_DELETE = 0x200
+_IN_Q_OVERFLOW = 0x4000
+_IN_IGNORED = 0x8000
+_IN_ONLYDIR = 0x01000000
+
+_ADDED = _IN_CREATE | _IN_MOVED_TO
+_REMOVED = _IN_DELETE | _IN_MOVED_FROM
+_MASK = _ADDED | _REMOVED | _IN_ONLYDIR
+
+_EVENT = struct.Struct("=iIII")
+_NOTHING = b"\0\0\0\0"
+
+
+class Change(NamedTuple):
+    """What happened to a watched directory."""
+
+    watch: int
+    """-1 with `is_lost`: anything may have happened to any directory."""
+    name: str
+    is_added: bool
+    is_lost: bool
+    """The watch has ended."""
+
+
+class Watcher:
+    """One queue of changes for all directories that are watched."""
+
+    def __init__(self) -> None:
+        """Raises OSError if the user has too many already."""
+        fd = inotify_init(os.O_NONBLOCK | os.O_CLOEXEC)
+        if fd < 0:
+            raise OSError(-fd, os.strerror(-fd))
+        self._fd = fd
+
+    def add(self, directory: int) -> int | None:
+        """Watch a directory; the watch, or None if there cannot be one."""
+        watch = inotify_add_watch(self._fd, proc_path(directory), _MASK)
+        return watch if watch >= 0 else None
+
+    def remove(self, watch: int) -> None:
+        inotify_rm_watch(self._fd, watch)
+
+    def has_changes(self) -> bool:
+        return fcntl.ioctl(self._fd, termios.FIONREAD, _NOTHING) != _NOTHING
+
+    def changes(self) -> list[Change]:
+        """All there have been since the last time, in order. Never waits."""
+        found: list[Change] = []
+        while self.has_changes():
+            try:
+                data = os.read(self._fd, 65536)
+            except OSError as error:
+                if error.errno == errno.EAGAIN:
+                    break
+                raise
+            offset = 0
+            while offset < len(data):
+                watch, mask, _, length = _EVENT.unpack_from(data, offset)
+                offset += _EVENT.size
+                name = data[offset : offset + length].rstrip(b"\0")
+                offset += length
+                if mask & (_ADDED | _REMOVED):
+                    found.append(Change(watch, name_from_bytes(name), bool(mask & _ADDED), False))
+                elif mask & (_IN_IGNORED | _IN_Q_OVERFLOW):
+                    found.append(Change(watch, "", False, True))
+        return found
+
+    def close(self) -> None:
+        os.close(self._fd)

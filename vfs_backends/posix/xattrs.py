@@ -1,0 +1,107 @@
+"""Extended attributes: those that users see, and the one that holds the security blob.
+
+Users' attributes live in the `user.` namespace of xattr(7), as Samba keeps them. Functions here take a descriptor
+that is open for I/O, or a path of /proc that stands for one that is not. They raise OSError or VfsError.
+"""
+
+import errno
+import os
+
+from vfs_backends.api import Fold
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.posix.names import name_from_bytes, text_to_bytes
+
+__all__ = ["get_security", "get_user", "list_user", "remove_user", "set_security", "set_user"]
+
+Target = int | bytes
+
+_PREFIX = "user."
+
+_HIDDEN = frozenset({
+    "dosattrib", "doseas", "ntacl", "samba_pai", "samba_streams", "smbreparse",
+})  # fmt: skip
+"""What Samba, KSMBD and we ourselves keep there; in lower case."""
+_HIDDEN_PREFIXES = ("dosstream.", "dosstreamext.", "org.netatalk.")
+
+
+def _is_hidden(name: str) -> bool:
+    lower = name.lower()
+    return lower in _HIDDEN or lower.startswith(_HIDDEN_PREFIXES)
+
+
+def _key(name: str) -> bytes:
+    if not name or "\0" in name:
+        raise VfsError(Kind.NAME_INVALID, repr(name))
+    return text_to_bytes(_PREFIX + name)
+
+
+def list_user(target: Target) -> list[str]:
+    """The names of the users' attributes, without the namespace."""
+    names = []
+    for listed in os.listxattr(target):
+        if listed.startswith(_PREFIX):
+            name = name_from_bytes(os.fsencode(listed))[len(_PREFIX) :]
+            if not _is_hidden(name):
+                names.append(name)
+    return names
+
+
+def _stored_name(target: Target, name: str, fold: Fold) -> str | None:
+    """How a name is spelled in the file; NTFS compares such names without regard to case."""
+    names = list_user(target)
+    if name in names:
+        return name
+    wanted = fold(name)
+    return min((stored for stored in names if fold(stored) == wanted), default=None)
+
+
+def get_user(target: Target, name: str, fold: Fold) -> bytes:
+    key = _key(name)
+    if _is_hidden(name):
+        raise VfsError(Kind.NO_ATTRIBUTE, name)
+    try:
+        return os.getxattr(target, key)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
+    stored = _stored_name(target, name, fold)
+    if stored is None:
+        raise VfsError(Kind.NO_ATTRIBUTE, name)
+    return os.getxattr(target, _key(stored))
+
+
+def set_user(target: Target, name: str, value: bytes, fold: Fold) -> None:
+    key = _key(name)
+    if _is_hidden(name):
+        raise VfsError(Kind.ACCESS_DENIED, f"{name} is reserved")
+    stored = _stored_name(target, name, fold)
+    os.setxattr(target, key if stored is None else _key(stored), value)
+
+
+def remove_user(target: Target, name: str, fold: Fold) -> None:
+    _key(name)
+    stored = None if _is_hidden(name) else _stored_name(target, name, fold)
+    if stored is None:
+        raise VfsError(Kind.NO_ATTRIBUTE, name)
+    os.removexattr(target, _key(stored))
+
+
+def get_security(target: Target, key: str) -> bytes | None:
+    try:
+        return os.getxattr(target, key)
+    except OSError as error:
+        # Symbolic links and special files have no user attributes.
+        if error.errno in {errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM}:
+            return None
+        raise
+
+
+def set_security(target: Target, key: str, blob: bytes | None) -> None:
+    if blob is not None:
+        os.setxattr(target, key, blob)
+        return
+    try:
+        os.removexattr(target, key)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
