@@ -10,7 +10,8 @@ import spnego
 from impacket import ntlm as impacket_ntlm
 from spnego._spnego import NegState, NegTokenInit, NegTokenResp, pack_mech_type_list, unpack_token
 
-from gateway.auth.acceptor import MapToGuest, initial_token
+from gateway.auth import ntlm, ntlm_keys
+from gateway.auth.acceptor import Acceptor, MapToGuest, initial_token
 from gateway.auth.errors import AuthError
 from gateway.auth.ntlm import NtlmAcceptor
 from gateway.auth.policy import AuthPolicy
