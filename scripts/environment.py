@@ -30,6 +30,8 @@ STATE = ROOT / ".state"
 TEST_PACKAGES = ("acl", "attr", "python3-samba", "samba", "samba-testsuite", "smbclient")
 """Debian's packages that tests use: independent clients, another server, and tools to look at files with."""
 
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Asked by Debian's packages whether they may start services."""
 _CAN_MAKE_VENV = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
 
 
@@ -146,13 +148,12 @@ def _is_installed(package: str) -> bool:
 @contextlib.contextmanager
 def _no_services() -> Iterator[None]:
     """Packages of servers must not start them: tests start their own."""
-    policy = Path("/usr/sbin/policy-rc.d")
-    if policy.exists():
+    if POLICY.exists():
         yield
         return
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
     try:
         yield
     finally:
-        policy.unlink()
+        POLICY.unlink()
