@@ -183,6 +183,9 @@ def acknowledge(record: FileRecord | None, holder: Holder, state: int) -> tuple[
             return record, Acknowledged(STATUS_REQUEST_NOT_ACCEPTED, lease.state)
         # An oplock that is not given back as it must be is lost.
         return expire(record, holder), Acknowledged(STATUS_INVALID_OPLOCK_PROTOCOL)
+    if state not in _VALID:
+        # Writes or a handle cannot be cached without reads.
+        state = 0
     lease, following = _next_break(lease._replace(state=state, breaking_to=None))
     return replace_lease(record, lease), Acknowledged(0, state, following)
 

@@ -16,6 +16,7 @@ from gateway.share.record import FileRecord, LockEntry
 __all__ = [
     "LockOutcome",
     "UnlockOutcome",
+    "abandon",
     "acquire",
     "cancel_wait",
     "conflicting_lock",
@@ -128,7 +129,8 @@ def acquire(record: FileRecord, wanted: Sequence[LockEntry]) -> tuple[FileRecord
 def wait_for(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, LockOutcome]:
     """Grant `wanted`, or else let it wait: the outcome is then STATUS_LOCK_NOT_GRANTED, and its ticket tells it apart.
 
-    It is granted by `release`, `release_all` or `closing.close_open` of another open, or given up by `cancel_wait`.
+    It is granted by the `release`, `release_all` or `closing.close_open` of another open, and given up by `cancel_wait`
+    or `abandon`.
     """
     record, outcome = acquire(record, (wanted,))
     if outcome.status == STATUS_LOCK_NOT_GRANTED:
@@ -141,6 +143,18 @@ def cancel_wait(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, bool
     if wanted not in record.waiting:
         return record, False
     return record._replace(waiting=_without(record.waiting, wanted)), True
+
+
+def abandon(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, tuple[LockEntry, ...]]:
+    """Give up a lock with a ticket, whether it still waits or was granted before its owner could notice.
+
+    The second value is what others waited for and now hold.
+    """
+    if wanted in record.waiting:
+        return record._replace(waiting=_without(record.waiting, wanted)), ()
+    if wanted not in record.locks:
+        return record, ()
+    return _hand_over(record._replace(locks=_without(record.locks, wanted)))
 
 
 def release(record: FileRecord, ranges: Sequence[LockEntry]) -> tuple[FileRecord, UnlockOutcome]:

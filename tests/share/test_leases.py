@@ -237,6 +237,12 @@ def test_acknowledge(kept) -> None:
     assert file.acknowledge(holder, bits(kept)).status == STATUS_UNSUCCESSFUL
 
 
+def test_acknowledge_with_a_handle_only() -> None:
+    file, holder = breaking()
+    assert file.acknowledge(holder, bits("H")) == Acknowledged(0, 0)
+    assert file.holds("a") == ""
+
+
 @pytest.mark.parametrize("kept", ["RWH", "RW", "WH", "RH", "W", "H", "R"])
 def test_acknowledge_with_too_much(kept) -> None:
     file, holder = breaking(overwrite=True)

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.nt.status import STATUS_INVALID_LOCK_RANGE, STATUS_LOCK_NOT_GRANTED, STATUS_RANGE_NOT_LOCKED
 from gateway.share.locks import (
+    abandon,
     acquire,
     cancel_wait,
     conflicting_read,
@@ -184,6 +185,19 @@ def test_giving_up() -> None:
     assert (left, was_waiting) == (held(exclusive(1, 0, 10)), True)
     granted, _ = release(record, [exclusive(1, 0, 10)])
     assert cancel_wait(granted, waiter) == (granted, False)
+
+
+def test_abandon() -> None:
+    first, second = exclusive(2, 0, 5, ticket=1), shared(3, 0, 5, ticket=2)
+    record, _ = wait_for(held(exclusive(1, 0, 10)), first)
+    record, _ = wait_for(record, second)
+    assert abandon(record, second) == (record._replace(waiting=(first,)), ())
+    record, _ = release(record, [exclusive(1, 0, 10)])
+    assert record == EMPTY._replace(locks=(first,), waiting=(second,))
+    # It was granted already, and goes to the next.
+    record, granted = abandon(record, first)
+    assert (record, granted) == (held(second), (second,))
+    assert abandon(record, first) == (record, ())
 
 
 def test_release_all_leaves_the_others_alone() -> None:
