@@ -133,7 +133,9 @@ def _page(shares: list[ShareInfo], start: int, limit: int) -> list[ShareInfo]:
     return page
 
 
-def _share_enum(levels: frozenset[int]) -> Callable[[Call, NdrReader, NdrWriter], None]:
+def _share_enum(levels: frozenset[int], unlisted: int) -> Callable[[Call, NdrReader, NdrWriter], None]:
+    """An enumeration at `levels` of all shares without any of the bits `unlisted` in their type."""
+
     def operation(call: Call, reader: NdrReader, writer: NdrWriter) -> None:
         """NetrShareEnum and NetrShareEnumSticky ([MS-SRVS] 3.1.4.8, 3.1.4.9)."""
         reader.unique_wide_string()
@@ -146,7 +148,9 @@ def _share_enum(levels: frozenset[int]) -> Callable[[Call, NdrReader, NdrWriter]
         with_resume = reader.referent()
         start = reader.u32() if with_resume else 0
         error = _refusal(call, level, levels)
-        listed = [] if error else [share for share in _shares(call) if not share.hidden]
+        listed = (
+            [share for share in _shares(call) if not share.hidden and not share.type & unlisted] if not error else []
+        )
         page = _page(listed, start, limit)
         end = start + len(page)
         more = end < len(listed)
@@ -269,13 +273,13 @@ SRVSVC = Interface(
     syntax=SyntaxId(UUID("4b324fc8-1670-01d3-1278-5a47bf6ee188"), 3),
     operations=MappingProxyType(
         {
-            15: _share_enum(ENUM_LEVELS),
+            15: _share_enum(ENUM_LEVELS, 0),
             16: net_share_get_info,
             20: net_share_check,
             21: net_server_get_info,
             28: net_remote_tod,
             33: net_name_validate,
-            36: _share_enum(STICKY_LEVELS),
+            36: _share_enum(STICKY_LEVELS, ShareType.SPECIAL),  # special shares are not configured, so not sticky
         }
     ),
 )

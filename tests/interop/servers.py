@@ -38,6 +38,8 @@ class Server:
     shares: dict[str, Path]
     process: subprocess.Popen[bytes]
     log: Path
+    good_codes: frozenset[int] = frozenset({0})
+    stopped: bool = False
     peak_memory: int = 0
     user: str = USER
     password: str = PASSWORD
@@ -51,16 +53,19 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[0]) * 1024
 
-    def stop(self, codes: frozenset[int] = frozenset({0})) -> None:
-        """End it with SIGTERM; raises AssertionError if it does not end, or did not run, as it should."""
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """End it with a signal; raises AssertionError if it does not end, or did not run, as it should."""
+        if self.stopped:
+            return
         assert self.process.poll() is None, f"ended by itself with {self.process.returncode}:\n{self.output()}"
         self.peak_memory = self.vm_hwm()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal_number)
         try:
             code = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still there {STOP_SECONDS} s after SIGTERM:\n{self.output()}") from None
-        assert code in codes, f"exit code {code}:\n{self.output()}"
+            raise AssertionError(f"still there {STOP_SECONDS} s after a signal:\n{self.output()}") from None
+        assert code in self.good_codes, f"exit code {code}:\n{self.output()}"
+        self.stopped = True
 
 
 def free_port() -> int:
@@ -207,10 +212,12 @@ def smbd(directory: Path, configuration: Configuration) -> Iterator[Server]:
     log = directory / "log"
     arguments = ["smbd", "--foreground", "--no-process-group", f"--configfile={file}"]
     with _process(arguments, log) as process:
-        server = Server(port, directory, paths, process, log)
+        # It sends itself SIGTERM too, and leaves SIGINT to the system.
+        codes = frozenset({0, -signal.SIGTERM, -signal.SIGINT})
+        server = Server(port, directory, paths, process, log, codes)
         _await_start(server)
         yield server
-        server.stop(frozenset({0, -signal.SIGTERM}))  # as it signals itself, either may come first
+        server.stop()
 
 
 SERVERS = {"smbgate": smbgate, "smbd": smbd}

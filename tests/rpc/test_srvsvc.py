@@ -57,9 +57,11 @@ def test_unknown_levels(level) -> None:
     assert status_of(call(bound(), SERVER_GET_INFO, struct.pack("<II", 0, level))) == 124
 
 
-def test_sticky_shares_have_no_level_501() -> None:
+def test_sticky_shares_are_not_special_and_have_no_level_501() -> None:
     assert status_of(call(bound(), SHARE_ENUM_STICKY, enum(501))) == 124
-    assert status_of(call(bound(), SHARE_ENUM_STICKY, enum(1))) == 0
+    stub = call(bound(), SHARE_ENUM_STICKY, enum(1))
+    assert (status_of(stub), entries_of(stub)) == (0, len(LISTED) - 2)
+    assert "IPC$".encode("utf-16-le") not in stub
 
 
 def test_malformed_enumerations_are_faults() -> None:
