@@ -5,16 +5,14 @@ The descriptors made here deny, before a later class is allowed, what an earlier
 say what the mode says. Where no class has less than a later one, which is the usual case, nothing is denied.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 from acl import mask as m
-from acl.ace import Ace, Acl, allow, deny
+from acl.ace import CONTAINER_INHERIT, INHERIT_ONLY, OBJECT_INHERIT, Ace, Acl, allow, deny
 from acl.descriptor import SecurityDescriptor
-from acl.sid import EVERYONE, Sid
+from acl.posix_acl import EXECUTE, GROUP, GROUP_OBJ, MASK, OTHER, READ, USER, USER_OBJ, WRITE, PosixAcl
+from acl.sid import CREATOR_GROUP, CREATOR_OWNER, EVERYONE, Sid
 
-READ: Final = 4
-WRITE: Final = 2
-EXECUTE: Final = 1
 S_ISVTX: Final = 0o1000
 
 # Anybody may stat, so no class is ever denied these.
@@ -52,6 +50,65 @@ def descriptor_from_mode(mode: int, owner_sid: Sid, group_sid: Sid, is_directory
     other = mask_from_permissions(mode & 7, is_directory, is_sticky=is_sticky)
     aces = _aces_of_classes([(owner_sid, owner)], [(group_sid, group)], other)
     return SecurityDescriptor(owner_sid, group_sid, Acl(tuple(aces)))
+
+
+class SidSource(Protocol):
+    """Where the SIDs of named entries come from; ``acl.idmap.IdMap`` is one."""
+
+    def user_sid(self, uid: int) -> Sid:
+        """The SID of a user."""
+
+    def group_sid(self, gid: int) -> Sid:
+        """The SID of a group."""
+
+
+def descriptor_from_acl(
+    mode: int,
+    owner_sid: Sid,
+    group_sid: Sid,
+    is_directory: bool,
+    access: PosixAcl,
+    default: PosixAcl = (),
+    *,
+    sids: SidSource,
+) -> SecurityDescriptor:
+    """The descriptor that says what a POSIX ACL says; of ``mode`` only S_ISVTX counts.
+
+    A directory's ``default`` ACL becomes ACEs that are inherited and do not apply to the directory itself.
+    """
+    classes = _Classes(access, owner_sid, group_sid, is_directory, bool(mode & S_ISVTX), sids)
+    aces = classes.aces(0)
+    if is_directory and default:
+        classes = _Classes(default, CREATOR_OWNER, CREATOR_GROUP, True, False, sids)
+        aces += classes.aces(OBJECT_INHERIT | CONTAINER_INHERIT | INHERIT_ONLY)
+    return SecurityDescriptor(owner_sid, group_sid, Acl(tuple(aces)))
+
+
+class _Classes:
+    """The classes of a POSIX ACL with the access masks they have."""
+
+    def __init__(
+        self, acl: PosixAcl, owner: Sid, group: Sid, is_directory: bool, is_sticky: bool, sids: SidSource
+    ) -> None:
+        self._users: list[tuple[Sid, int]] = []
+        self._groups: list[tuple[Sid, int]] = []
+        self._other = 0
+        limit = next((entry.permissions for entry in acl if entry.tag == MASK), 7)
+        for tag, permissions, number in acl:
+            if tag == USER_OBJ:
+                self._users.insert(0, (owner, mask_from_permissions(permissions, is_directory, is_owner=True)))
+            elif tag == OTHER:
+                self._other = mask_from_permissions(permissions, is_directory, is_sticky=is_sticky)
+            elif tag in (USER, GROUP_OBJ, GROUP):
+                mask = mask_from_permissions(permissions & limit, is_directory, is_sticky=is_sticky)
+                if tag != USER:
+                    self._groups.append((group if tag == GROUP_OBJ else sids.group_sid(number), mask))
+                # The owner's own entry goes before one that names them.
+                elif (sid := sids.user_sid(number)) != owner:
+                    self._users.append((sid, mask))
+
+    def aces(self, flags: int) -> list[Ace]:
+        return _aces_of_classes(self._users, self._groups, self._other, flags)
 
 
 def _aces_of_classes(
