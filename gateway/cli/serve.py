@@ -118,7 +118,7 @@ async def _end_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -
 def _announce(config: Config, addresses: object) -> None:
     print(f"smbgate {smbgate_version()}, process {os.getpid()}")
     for share in config.shares.values():
-        place = share.path.replace("%%", "%") if share.backend is Backend.POSIX else "memory"
+        place = (share.directory or share.path) if share.backend is Backend.POSIX else "memory"
         print(f"sharing {share.name}: {place}{', read-only' if share.read_only else ''}")
     listening = addresses if isinstance(addresses, list | tuple) else [f"port {config.tcp_port}"]
     for address in listening:

@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [("SHARE", "PATH", "ACCESS", "COMMENT")]
     for share in config.shares.values():
         access = "read-only" if share.read_only else "read-write"
-        place = share.path if share.backend is Backend.POSIX else f"({share.backend.name.lower()})"
+        place = (share.directory or share.path) if share.backend is Backend.POSIX else f"({share.backend.name.lower()})"
         hidden = "" if share.browseable else ", hidden"
         guests = ", guests" if share.guest_ok else ""
         rows.append((share.name, place, access + guests + hidden, share.comment))

@@ -31,6 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
 def missing_paths(config: Config) -> Iterator[str]:
     """What cannot be shared, because it is not there; a path that depends on the user is not looked for."""
     for share in config.shares.values():
-        path = share.path.replace("%%", "\0")
-        if share.backend is Backend.POSIX and "%" not in path and not os.path.isdir(path.replace("\0", "%")):
-            yield f"share [{share.name}]: there is no directory {path}".replace("\0", "%")
+        if share.backend is Backend.POSIX and share.directory is not None and not os.path.isdir(share.directory):
+            yield f"share [{share.name}]: there is no directory {share.directory}"

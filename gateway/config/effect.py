@@ -2,27 +2,31 @@
 
 from collections.abc import Mapping
 
-__all__ = ["MEANINGLESS", "NOT_YET", "remark"]
+__all__ = ["MEANINGLESS", "NOT_YET", "PATHS_BY_CLIENT", "remark"]
 
 NOT_YET: frozenset[str] = frozenset(
     {
         "admin users",
+        "crossmnt",
         "deadtime",
         "durable handles",
+        "force group",
+        "force user",
         "hosts allow",
         "hosts deny",
         "inherit owner",
         "kerberos keytab file",
         "kerberos service name",
         "kerberos support",
+        "memory budget",
         "oplocks",
-        "restrict anonymous",
         "root directory",
         "server multi channel support",
         "share:fake_fscaps",
         "smb2 leases",
         "smbd max io size",
         "time machine",
+        "veto files",
         "vfs objects",
     }
 )
@@ -32,6 +36,10 @@ MEANINGLESS: Mapping[str, str] = {
     "ipc timeout": "has no meaning here: there is no part in the kernel to wait for",
 }
 """Own names of KSMBD's parameters that this server will never need, and why."""
+
+
+PATHS_BY_CLIENT = False
+"""Whether a share's path may depend on who connects (`%U` in it)."""
 
 
 def remark(name: str) -> str | None:

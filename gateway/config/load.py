@@ -31,7 +31,7 @@ _NAME_LIMIT = 63
 _BAD_IN_NAME = re.compile(r'[\x00-\x1f"*+,/:;<=>?\[\\\]|]')
 _RESERVED_NAMES = {
     "ipc$": "is the share of named pipes, which is always there",
-    "homes": "is not supported; a path with %U in it gives each user a directory",
+    "homes": "is not supported: every share is named",
     "printers": "is not supported: there is no printing",
     "print$": "is not supported: there is no printing",
 }

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["DYNAMIC", "MACROS", "STATIC", "Client", "check", "expand", "expand_for", "server_values", "smbgate_version"]
+__all__ = [
+    "DYNAMIC",
+    "MACROS",
+    "STATIC",
+    "Client",
+    "check",
+    "expand",
+    "expand_for",
+    "is_dynamic",
+    "server_values",
+    "smbgate_version",
+]
 
 MACROS: Mapping[str, str] = {
     "h": "the server's host name",
@@ -82,6 +93,11 @@ def check(text: str, allowed: frozenset[str]) -> None:
             raise ValueError(f"there is no macro {match[0]!r}; expected one of {known} (%% is a percent sign)")
         if match[1] not in allowed:
             raise ValueError(f"{match[0]} ({MACROS[match[1]]}) is not known here")
+
+
+def is_dynamic(text: str) -> bool:
+    """Whether the text means something else for each client."""
+    return not DYNAMIC.isdisjoint(_MACRO.findall(text))
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ Names and values are KSMBD's where it has them, else Samba's. Given in [global],
 from dataclasses import dataclass
 
 from gateway.config.choices import SHARE_ENCRYPTION_SYNONYMS, Backend, ShareEncryption
-from gateway.config.macros import MACROS, STATIC
+from gateway.config.macros import MACROS, STATIC, is_dynamic
 from gateway.config.parameters import parameter
 from gateway.config.values import Boolean, Choice, Integer, Mode, Names, Patterns, Text
 
@@ -161,3 +161,8 @@ class ShareConfig(ShareParameters):
 
     name: str
     """As it was written; clients may write it in any case."""
+
+    @property
+    def directory(self) -> str | None:
+        """The path, if it is the same for all clients; else `macros.expand_for` makes one of `path` for each."""
+        return None if is_dynamic(self.path) else self.path.replace("%%", "%")

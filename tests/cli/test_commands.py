@@ -56,10 +56,10 @@ def test_as_a_module(monkeypatch, capsys):
 
 
 def test_testparm(config, tmp_path, capsys):
-    path = config(f"[global]\nipc timeout = 3\n[here]\npath = {tmp_path}\n[each]\npath = /srv/%U\n")
+    path = config(f"[global]\nipc timeout = 3\n[here]\npath = {tmp_path}\n")
     assert main(["testparm", path]) == 0
     out, err = capsys.readouterr()
-    assert out == f"[global]\n    ipc timeout = 3s\n\n[here]\n    path = {tmp_path}\n\n[each]\n    path = /srv/%U\n"
+    assert out == f"[global]\n    ipc timeout = 3s\n\n[here]\n    path = {tmp_path}\n"
     assert err.startswith(f"smbgate: warning: {path}:2: 'ipc timeout': has no meaning here")
     assert main(["testparm", "-v", path]) == 0
     assert "    tcp port = 445\n" in capsys.readouterr().out

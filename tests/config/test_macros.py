@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.config.macros import DYNAMIC, MACROS, STATIC, Client, check, expand, expand_for, server_values
+from gateway.config.macros import DYNAMIC, MACROS, STATIC, Client, check, expand, expand_for, is_dynamic, server_values
 
 CLIENT = Client("Ann", "ann", "users", "DOM", "", "10.0.0.1", "10.0.0.2", "SMB3_11")
 
@@ -38,3 +38,8 @@ def test_a_name_cannot_lead_out_of_a_path(user):
         expand_for("/srv/%U", client, path=True)
     assert expand_for("%U", client) == user
     assert expand_for("/srv/%%U", client, path=True) == "/srv/%U"
+
+
+def test_what_depends_on_the_client():
+    assert is_dynamic("/srv/%U")
+    assert not is_dynamic("/srv/%%U/%S")
