@@ -41,9 +41,9 @@ class Smb1NegotiateRequest:
         items = area[:-1].split(b"\0")
         if len(items) > _MAX_DIALECTS or not all(item.startswith(b"\x02") for item in items):
             raise WireError("an SMB1 NEGOTIATE whose dialects are none")
-        return cls(tuple(item[1:].decode("ascii", "replace") for item in items))
+        return cls(tuple(item[1:].decode("latin-1") for item in items))
 
     def to_bytes(self) -> bytes:
         """A whole message, SMB1 header included, from a client that knows nothing but how to negotiate."""
-        area = b"".join(b"\x02" + dialect.encode("ascii") + b"\0" for dialect in self.dialects)
+        area = b"".join(b"\x02" + dialect.encode("latin-1") + b"\0" for dialect in self.dialects)
         return _HEADER.pack(SMB1_MAGIC, _NEGOTIATE, 0, 0x18) + _COUNTS.pack(0, len(area)) + area
