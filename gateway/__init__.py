@@ -1,0 +1,1 @@
+"""smbgate: an SMB3 file server."""

@@ -1,0 +1,43 @@
+"""The commands, one module each; importing this package enters them all in the table."""
+
+from gateway.smb.commands import (
+    change_notify,
+    close,
+    create,
+    echo,
+    flush,
+    ioctl,
+    lock,
+    logoff,
+    negotiate,
+    oplock_break,
+    query_directory,
+    query_info,
+    read,
+    session_setup,
+    set_info,
+    tree_connect,
+    tree_disconnect,
+    write,
+)
+
+__all__ = [
+    "change_notify",
+    "close",
+    "create",
+    "echo",
+    "flush",
+    "ioctl",
+    "lock",
+    "logoff",
+    "negotiate",
+    "oplock_break",
+    "query_directory",
+    "query_info",
+    "read",
+    "session_setup",
+    "set_info",
+    "tree_connect",
+    "tree_disconnect",
+    "write",
+]

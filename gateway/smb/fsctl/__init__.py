@@ -1,0 +1,5 @@
+"""The controls of IOCTL, one module per subject; importing this package enters them all in the table."""
+
+from gateway.smb.fsctl import dfs, negotiation, pipes
+
+__all__ = ["dfs", "negotiation", "pipes"]

@@ -1,0 +1,151 @@
+"""Direct TCP framing ([MS-SMB2] 2.1): a zero byte, a 24-bit length in network order, the message.
+
+`FrameBuffer` is filled by whoever owns the socket and gives out complete messages as views into its storage, without
+copying them. The storage is lent by a pool and given back whenever nothing is in it, so that a quiet connection holds
+none. A request that outlives the turn in which it was received takes the storage with it (`detach`).
+"""
+
+from gateway.protocol.errors import ProtocolError
+
+__all__ = ["PREFIX_SIZE", "SMALL_BUFFER", "BufferPool", "FrameBuffer"]
+
+PREFIX_SIZE = 4
+SMALL_BUFFER = 64 * 1024
+_PARTIAL_LIMIT = 4096
+
+
+class BufferPool:
+    """Storage of one size for many connections; keeps at most `keep` pieces that are not in use."""
+
+    def __init__(self, size: int = SMALL_BUFFER, keep: int = 32) -> None:
+        self.size = size
+        self._keep = keep
+        self._free: list[bytearray] = []
+
+    def take(self) -> bytearray:
+        return self._free.pop() if self._free else bytearray(self.size)
+
+    def give(self, buffer: bytearray) -> None:
+        if len(buffer) == self.size and len(self._free) < self._keep:
+            self._free.append(buffer)
+
+
+class FrameBuffer:
+    """Collects what arrives on a connection and cuts it into messages.
+
+    The owner of the socket asks `room` for where to receive to, says how much came by `received`, and takes messages
+    from `next_message` until there is none. Before it waits for more, it calls `rest`.
+    """
+
+    __slots__ = ("_buffer", "_end", "_pool", "_start", "_view", "max_message")
+
+    def __init__(self, pool: BufferPool, max_message: int) -> None:
+        self._pool = pool
+        self.max_message = max_message
+        """The longest message the peer may send now, in bytes; may be changed at any time."""
+        self._buffer: bytearray | None = None
+        self._view = memoryview(b"")
+        self._start = 0
+        self._end = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that has not come to its end."""
+        return self._end - self._start
+
+    @property
+    def wanted(self) -> int:
+        """Bytes of storage the message now arriving needs, prefix included; 0 while its length is not known."""
+        if self.pending < PREFIX_SIZE:
+            return 0
+        return PREFIX_SIZE + self._length()
+
+    def room(self) -> memoryview:
+        """Where the next bytes go: never empty, and long enough for the rest of the message now arriving."""
+        need = max(self.wanted, PREFIX_SIZE)
+        if self._buffer is None:
+            self._adopt(self._pool.take() if need <= self._pool.size else bytearray(need))
+        elif self._start + need > len(self._buffer) or self._end == len(self._buffer):
+            self._move(need)
+        return self._view[self._end :]
+
+    def received(self, count: int) -> None:
+        """`count` bytes were put into what `room` gave."""
+        self._end += count
+
+    def next_message(self) -> memoryview | None:
+        """The next complete message (without its prefix), or None. Its bytes stay in place until the next `room`.
+
+        Raises `ProtocolError` for a prefix that is none, and for a message longer than `max_message`.
+        """
+        start = self._start
+        if self._end - start < PREFIX_SIZE:
+            return None
+        stop = start + PREFIX_SIZE + self._length()
+        if stop > self._end:
+            return None
+        self._start = stop
+        return self._view[start + PREFIX_SIZE : stop]
+
+    def detach(self) -> None:
+        """Leave the storage to the messages given out so far; what has not been given out moves to other storage."""
+        if self._buffer is None:
+            return
+        rest = bytes(self._view[self._start : self._end])
+        self._drop(reuse=False)
+        self._refill(rest)
+
+    def rest(self) -> None:
+        """No message given out is in use any more, and more is waited for: hold no more than what has arrived."""
+        pending = self.pending
+        if self._buffer is None or (pending and len(self._buffer) > self._pool.size):
+            return
+        if not pending:
+            self._drop(reuse=True)
+        elif pending <= _PARTIAL_LIMIT:
+            rest = bytes(self._view[self._start : self._end])
+            self._drop(reuse=True)
+            self._refill(rest, exact=True)
+
+    def close(self) -> None:
+        """Give the storage up."""
+        self._drop(reuse=False)
+
+    def _length(self) -> int:
+        prefix = self._view[self._start : self._start + PREFIX_SIZE]
+        length = int.from_bytes(prefix, "big")
+        if length > self.max_message:
+            # A non-zero first byte (a NetBIOS session packet) makes the number too large as well.
+            raise ProtocolError(f"a message of {length:#x} bytes, where at most {self.max_message:#x} are allowed")
+        return length
+
+    def _adopt(self, buffer: bytearray, filled: int = 0) -> None:
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._start, self._end = 0, filled
+
+    def _refill(self, rest: bytes, *, exact: bool = False) -> None:
+        if not rest:
+            return
+        buffer = bytearray(rest) if exact else self._pool.take()
+        if len(rest) > len(buffer):
+            buffer = bytearray(len(rest))
+        buffer[: len(rest)] = rest
+        self._adopt(buffer, len(rest))
+
+    def _move(self, need: int) -> None:
+        """Bring the message now arriving to the front of storage that can hold all of it."""
+        rest = self._view[self._start : self._end]
+        buffer = self._pool.take() if need <= self._pool.size else bytearray(need)
+        pending = len(rest)
+        buffer[:pending] = rest
+        rest.release()
+        self._drop(reuse=True)
+        self._adopt(buffer, pending)
+
+    def _drop(self, *, reuse: bool) -> None:
+        if self._buffer is not None and reuse:
+            self._pool.give(self._buffer)
+        self._buffer = None
+        self._view = memoryview(b"")
+        self._start = self._end = 0

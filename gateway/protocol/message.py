@@ -1,0 +1,72 @@
+"""What came in one frame, and what goes out in one. [MS-SMB2] 3.3.5.2, 3.3.4.1."""
+
+from gateway.crypto.preauth import PreauthHash
+from gateway.protocol.security import ChannelSecurity
+from gateway.wire.header import Header
+
+__all__ = ["Batch", "Reply", "Request"]
+
+
+class Request:
+    """One element of a frame. `message` begins at its header and ends where the element ends."""
+
+    __slots__ = ("charge", "credits", "header", "message", "refused", "sealed", "signed")
+
+    def __init__(self, header: Header, message: memoryview, *, sealed: bool) -> None:
+        self.header = header
+        self.message = message
+        self.sealed = sealed
+        self.signed = False
+        """Whether it carried a signature that is right."""
+        self.charge = 1
+        """Credits it consumed."""
+        self.credits: int | None = None
+        """Credits its answer grants; None while that is not settled."""
+        self.refused = 0
+        """The status it must be answered with, whatever it asks for; 0 if it may go on."""
+
+
+class Batch:
+    """The elements of one frame, in order."""
+
+    __slots__ = ("requests", "sealed_by")
+
+    def __init__(self, requests: list[Request], sealed_by: ChannelSecurity | None) -> None:
+        self.requests = requests
+        self.sealed_by = sealed_by
+        """The session whose key sealed the frame."""
+
+
+class Reply:
+    """The answer to one element: a status and a body, and what else its header and trailer need.
+
+    `body` is the response structure; if `headroom`, it is a `bytearray` whose first 64 bytes are free for the header.
+    """
+
+    __slots__ = (
+        "async_id",
+        "body",
+        "hash",
+        "headroom",
+        "request",
+        "security",
+        "session_id",
+        "sign",
+        "status",
+        "tree_id",
+    )
+
+    def __init__(self, request: Request, status: int, body: bytes | bytearray, *, headroom: bool = False) -> None:
+        self.request = request
+        self.status = status
+        self.body = body
+        self.headroom = headroom
+        self.session_id = request.header.session_id
+        self.tree_id = request.header.tree_id
+        self.async_id = 0
+        """Not 0 for the interim and the final answer to a request that went on asynchronously."""
+        self.security: ChannelSecurity | None = None
+        """What signs it, if `sign`."""
+        self.sign = False
+        self.hash: PreauthHash | None = None
+        """Takes in the finished message."""

@@ -1,0 +1,92 @@
+"""From a configuration to what the connections of a server share."""
+
+import socket
+
+from acl.idmap import IdMap
+from gateway.auth import policy as auth
+from gateway.config import Config
+from gateway.config.choices import Encryption as EncryptionChoice
+from gateway.config.choices import MapToGuest, Signing
+from gateway.protocol.dialect import NegotiatePolicy
+from gateway.server.accounts import LiveAccounts
+from gateway.server.exports import make_exports
+from gateway.server.identities import Identities
+from gateway.server.rpc_info import make_rpc_info
+from gateway.server.state import StateDirectory
+from gateway.smb.exports import Exports
+from gateway.smb.limits import Limits
+from gateway.smb.service import Encryption, Service
+
+__all__ = ["make_service"]
+
+_FALLBACK_OPENS = 100_000
+
+
+def make_service(config: Config, descriptor_limit: int | None) -> Service:
+    """Put everything together; nothing has been started yet. Raises `ServerError`.
+
+    `descriptor_limit`: how many files the process may open, if that is limited.
+    """
+    state = StateDirectory(config.state_path)
+    state.prepare()
+    identities = Identities(IdMap(state.machine_sid()), config.guest_account)
+    accounts = LiveAccounts(config.accounts_path, config.users)
+    exports = Exports(make_exports(config, identities))
+    encryption = config.smb3_encryption
+    return Service(
+        negotiate_policy=_negotiate_policy(config),
+        auth_policy=_auth_policy(config),
+        lookup=accounts.lookup,
+        token_of=identities.token,
+        exports=exports,
+        rpc_info=make_rpc_info(config, exports),
+        limits=_limits(config, descriptor_limit),
+        encryption=Encryption(
+            desired=encryption is EncryptionChoice.DESIRED,
+            required=encryption is EncryptionChoice.MANDATORY,
+        ),
+        guid=state.guid(),
+    )
+
+
+def _negotiate_policy(config: Config) -> NegotiatePolicy:
+    return NegotiatePolicy(
+        min_dialect=config.server_min_protocol,
+        max_dialect=config.server_max_protocol,
+        signing_required=config.server_signing is Signing.MANDATORY,
+        encryption=config.smb3_encryption is not EncryptionChoice.DISABLED,
+        max_transact_size=config.smb2_max_trans,
+        max_read_size=config.smb2_max_read,
+        max_write_size=config.smb2_max_write,
+    )
+
+
+def _auth_policy(config: Config) -> auth.AuthPolicy:
+    guests = auth.MapToGuest.BAD_USER if config.map_to_guest is MapToGuest.BAD_USER else auth.MapToGuest.NEVER
+    return auth.AuthPolicy(
+        netbios_name=config.netbios_name.upper(),
+        netbios_domain=config.workgroup.upper(),
+        dns_name=socket.gethostname().lower(),
+        allow_anonymous=config.server_signing is not Signing.MANDATORY and config.restrict_anonymous < 2,
+        map_to_guest=guests,
+        guest_account=config.guest_account,
+    )
+
+
+def _limits(config: Config, descriptor_limit: int | None) -> Limits:
+    spare = config.max_connections + 256
+    most = max(descriptor_limit - spare, 64) if descriptor_limit is not None else _FALLBACK_OPENS
+    return Limits(
+        max_connections=config.max_connections,
+        max_connections_per_address=config.max_ip_connections or config.max_connections,
+        max_sessions=config.max_active_sessions,
+        max_opens=config.max_open_files or most,
+        max_opens_per_session=config.max_open_files_per_session,
+        max_credits=config.smb2_max_credits,
+        max_compound_elements=config.max_compound_requests,
+        max_requests_in_flight=config.max_requests_in_flight,
+        max_async_requests=config.max_async_requests,
+        max_unauthenticated_message=config.max_preauth_memory - 4096,
+        authentication_seconds=config.authentication_timeout,
+        stall_seconds=config.progress_timeout,
+    )

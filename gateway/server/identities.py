@@ -1,0 +1,79 @@
+"""From who logged on to what they may do: users and groups of the system, and their SIDs."""
+
+import grp
+import logging
+import os
+import pwd
+
+from acl.idmap import IdMap
+from acl.token import Token, anonymous_token, guest_token, user_token
+from gateway.auth.policy import Identity
+
+__all__ = ["Identities", "SystemUser"]
+
+log = logging.getLogger("gateway.auth")
+
+_NOBODY = 65534
+
+
+class SystemUser:
+    """A user of the system, or what stands for one."""
+
+    __slots__ = ("gid", "groups", "uid")
+
+    def __init__(self, uid: int, gid: int, groups: tuple[int, ...]) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+
+
+class Identities:
+    """Makes tokens.
+
+    An account acts as the system's user of the same name. Where there is none, it acts as the guest account if the
+    server is root, and as the server itself otherwise, since it could act as nobody else.
+    """
+
+    def __init__(self, idmap: IdMap, guest_account: str) -> None:
+        self.idmap = idmap
+        self._guest_account = guest_account
+
+    def token(self, identity: Identity) -> Token:
+        """The token of somebody who has logged on."""
+        name = "" if identity.is_guest or identity.is_anonymous else identity.user
+        user = self.system_user(name)
+        if identity.is_anonymous:
+            return anonymous_token(uid=user.uid, gid=user.gid, gids=user.groups)
+        sid = self.idmap.user_sid(user.uid)
+        groups = [self.idmap.group_sid(gid) for gid in dict.fromkeys((user.gid, *user.groups))]
+        if identity.is_guest:
+            return guest_token(sid, groups, uid=user.uid, gid=user.gid, gids=user.groups)
+        primary = self.idmap.group_sid(user.gid)
+        return user_token(sid, groups, primary_group=primary, uid=user.uid, gid=user.gid, gids=user.groups)
+
+    def system_user(self, name: str) -> SystemUser:
+        """Whom an account acts as; the empty name is a guest's."""
+        if os.geteuid() != 0:
+            return SystemUser(os.geteuid(), os.getegid(), tuple(os.getgroups()))
+        for candidate in (name, self._guest_account):
+            try:
+                entry = pwd.getpwnam(candidate) if candidate else None
+            except KeyError:
+                continue
+            if entry is not None:
+                groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+                return SystemUser(entry.pw_uid, entry.pw_gid, groups)
+        return SystemUser(_NOBODY, _NOBODY, ())
+
+    def is_in_group(self, user: str, group: str) -> bool:
+        """Whether the system counts an account among a group."""
+        try:
+            entry = grp.getgrnam(group)
+        except KeyError:
+            return False
+        if user in entry.gr_mem:
+            return True
+        try:
+            return pwd.getpwnam(user).pw_gid == entry.gr_gid
+        except KeyError:
+            return False

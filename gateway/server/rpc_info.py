@@ -1,0 +1,30 @@
+"""What the server tells about itself by RPC."""
+
+import time
+from collections.abc import Iterable
+
+from gateway.config import Config
+from gateway.rpc.interface import Caller, ShareInfo, ShareType, StaticServerInfo
+from gateway.smb.exports import Exports
+
+__all__ = ["make_rpc_info"]
+
+
+def make_rpc_info(config: Config, exports: Exports) -> StaticServerInfo:
+    """Name, description and shares; paths stay the server's own business."""
+
+    def shares(_: Caller) -> Iterable[ShareInfo]:
+        for export in exports:
+            is_ipc = export.share is None
+            kind = ShareType.IPC | ShareType.SPECIAL if is_ipc else ShareType.DISKTREE
+            yield ShareInfo(
+                export.name,
+                kind,
+                export.comment,
+                hidden=not export.browseable and not is_ipc,
+                current_uses=export.connections,
+            )
+
+    return StaticServerInfo(
+        config.netbios_name, shares, time.time, comment=config.server_string, domain=config.workgroup
+    )

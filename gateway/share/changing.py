@@ -1,0 +1,82 @@
+"""Changes of an open file other than of its contents: size, attributes, and whether it goes. [MS-FSA] 2.1.5.15."""
+
+from typing import TYPE_CHECKING
+
+from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
+from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DIRECTORY_NOT_EMPTY, StatusError
+from gateway.share.closing import clear_delete_pending, set_delete_on_close, set_delete_pending
+from gateway.share.opens import Open
+from gateway.share.record import FileRecord
+from vfs_backends.api import Handle, IoAccess, StatChange
+from vfs_backends.inline import first_effect, point_of_no_return
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["is_empty", "set_delete", "set_size", "set_stat"]
+
+
+async def set_size(share: "Share", one: Open, size: int) -> None:
+    """Truncate or extend. The access was checked. [MS-FSA] 2.1.5.15.4."""
+    share.enter()
+    await first_effect(one.handle.set_size(size))
+
+
+async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
+    """Change times or attributes. The access was checked. [MS-FSA] 2.1.5.15.2."""
+    share.enter()
+    await first_effect(one.handle.set_stat(change))
+
+
+async def set_delete(
+    share: "Share",
+    one: Open,
+    delete: bool,
+    *,
+    posix: bool = False,
+    on_close: bool = False,
+    ignore_readonly: bool = False,
+) -> None:
+    """Decide that the file goes with its last open, or take that back. [MS-FSA] 2.1.5.15.3.
+
+    With `on_close`, set or clear FILE_DELETE_ON_CLOSE of this open instead. Raises `StatusError`.
+    """
+    share.enter()
+    if delete:
+        await _check_deletable(share, one, ignore_readonly=ignore_readonly)
+
+    def decide(record: FileRecord | None) -> tuple[FileRecord | None, None]:
+        if record is None:
+            return None, None
+        if on_close:
+            return set_delete_on_close(record, one.open_id, delete), None
+        if delete:
+            return set_delete_pending(record, one.open_id, one.token, posix=posix), None
+        return clear_delete_pending(record, one.open_id), None
+
+    point_of_no_return()
+    await share.table.transact(one.node_id, decide)
+
+
+async def _check_deletable(share: "Share", one: Open, *, ignore_readonly: bool) -> None:
+    if not one.path:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    stat = await one.handle.stat()
+    if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not ignore_readonly:
+        raise StatusError(STATUS_CANNOT_DELETE)
+    if one.is_directory and not await is_empty(share, one.path):
+        raise StatusError(STATUS_DIRECTORY_NOT_EMPTY)
+
+
+async def is_empty(share: "Share", path: str) -> bool:
+    """Whether a directory has nothing in it."""
+    handle: Handle = await share.fs.lookup(share.root, path, case_sensitive=True)
+    try:
+        await handle.open_io(IoAccess.READ)
+        stream = await handle.open_directory()
+        try:
+            return not await stream.read(1, with_stat=False)
+        finally:
+            await stream.aclose()
+    finally:
+        await handle.aclose()

@@ -1,0 +1,294 @@
+"""Opening and creating: the phases of [MS-FSA] 2.1.5.1, in an order in which nothing happens before all is checked.
+
+An existing file is found first, as a path handle that can be asked but neither reads nor writes. What its descriptor,
+its attributes and the other opens say is checked on that. Only then is it opened for what was asked, entered in the
+table (which checks the other opens once more: the world may have moved) and, if asked, emptied.
+"""
+
+import contextlib
+import stat as stat_module
+from typing import TYPE_CHECKING
+
+from acl import mask
+from acl.token import Token
+from gateway.nt import constants as nt
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_CANNOT_DELETE,
+    STATUS_DELETE_PENDING,
+    STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_NOT_A_DIRECTORY,
+    STATUS_OBJECT_NAME_COLLISION,
+    StatusError,
+)
+from gateway.share.closing import close_open
+from gateway.share.granting import grant_existing
+from gateway.share.intent import OpenIntent
+from gateway.share.opens import Open
+from gateway.share.paths import open_parent
+from gateway.share.record import FileRecord, OpenEntry, add_open
+from gateway.share.sharemodes import check_share
+from vfs_backends.api import Capability, Handle, IoAccess, Stat, StatChange
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import first_effect, point_of_no_return
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["open_file"]
+
+_ATTEMPTS = 4
+"""How often a file may vanish, or appear, between the look and the deed."""
+
+_SETTABLE = (
+    nt.FILE_ATTRIBUTE_READONLY
+    | nt.FILE_ATTRIBUTE_HIDDEN
+    | nt.FILE_ATTRIBUTE_SYSTEM
+    | nt.FILE_ATTRIBUTE_ARCHIVE
+    | nt.FILE_ATTRIBUTE_TEMPORARY
+    | nt.FILE_ATTRIBUTE_OFFLINE
+    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
+)
+_WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
+_READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
+_NO_ACCESS = IoAccess(0)
+_ACTIONS = {
+    nt.FILE_SUPERSEDE: nt.FILE_SUPERSEDED,
+    nt.FILE_OVERWRITE: nt.FILE_OVERWRITTEN,
+    nt.FILE_OVERWRITE_IF: nt.FILE_OVERWRITTEN,
+}
+
+
+async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
+    """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
+    for _ in range(_ATTEMPTS):
+        handle = await _find(share, intent)
+        if handle is not None:
+            if intent.disposition == nt.FILE_CREATE:
+                await handle.aclose()
+                raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+            return await _open_existing(share, intent, token, handle)
+        try:
+            return await _create(share, intent, token)
+        except VfsError as error:
+            if error.kind is not Kind.EXISTS:
+                raise
+    raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+
+
+async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
+    """A path handle on the file, or None if it has to be created."""
+    if intent.by_id is not None:
+        return await share.fs.open_by_id(intent.by_id)
+    try:
+        return await share.fs.lookup(share.root, intent.path)
+    except VfsError as error:
+        if error.kind is Kind.NOT_FOUND and intent.creates:
+            return None
+        raise
+
+
+# --- an existing file
+
+
+async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open:
+    try:
+        stat = await handle.stat()
+        _check_type(intent, stat)
+        granted = await grant_existing(share, intent, token, handle, stat)
+        _check_attributes(intent, stat, granted)
+        open_id = share.new_open_id()
+        entry = _entry(intent, token, open_id, granted)
+        conflict = check_share(share.table.peek_nowait(handle.node_id), entry)
+        if conflict is not None:
+            raise StatusError(conflict.status)
+        access = _io_access(granted, stat.is_directory)
+        if intent.overwrites:
+            access |= IoAccess.WRITE
+        if access:
+            await handle.open_io(access)
+        point_of_no_return()
+        await _register(share, handle, entry)
+    except BaseException:
+        await handle.aclose()
+        raise
+    action = nt.FILE_OPENED
+    try:
+        if intent.overwrites:
+            action = _ACTIONS[intent.disposition]
+            stat = await _overwrite(share, intent, handle)
+    except BaseException:
+        await _unregister(share, handle, open_id)
+        await handle.aclose()
+        raise
+    return _opened(share, intent, token, handle, open_id, granted, action, stat)
+
+
+def _check_type(intent: OpenIntent, stat: Stat) -> None:
+    if stat.is_directory:
+        if intent.options & nt.FILE_NON_DIRECTORY_FILE or intent.overwrites:
+            raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
+    elif intent.wants_directory:
+        raise StatusError(STATUS_NOT_A_DIRECTORY)
+    elif not stat_module.S_ISREG(stat.mode):
+        # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
+    """What the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
+    attributes = stat.dos_attributes or 0
+    writes = granted & _WRITE_DATA or intent.overwrites
+    if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    if attributes & nt.FILE_ATTRIBUTE_READONLY and intent.options & nt.FILE_DELETE_ON_CLOSE:
+        raise StatusError(STATUS_CANNOT_DELETE)
+    if intent.overwrites:
+        kept = nt.FILE_ATTRIBUTE_HIDDEN | nt.FILE_ATTRIBUTE_SYSTEM
+        if attributes & kept & ~intent.file_attributes:
+            raise StatusError(STATUS_ACCESS_DENIED)
+
+
+async def _overwrite(share: "Share", intent: OpenIntent, handle: Handle) -> Stat:
+    """Empty the file and give it the attributes that were asked for. [MS-FSA] 2.1.5.1.2."""
+    await handle.set_size(0)
+    await _initialise(share, intent, handle, is_directory=False)
+    return await handle.stat()
+
+
+# --- a new file
+
+
+async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
+    parent, name = await open_parent(share, intent.path)
+    try:
+        await _check_parent(share, intent, token, parent)
+        granted = _grant_new(intent)
+        open_id = share.new_open_id()
+        handle = await first_effect(_make(share, intent, token, parent, name))
+        try:
+            return await _begin(share, intent, token, handle, open_id, granted)
+        except BaseException:
+            await _undo(share, parent, name, handle, open_id)
+            raise
+    finally:
+        await parent.aclose()
+
+
+async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent: Handle) -> None:
+    record = share.table.peek_nowait(parent.node_id)
+    if record is not None and record.pending:
+        raise StatusError(STATUS_DELETE_PENDING)
+    needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
+    if needed & ~intent.access_limit:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    share.descriptors.check(await parent.stat(), token, needed)
+
+
+def _grant_new(intent: OpenIntent) -> int:
+    """Whoever creates a file gets what they asked for. [MS-FSA] 2.1.5.1.1."""
+    readonly = intent.file_attributes & nt.FILE_ATTRIBUTE_READONLY
+    if readonly and intent.options & nt.FILE_DELETE_ON_CLOSE:
+        raise StatusError(STATUS_CANNOT_DELETE)
+    granted = intent.access
+    if granted & mask.MAXIMUM_ALLOWED:
+        granted = (granted & ~mask.MAXIMUM_ALLOWED) | (mask.FILE_ALL_ACCESS & intent.access_limit)
+    if granted & ~intent.access_limit or granted & mask.ACCESS_SYSTEM_SECURITY:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    return granted
+
+
+async def _make(share: "Share", intent: OpenIntent, token: Token, parent: Handle, name: str) -> Handle:
+    caller = share.caller(token)
+    if intent.wants_directory:
+        return await share.fs.create_directory(parent, name, share.settings.directory_mode(), caller)
+    access = IoAccess.READ | IoAccess.WRITE
+    return await share.fs.create_file(parent, name, share.settings.file_mode(), access, caller)
+
+
+async def _begin(share: "Share", intent: OpenIntent, token: Token, handle: Handle, open_id: int, granted: int) -> Open:
+    """From a new file to an open of it."""
+    await _register(share, handle, _entry(intent, token, open_id, granted))
+    if handle.is_directory and granted & _READ_DATA:
+        await handle.open_io(IoAccess.READ)
+    await _initialise(share, intent, handle, is_directory=handle.is_directory)
+    stat = await handle.stat()
+    return _opened(share, intent, token, handle, open_id, granted, nt.FILE_CREATED, stat)
+
+
+async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_id: int) -> None:
+    """Take back a file that this call created."""
+    await _unregister(share, handle, open_id)
+    with contextlib.suppress(VfsError):
+        # It may be gone already, or the storage fail: the first error is the one to report.
+        await share.fs.remove(parent, name, handle)
+    await handle.aclose()
+
+
+async def _initialise(share: "Share", intent: OpenIntent, handle: Handle, *, is_directory: bool) -> None:
+    """The attributes, extended attributes and allocation a file begins with."""
+    capabilities = share.fs.capabilities
+    if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities:
+        attributes = intent.file_attributes & _SETTABLE
+        if not is_directory:
+            attributes |= nt.FILE_ATTRIBUTE_ARCHIVE
+        if attributes or not is_directory:
+            await handle.set_stat(StatChange(dos_attributes=attributes))
+    for name, value in intent.extended_attributes:
+        await handle.set_xattr(name, value)
+    if intent.allocation_size and not is_directory and Capability.ALLOCATE in capabilities:
+        await handle.allocate(intent.allocation_size)
+
+
+# --- both
+
+
+def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> OpenEntry:
+    return OpenEntry(
+        open_id,
+        intent.owner,
+        granted,
+        intent.share_access,
+        delete_on_close=bool(intent.options & nt.FILE_DELETE_ON_CLOSE),
+        token=token,
+    )
+
+
+def _io_access(granted: int, is_directory: bool) -> IoAccess:
+    access = IoAccess.READ if granted & _READ_DATA else _NO_ACCESS
+    if granted & _WRITE_DATA and not is_directory:
+        access |= IoAccess.WRITE
+    return access
+
+
+async def _register(share: "Share", handle: Handle, entry: OpenEntry) -> None:
+    """Enter the open in the table, if the others still let it."""
+
+    def enter(record: FileRecord | None) -> tuple[FileRecord | None, int]:
+        conflict = check_share(record, entry)
+        if conflict is not None:
+            return record, conflict.status
+        return add_open(record, entry), 0
+
+    status = await share.table.transact(handle.node_id, enter)
+    if status:
+        raise StatusError(status)
+
+
+async def _unregister(share: "Share", handle: Handle, open_id: int) -> None:
+    await share.table.transact(handle.node_id, lambda record: close_open(record, open_id))
+
+
+def _opened(
+    share: "Share",
+    intent: OpenIntent,
+    token: Token,
+    handle: Handle,
+    open_id: int,
+    granted: int,
+    action: int,
+    stat: Stat,
+) -> Open:
+    one = Open(share, open_id, handle, granted, intent.share_access, intent.options, token, action, stat)
+    share.opens[open_id] = one
+    return one

@@ -1,0 +1,31 @@
+"""Carrying out a deletion that was decided earlier. [MS-FSA] 2.1.5.5."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from gateway.share.opens import Open
+from gateway.share.paths import open_parent
+from gateway.share.record import DeletePending
+from vfs_backends.errors import Kind, VfsError
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["delete_name"]
+
+log = logging.getLogger("gateway.vfs")
+
+_NOT_THERE = (Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.STALE)
+
+
+async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None:
+    """Remove the name that `one` was opened by. Somebody may have been faster; that is as good."""
+    try:
+        parent, name = await open_parent(share, one.path)
+        try:
+            await share.fs.remove(parent, name, one.handle)
+        finally:
+            await parent.aclose()
+    except VfsError as error:
+        if error.kind not in _NOT_THERE:
+            log.warning("%s: cannot delete %r: %s", share.name, one.path, error)

@@ -1,0 +1,126 @@
+"""What somebody who opens a file asks for, and what of it contradicts itself. [MS-FSA] 2.1.5.1, [MS-SMB2] 2.2.13."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from acl.mask import (
+    ACCESS_SYSTEM_SECURITY,
+    DELETE,
+    FILE_ALL_ACCESS,
+    GENERIC_ALL,
+    GENERIC_EXECUTE,
+    GENERIC_READ,
+    GENERIC_WRITE,
+    MAXIMUM_ALLOWED,
+    map_generic,
+)
+from gateway.nt.constants import (
+    FILE_CREATE,
+    FILE_DELETE_ON_CLOSE,
+    FILE_DIRECTORY_FILE,
+    FILE_NO_INTERMEDIATE_BUFFERING,
+    FILE_NON_DIRECTORY_FILE,
+    FILE_OPEN,
+    FILE_OPEN_IF,
+    FILE_OPEN_REQUIRING_OPLOCK,
+    FILE_OVERWRITE,
+    FILE_OVERWRITE_IF,
+    FILE_RESERVE_OPFILTER,
+    FILE_SHARE_DELETE,
+    FILE_SHARE_READ,
+    FILE_SHARE_WRITE,
+    FILE_SUPERSEDE,
+)
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    StatusError,
+)
+
+__all__ = ["OpenIntent"]
+
+_SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
+_ACCESS_ALL = (
+    FILE_ALL_ACCESS
+    | ACCESS_SYSTEM_SECURITY
+    | MAXIMUM_ALLOWED
+    | GENERIC_ALL
+    | GENERIC_EXECUTE
+    | GENERIC_READ
+    | GENERIC_WRITE
+)
+_OPTIONS_ALL = 0x00FFFFFF
+_CREATE_TREE_CONNECTION = 0x00000080
+_UNSUPPORTED_OPTIONS = _CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER | FILE_OPEN_REQUIRING_OPLOCK
+_ATTRIBUTES_ALL = 0x00007FB7
+_FILE_ATTRIBUTE_DIRECTORY = 0x10
+
+OVERWRITING = frozenset({FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF})
+CREATING = frozenset({FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF})
+
+
+@dataclass(slots=True)
+class OpenIntent:
+    """An open, as it is asked for. Names are checked already; numbers are those of [MS-SMB2] 2.2.13."""
+
+    path: str
+    """From the root of the share, `/` between the names; empty for the root itself."""
+    desired_access: int
+    share_access: int
+    disposition: int
+    options: int
+    file_attributes: int = 0
+    allocation_size: int = 0
+    by_id: int | None = None
+    """Open the file of this inode number; `path` is empty then. FILE_OPEN_BY_FILE_ID."""
+    extended_attributes: Sequence[tuple[str, bytes]] = ()
+    """For a file that is created or overwritten."""
+    owner: Hashable = None
+    access_limit: int = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY
+    """What the way by which the caller came (a read-only share, say) allows at most."""
+
+    @property
+    def wants_directory(self) -> bool:
+        return bool(self.options & FILE_DIRECTORY_FILE)
+
+    @property
+    def overwrites(self) -> bool:
+        return self.disposition in OVERWRITING
+
+    @property
+    def creates(self) -> bool:
+        """Whether a file that does not exist is created."""
+        return self.disposition in CREATING
+
+    @property
+    def access(self) -> int:
+        """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
+        return map_generic(self.desired_access)
+
+    def check(self) -> None:
+        """Raise `StatusError` for what cannot be meant, whatever file it is about. [MS-FSA] 2.1.5.1, phase 1."""
+        options = self.options
+        if self.disposition > FILE_OVERWRITE_IF or self.share_access & ~_SHARE_ALL or options & ~_OPTIONS_ALL:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        if self.file_attributes & ~_ATTRIBUTES_ALL:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        if options & _UNSUPPORTED_OPTIONS:
+            raise StatusError(STATUS_NOT_SUPPORTED)
+        if not self.desired_access or self.desired_access & ~_ACCESS_ALL:
+            raise StatusError(STATUS_ACCESS_DENIED)
+        if options & FILE_DIRECTORY_FILE:
+            contradicts = options & FILE_NON_DIRECTORY_FILE or self.disposition in (
+                FILE_SUPERSEDE,
+                FILE_OVERWRITE,
+                FILE_OVERWRITE_IF,
+            )
+            if contradicts:
+                raise StatusError(STATUS_INVALID_PARAMETER)
+        if options & FILE_DELETE_ON_CLOSE and not self.access & (DELETE | MAXIMUM_ALLOWED):
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        if self.by_id is not None and self.disposition not in (FILE_OPEN, FILE_OVERWRITE, FILE_OPEN_IF):
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        if options & FILE_NO_INTERMEDIATE_BUFFERING:
+            # Nothing is buffered here that a client could see; the flag stays in the mode that it reads back.
+            return

@@ -1,0 +1,69 @@
+"""An open file or directory, as every front end sees it. [MS-SMB2] 3.3.1.10, [MS-FSA] 2.1.1.6."""
+
+from typing import TYPE_CHECKING
+
+from acl.token import Token
+from vfs_backends.api import Handle, NodeId, Stat
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["Open"]
+
+
+class Open:
+    """What `Share.open` gives: a handle of the storage with what was granted on it.
+
+    Its record in the table says what others must respect; this object is its owner's alone.
+    """
+
+    __slots__ = (
+        "action",
+        "allocation_size",
+        "closed",
+        "created_stat",
+        "granted_access",
+        "handle",
+        "is_directory",
+        "node_id",
+        "open_id",
+        "options",
+        "path",
+        "position",
+        "share",
+        "share_access",
+        "token",
+    )
+
+    def __init__(
+        self,
+        share: "Share",
+        open_id: int,
+        handle: Handle,
+        granted_access: int,
+        share_access: int,
+        options: int,
+        token: Token,
+        action: int,
+        stat: Stat,
+    ) -> None:
+        self.share = share
+        self.open_id = open_id
+        self.handle = handle
+        self.node_id: NodeId = handle.node_id
+        self.path = handle.path
+        """From the root of the share, `/` between names as the storage spells them; kept true across renames."""
+        self.is_directory = handle.is_directory
+        self.granted_access = granted_access
+        self.share_access = share_access
+        self.options = options
+        """Create options, as FileModeInformation gives them back."""
+        self.token = token
+        """Who opened it."""
+        self.action = action
+        """FILE_OPENED and its like."""
+        self.created_stat = stat
+        """What the storage told at the end of the open."""
+        self.position = 0
+        self.allocation_size = 0
+        self.closed = False

@@ -1,0 +1,44 @@
+"""Paths in a share: their parts, and the directory something is in."""
+
+from typing import TYPE_CHECKING
+
+from vfs_backends.api import Handle
+from vfs_backends.errors import Kind, VfsError
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["is_below", "join", "open_parent", "split"]
+
+
+def split(path: str) -> tuple[str, str]:
+    """The path of the directory, and the last name. The root's are both empty."""
+    directory, _, name = path.rpartition("/")
+    return directory, name
+
+
+def join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Whether `path` is in the tree of `directory`, and not that directory itself."""
+    return path.startswith(directory + "/") if directory else bool(path)
+
+
+async def open_parent(share: "Share", path: str) -> tuple[Handle, str]:
+    """A path handle on the directory that `path` (not the root) is in, and the name there.
+
+    Raises `VfsError(PATH_NOT_FOUND)` if there is no such directory.
+    """
+    directory, name = split(path)
+    try:
+        parent = await share.fs.lookup(share.root, directory)
+    except VfsError as error:
+        if error.kind is Kind.NOT_FOUND:
+            raise VfsError(Kind.PATH_NOT_FOUND, directory) from error
+        raise
+    if not parent.is_directory:
+        await parent.aclose()
+        raise VfsError(Kind.PATH_NOT_FOUND, directory)
+    return parent, name

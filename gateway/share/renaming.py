@@ -1,0 +1,143 @@
+"""Giving a file another name, or one more. [MS-FSA] 2.1.5.15.11 (rename), 2.1.5.15.6 (link)."""
+
+from typing import TYPE_CHECKING
+
+from acl import mask
+from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_DELETE_PENDING,
+    STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_COLLISION,
+    StatusError,
+)
+from gateway.share.closing import is_delete_pending
+from gateway.share.granting import maximal_access
+from gateway.share.opens import Open
+from gateway.share.paths import is_below, join, open_parent, split
+from vfs_backends.api import Handle
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import first_effect
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["link", "rename"]
+
+
+async def rename(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
+    """Move an open file to the path `target`. DELETE access was checked. Raises `StatusError` and `VfsError`."""
+    share.enter()
+    if not one.path or not target:
+        raise StatusError(STATUS_ACCESS_DENIED if target else STATUS_INVALID_PARAMETER)
+    if target == one.path:
+        return
+    if is_delete_pending(share.record(one), one.open_id):
+        raise StatusError(STATUS_DELETE_PENDING)
+    if one.is_directory:
+        _check_children(share, one, target)
+    new_parent, new_name = await open_parent(share, target)
+    try:
+        await _check_parent(share, one, new_parent)
+        existing = await _existing(share, new_parent, new_name)
+        try:
+            stale = None
+            if existing is not None and existing.node_id != one.node_id:
+                await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
+                stale = split(existing.path)[1]
+            await _move(share, one, new_parent, new_name, stale)
+        finally:
+            if existing is not None:
+                await existing.aclose()
+    finally:
+        await new_parent.aclose()
+
+
+def _check_children(share: "Share", one: Open, target: str) -> None:
+    """A directory in which something is open stays where it is, and nothing goes below itself."""
+    if is_below(target, one.path):
+        raise StatusError(STATUS_ACCESS_DENIED)
+    if any(is_below(other.path, one.path) for other in share.opens.values()):
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+async def _check_parent(share: "Share", one: Open, parent: Handle) -> None:
+    record = share.table.peek_nowait(parent.node_id)
+    if record is not None and record.pending:
+        raise StatusError(STATUS_DELETE_PENDING)
+    needed = mask.FILE_ADD_SUBDIRECTORY if one.is_directory else mask.FILE_ADD_FILE
+    share.descriptors.check(await parent.stat(), one.token, needed)
+
+
+async def _existing(share: "Share", parent: Handle, name: str) -> Handle | None:
+    try:
+        return await share.fs.lookup(parent, name)
+    except VfsError as error:
+        if error.kind is Kind.NOT_FOUND:
+            return None
+        raise
+
+
+async def _check_replaceable(
+    share: "Share", one: Open, existing: Handle, *, replace: bool, ignore_readonly: bool
+) -> None:
+    """Whether what has the name already may go for it."""
+    if not replace:
+        raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+    if existing.is_directory:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    record = share.table.peek_nowait(existing.node_id)
+    if record is not None and record.opens:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    stat = await existing.stat()
+    if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not ignore_readonly:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    if not await maximal_access(share, one.token, existing, stat) & mask.DELETE:
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+async def _move(share: "Share", one: Open, new_parent: Handle, new_name: str, stale: str | None) -> None:
+    """The deed. `stale`: the name that goes for it, which may be spelt differently."""
+    parent, name = await open_parent(share, one.path)
+    try:
+        first = stale if stale is not None else new_name
+        caller = share.caller(one.token)
+        await first_effect(
+            share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
+        )
+        if first != new_name:
+            await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
+    finally:
+        await parent.aclose()
+    _update_paths(share, one.path, join(new_parent.path, new_name))
+
+
+def _update_paths(share: "Share", old: str, new: str) -> None:
+    """Let everything that is open know where it is now."""
+    for other in share.opens.values():
+        if other.path == old or is_below(other.path, old):
+            other.path = other.handle.path = new + other.path[len(old) :]
+
+
+async def link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
+    """Give an open file the further name `target`. Raises `StatusError` and `VfsError`."""
+    share.enter()
+    if one.is_directory:
+        raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
+    if not target:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    parent, name = await open_parent(share, target)
+    try:
+        await _check_parent(share, one, parent)
+        existing = await _existing(share, parent, name)
+        if existing is not None:
+            try:
+                await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
+                name = split(existing.path)[1]
+            finally:
+                await existing.aclose()
+        caller = share.caller(one.token)
+        await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
+    finally:
+        await parent.aclose()

@@ -1,0 +1,24 @@
+"""How a share treats its files: what the configuration says, as far as the store is concerned."""
+
+from dataclasses import dataclass
+
+__all__ = ["ShareSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareSettings:
+    """Modes are POSIX permission bits."""
+
+    create_mask: int = 0o744
+    directory_mask: int = 0o755
+    force_create_mode: int = 0
+    force_directory_mode: int = 0
+    store_dos_attributes: bool = True
+
+    def file_mode(self) -> int:
+        """Permission bits of a new file."""
+        return self.create_mask | self.force_create_mode
+
+    def directory_mode(self) -> int:
+        """Permission bits of a new directory."""
+        return self.directory_mask | self.force_directory_mode

@@ -1,0 +1,122 @@
+"""The store's only door: every open, change and close of a shared file goes through a `Share`.
+
+[MS-FSA] 2.1.5. In every operation checks come first, in the order access, share modes, locks; then the effect. What a
+front end may ask without consequence (stat, reading attributes) it asks the open's handle.
+"""
+
+import itertools
+import logging
+
+from acl.token import Token
+from gateway.share.access import Descriptors
+from gateway.share.closing import Closed, close_open
+from gateway.share.creating import open_file
+from gateway.share.deleting import delete_name
+from gateway.share.intent import OpenIntent
+from gateway.share.locking import LockWaiters, check_read, check_write
+from gateway.share.opens import Open
+from gateway.share.record import FileRecord
+from gateway.share.settings import ShareSettings
+from gateway.share.table import Table
+from vfs_backends.api import Caller, FileSystem, Handle
+from vfs_backends.inline import may_wait, point_of_no_return
+
+__all__ = ["Share"]
+
+log = logging.getLogger("gateway.vfs")
+
+_open_ids = itertools.count(1)
+
+
+class Share:
+    """One tree of files and everything that is open in it. `start` comes first, `aclose` last."""
+
+    root: Handle
+
+    def __init__(
+        self, name: str, file_system: FileSystem, table: Table, descriptors: Descriptors, settings: ShareSettings
+    ) -> None:
+        self.name = name
+        self.fs = file_system
+        self.table = table
+        self.descriptors = descriptors
+        self.settings = settings
+        self.opens: dict[int, Open] = {}
+        """All that is open, by open id."""
+        self.lock_waiters = LockWaiters()
+        self.volume_id = 0
+        """64 bits that name the storage."""
+
+    async def start(self) -> None:
+        """Get the storage ready. Raises `VfsError`."""
+        await self.fs.start()
+        self.root = await self.fs.root()
+        self.volume_id = (await self.fs.statfs()).volume_id
+
+    async def aclose(self) -> None:
+        """Close what is still open, and the storage."""
+        for one in list(self.opens.values()):
+            await self.close(one)
+        await self.root.aclose()
+        await self.fs.aclose()
+
+    def enter(self) -> None:
+        """At the beginning of every operation on the storage: raises `NotNow` if it has to be in a task."""
+        if not self.fs.inline:
+            may_wait()
+
+    def new_open_id(self) -> int:
+        return next(_open_ids)
+
+    async def open(self, intent: OpenIntent, token: Token) -> Open:
+        """Open or create a file. [MS-FSA] 2.1.5.1. Raises `StatusError` and `VfsError`; nothing has changed then."""
+        intent.check()
+        self.enter()
+        return await open_file(self, intent, token)
+
+    async def close(self, one: Open) -> None:
+        """Close it, and delete what is to go with it. [MS-FSA] 2.1.5.5. May be called twice; never raises."""
+        if one.closed:
+            return
+        self.enter()
+        point_of_no_return()
+        one.closed = True
+        closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
+        self.lock_waiters.ring((*closed.granted, *closed.abandoned))
+        for pending in closed.delete:
+            await delete_name(self, one, pending)
+        self.opens.pop(one.open_id, None)
+        await one.handle.aclose()
+
+    async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
+        """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller."""
+        self.enter()
+        check_read(self.table.peek_nowait(one.node_id), one, offset, len(buffer))
+        return await one.handle.read_into(offset, buffer)
+
+    async def write(self, one: Open, offset: int, data: memoryview, *, through: bool = False) -> None:
+        """Write all of `data`; with `through`, to stable storage. [MS-FSA] 2.1.5.4. The access was checked."""
+        self.enter()
+        if through:
+            may_wait()
+        check_write(self.table.peek_nowait(one.node_id), one, offset, len(data))
+        await one.handle.write(offset, data)
+        if through:
+            await one.handle.flush()
+
+    async def flush(self, one: Open) -> None:
+        """Bring all that was written to stable storage. [MS-FSA] 2.1.5.7."""
+        may_wait()
+        await one.handle.flush()
+
+    def caller(self, token: Token) -> Caller | None:
+        """On whose behalf the storage acts; None if on the server's own."""
+        return Caller(token.uid, token.gid, token.gids) if token.uid >= 0 else None
+
+    def record(self, one: Open) -> FileRecord | None:
+        """What the table says of the open's file."""
+        return self.table.peek_nowait(one.node_id)
+
+
+def _closed(record: FileRecord | None, open_id: int) -> tuple[FileRecord | None, Closed]:
+    return close_open(record, open_id)

@@ -1,0 +1,51 @@
+"""What a command's handler gives back."""
+
+from typing import Protocol
+
+from gateway.crypto.preauth import PreauthHash
+from gateway.nt.status import STATUS_SUCCESS
+from gateway.protocol.security import ChannelSecurity
+
+__all__ = ["Answer", "Response"]
+
+
+class Response(Protocol):
+    """A response structure of `gateway.wire`."""
+
+    def to_bytes(self) -> bytes: ...
+
+
+class Answer:
+    """A response with something besides its structure.
+
+    A handler that has nothing to add returns the structure itself. `body` is the structure as bytes, or, with
+    `headroom`, a buffer in which the first 64 bytes are free for the header.
+    """
+
+    __slots__ = ("body", "file_id", "hash", "headroom", "security", "session_id", "status", "tree_id")
+
+    def __init__(
+        self,
+        body: bytes | bytearray,
+        status: int = STATUS_SUCCESS,
+        *,
+        headroom: bool = False,
+        session_id: int | None = None,
+        tree_id: int | None = None,
+        security: ChannelSecurity | None = None,
+        file_id: tuple[int, int] | None = None,
+        preauth_hash: PreauthHash | None = None,
+    ) -> None:
+        self.body = body
+        self.status = status
+        """A success or a warning that goes with a response; errors are raised."""
+        self.headroom = headroom
+        self.session_id = session_id
+        """For the header, where it is not the request's."""
+        self.tree_id = tree_id
+        self.security = security
+        """Signs the answer although the request was not signed."""
+        self.file_id = file_id
+        """The file that related elements behind this one mean."""
+        self.hash = preauth_hash
+        """Takes in the finished message."""

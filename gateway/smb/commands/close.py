@@ -1,0 +1,44 @@
+"""CLOSE: [MS-SMB2] 3.3.5.10."""
+
+from gateway.nt.status import STATUS_FILE_CLOSED, StatusError
+from gateway.smb.context import TreeContext
+from gateway.smb.opens import FileOpen, SmbOpen
+from gateway.smb.registry import command
+from gateway.smb.views import attributes_of
+from gateway.wire.close import SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, CloseRequest, CloseResponse
+from gateway.wire.header import Opcode
+from vfs_backends.inline import may_wait, point_of_no_return
+
+__all__ = ["handle"]
+
+
+@command(Opcode.CLOSE, CloseRequest, TreeContext)
+async def handle(ctx: TreeContext, request: CloseRequest) -> CloseResponse:
+    """[MS-SMB2] 3.3.5.10. Requests on the open that go on come to their end first."""
+    one: SmbOpen = ctx.find_open(request.persistent_file_id, request.volatile_file_id)
+    if one.busy:
+        may_wait()
+    if isinstance(one, FileOpen):
+        one.file.share.enter()
+    response = CloseResponse()
+    if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
+        response = await _attributes(one)
+    if ctx.session.opens.get(one.volatile_file_id) is not one:
+        raise StatusError(STATUS_FILE_CLOSED)
+    point_of_no_return()
+    await one.close()
+    return response
+
+
+async def _attributes(one: FileOpen) -> CloseResponse:
+    info = attributes_of(one, await one.file.handle.stat())
+    return CloseResponse(
+        flags=SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB,
+        creation_time=info.creation_time,
+        last_access_time=info.last_access_time,
+        last_write_time=info.last_write_time,
+        change_time=info.change_time,
+        allocation_size=info.allocation_size,
+        end_of_file=info.end_of_file,
+        file_attributes=info.file_attributes,
+    )

@@ -1,0 +1,166 @@
+"""CREATE: [MS-SMB2] 3.3.5.9."""
+
+from collections.abc import Mapping
+
+from acl.mask import FILE_ALL_ACCESS
+from acl.token import Token
+from gateway.nt.constants import (
+    FILE_ATTRIBUTE_NORMAL,
+    FILE_DIRECTORY_FILE,
+    FILE_NON_DIRECTORY_FILE,
+    FILE_OPEN_BY_FILE_ID,
+    FILE_OPENED,
+)
+from gateway.nt.names import parse_path
+from gateway.nt.status import (
+    STATUS_BAD_IMPERSONATION_LEVEL,
+    STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_INVALID,
+    STATUS_TOO_MANY_OPENED_FILES,
+    StatusError,
+)
+from gateway.rpc.interface import Caller
+from gateway.rpc.registry import open_pipe
+from gateway.share.intent import OpenIntent
+from gateway.share.opens import Open
+from gateway.share.share import Share
+from gateway.smb.answer import Answer
+from gateway.smb.context import TreeContext
+from gateway.smb.contexts.create import response_contexts
+from gateway.smb.info.ea import parse_full_ea
+from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
+from gateway.smb.registry import command
+from gateway.smb.session import Session
+from gateway.smb.views import attributes_of
+from gateway.wire.create import CreateRequest, CreateResponse
+from gateway.wire.create_contexts import (
+    SMB2_CREATE_ALLOCATION_SIZE,
+    SMB2_CREATE_EA_BUFFER,
+    AllocationSize,
+)
+from gateway.wire.errors import WireError
+from gateway.wire.header import Opcode
+from vfs_backends.inline import point_of_no_return
+
+__all__ = ["handle"]
+
+_IMPERSONATION_DELEGATE = 3
+
+Contexts = Mapping[bytes, memoryview | bytes]
+
+
+@command(Opcode.CREATE, CreateRequest, TreeContext)
+async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
+    """[MS-SMB2] 3.3.5.9. Contexts that are not known are passed over."""
+    if request.impersonation_level > _IMPERSONATION_DELEGATE:
+        raise StatusError(STATUS_BAD_IMPERSONATION_LEVEL)
+    limits = ctx.connection.service.limits
+    session = ctx.session
+    session.check_open_limit(limits.max_opens_per_session)
+    if ctx.connection.service.opens >= limits.max_opens:
+        raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
+    token = session.token
+    share = ctx.tree.export.share
+    if token is None or share is None:
+        return await _open_pipe(ctx, request)
+    contexts = {context.name: context.data for context in request.contexts}
+    intent = _intent(ctx, request, contexts)
+    file = await share.open(intent, token)
+    return await _opened(ctx, share, file, token, contexts)
+
+
+def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> OpenIntent:
+    by_id, path, options = None, "", request.create_options
+    if options & FILE_OPEN_BY_FILE_ID:
+        by_id = _file_id(request.name)
+    else:
+        name = parse_path(request.name)
+        if name.stream:
+            # Named streams are not offered (FILE_NAMED_STREAMS), so this is not a name.
+            raise StatusError(STATUS_OBJECT_NAME_INVALID)
+        if name.trailing_separator or name.stream_type == "$INDEX_ALLOCATION":
+            if options & FILE_NON_DIRECTORY_FILE:
+                raise StatusError(STATUS_OBJECT_NAME_INVALID)
+            options |= FILE_DIRECTORY_FILE
+        path = name.path
+    return OpenIntent(
+        path,
+        request.desired_access,
+        request.share_access,
+        request.create_disposition,
+        options,
+        request.file_attributes,
+        _allocation_size(contexts),
+        by_id,
+        _extended_attributes(contexts),
+        ctx.negotiated.client_guid,
+        ctx.tree.maximal_access,
+    )
+
+
+def _file_id(name: str) -> int:
+    """The inode number that FILE_OPEN_BY_FILE_ID names: 8 bytes of a name, or 16 as of FileIdInformation."""
+    data = name.encode("utf-16-le", "surrogatepass")
+    if len(data) not in (8, 16):
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    return int.from_bytes(data, "little")
+
+
+def _allocation_size(contexts: Contexts) -> int:
+    data = contexts.get(SMB2_CREATE_ALLOCATION_SIZE)
+    return AllocationSize.unpack_from(data).allocation_size if data is not None else 0
+
+
+def _extended_attributes(contexts: Contexts) -> tuple[tuple[str, bytes], ...]:
+    data = contexts.get(SMB2_CREATE_EA_BUFFER)
+    if data is None:
+        return ()
+    return tuple((one.name, one.value) for one in parse_full_ea(memoryview(data)))
+
+
+async def _opened(ctx: TreeContext, share: Share, file: Open, token: Token, contexts: Contexts) -> Answer:
+    """Enter the open in the session and answer; from here on nothing fails."""
+    one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
+    _enter(ctx.session, one)
+    info = attributes_of(one, file.created_stat)
+    answers = await response_contexts(share, file, token, contexts)
+    response = CreateResponse(
+        create_action=file.action,
+        creation_time=info.creation_time,
+        last_access_time=info.last_access_time,
+        last_write_time=info.last_write_time,
+        change_time=info.change_time,
+        allocation_size=info.allocation_size,
+        end_of_file=info.end_of_file,
+        file_attributes=info.file_attributes,
+        persistent_file_id=one.persistent_file_id,
+        volatile_file_id=one.volatile_file_id,
+        contexts=answers,
+    )
+    return Answer(response.to_bytes(), file_id=one.file_id)
+
+
+def _enter(session: Session, one: SmbOpen) -> None:
+    session.opens[one.volatile_file_id] = one
+    one.tree.opens.add(one)
+
+
+async def _open_pipe(ctx: TreeContext, request: CreateRequest) -> Answer:
+    """Open a named pipe of IPC$. [MS-SMB2] 3.3.5.9, for a share that is a pipe."""
+    session, service = ctx.session, ctx.connection.service
+    identity, token = session.identity, session.token
+    if identity is None or token is None:
+        raise WireError("a pipe without a user")
+    caller = Caller(identity.user, identity.domain, is_anonymous=identity.is_anonymous)
+    pipe = open_pipe(request.name, service.rpc_info, caller)
+    point_of_no_return()
+    volatile = service.new_file_id()
+    one = PipeOpen(pipe, volatile, volatile, ctx.tree, token, FILE_ALL_ACCESS)
+    _enter(session, one)
+    response = CreateResponse(
+        create_action=FILE_OPENED,
+        file_attributes=FILE_ATTRIBUTE_NORMAL,
+        persistent_file_id=one.persistent_file_id,
+        volatile_file_id=one.volatile_file_id,
+    )
+    return Answer(response.to_bytes(), file_id=one.file_id)

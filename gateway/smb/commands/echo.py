@@ -1,0 +1,14 @@
+"""ECHO: [MS-SMB2] 3.3.5.17."""
+
+from gateway.smb.context import ConnectionContext
+from gateway.smb.registry import command
+from gateway.wire.echo import EchoRequest, EchoResponse
+from gateway.wire.header import Opcode
+
+__all__ = ["handle"]
+
+
+@command(Opcode.ECHO, EchoRequest, ConnectionContext)
+async def handle(ctx: ConnectionContext, request: EchoRequest) -> EchoResponse:
+    """[MS-SMB2] 3.3.5.17."""
+    return EchoResponse()

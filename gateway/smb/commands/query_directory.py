@@ -1,0 +1,72 @@
+"""QUERY_DIRECTORY: [MS-SMB2] 3.3.5.18."""
+
+from acl.mask import FILE_LIST_DIRECTORY
+from gateway.nt.names import check_search_pattern
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NO_MORE_FILES,
+    STATUS_NO_SUCH_FILE,
+    STATUS_OBJECT_NAME_INVALID,
+    StatusError,
+)
+from gateway.smb.context import FileContext
+from gateway.smb.info.directory import DirectoryPacker
+from gateway.smb.opens import FileOpen
+from gateway.smb.registry import command
+from gateway.smb.search import Search
+from gateway.wire.header import Opcode
+from gateway.wire.query_directory import (
+    SMB2_REOPEN,
+    SMB2_RESTART_SCANS,
+    SMB2_RETURN_SINGLE_ENTRY,
+    QueryDirectoryRequest,
+    QueryDirectoryResponse,
+)
+
+__all__ = ["handle"]
+
+
+@command(Opcode.QUERY_DIRECTORY, QueryDirectoryRequest, FileContext)
+async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirectoryResponse:
+    """[MS-SMB2] 3.3.5.18. FileIndex means nothing here, as on NTFS: an enumeration goes on where it was."""
+    one = ctx.open
+    length = request.output_buffer_length
+    if not one.file.is_directory or length > ctx.negotiated.max_transact_size:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    ctx.check_charge(length)
+    if not one.granted_access & FILE_LIST_DIRECTORY:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    hide = one.tree.export.hide_dot_files
+    packer = DirectoryPacker(request.file_information_class, length, hide_dot_files=hide)
+    one.file.share.enter()
+    search = await _search(one, request)
+    single = bool(request.flags & SMB2_RETURN_SINGLE_ENTRY)
+    if ctx.pending is None:
+        search.check_turn()
+        await search.fill(packer, single=single)
+    else:
+        async with search.lock:
+            await search.fill(packer, single=single)
+    if not packer.count:
+        raise StatusError(STATUS_NO_MORE_FILES if search.started else STATUS_NO_SUCH_FILE)
+    return QueryDirectoryResponse(output=packer.to_bytes())
+
+
+async def _search(one: FileOpen, request: QueryDirectoryRequest) -> Search:
+    """The enumeration that goes on, or a new one.
+
+    A scan that is restarted takes a new pattern if it names one, as a reopened one does: Windows and Samba both do so.
+    """
+    search = one.search
+    if search is not None and not request.flags & (SMB2_RESTART_SCANS | SMB2_REOPEN):
+        return search
+    if not request.pattern:
+        raise StatusError(STATUS_OBJECT_NAME_INVALID)
+    check_search_pattern(request.pattern)
+    fresh = Search(one.file, request.pattern)
+    if search is not None:
+        search.check_turn()
+        await search.aclose()
+    one.search = fresh
+    return fresh

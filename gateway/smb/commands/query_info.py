@@ -1,0 +1,161 @@
+"""QUERY_INFO: [MS-SMB2] 3.3.5.20."""
+
+from acl import mask
+from gateway.nt import constants as nt
+from gateway.nt.names import wire_path
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_BUFFER_TOO_SMALL,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    StatusError,
+)
+from gateway.share.closing import is_delete_pending
+from gateway.smb.answer import Answer
+from gateway.smb.context import OpenContext
+from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_get_ea
+from gateway.smb.info.file import file_class, pack_file_info
+from gateway.smb.info.filesystem import VolumeInfo, pack_file_system_info
+from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
+from gateway.smb.info.stat import file_info_from_stat
+from gateway.smb.opens import FileOpen, PipeOpen
+from gateway.smb.registry import command
+from gateway.wire.header import Opcode
+from gateway.wire.query_info import (
+    SL_INDEX_SPECIFIED,
+    SL_RESTART_SCAN,
+    SL_RETURN_SINGLE_ENTRY,
+    QueryInfoRequest,
+    QueryInfoResponse,
+)
+from vfs_backends.api import Capability
+
+__all__ = ["handle"]
+
+_INFO_FILE, _INFO_FILESYSTEM, _INFO_SECURITY, _INFO_QUOTA = 1, 2, 3, 4
+_MODE_OPTIONS = (
+    nt.FILE_WRITE_THROUGH
+    | nt.FILE_SEQUENTIAL_ONLY
+    | nt.FILE_NO_INTERMEDIATE_BUFFERING
+    | nt.FILE_SYNCHRONOUS_IO_ALERT
+    | nt.FILE_SYNCHRONOUS_IO_NONALERT
+    | nt.FILE_DELETE_ON_CLOSE
+)
+_NEEDS_EA_SIZE = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATION})
+
+
+@command(Opcode.QUERY_INFO, QueryInfoRequest, OpenContext)
+async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
+    """[MS-SMB2] 3.3.5.20."""
+    length = request.output_buffer_length
+    if length > ctx.negotiated.max_transact_size:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    ctx.check_charge(max(length, len(request.input)))
+    one = ctx.open
+    if isinstance(one, PipeOpen):
+        status, data = _pipe(one, request)
+    elif isinstance(one, FileOpen):
+        one.file.share.enter()
+        if request.info_type == _INFO_FILE:
+            status, data = await _file(ctx, one, request)
+        elif request.info_type == _INFO_FILESYSTEM:
+            status, data = await _file_system(one, request)
+        elif request.info_type == _INFO_SECURITY:
+            status, data = await _security(one, request)
+        elif request.info_type == _INFO_QUOTA:
+            raise StatusError(STATUS_NOT_SUPPORTED)
+        else:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+    else:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    return Answer(QueryInfoResponse(output=data).to_bytes(), status)
+
+
+def _pipe(one: PipeOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+    if request.info_type != _INFO_FILE:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    return pack_pipe_info(request.file_info_class, PipeInfo(available=one.pipe.available), request.output_buffer_length)
+
+
+async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+    entry = file_class(request.file_info_class, ctx.negotiated.dialect)
+    if entry.access & ~one.granted_access:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    if request.file_info_class == nt.FILE_FULL_EA_INFORMATION:
+        return await _extended_attributes(one, request)
+    file = one.file
+    stat = await file.handle.stat()
+    attributes = await _attributes(one) if request.file_info_class in _NEEDS_EA_SIZE else []
+    info = file_info_from_stat(
+        stat,
+        name=wire_path(file.path),
+        volume_id=file.share.volume_id,
+        ea_size=ea_size(attributes),
+        hide_dot_files=one.tree.export.hide_dot_files,
+        delete_pending=is_delete_pending(file.share.record(file), file.open_id),
+        access_granted=one.granted_access,
+        mode=file.options & _MODE_OPTIONS,
+        position=file.position,
+    )
+    return pack_file_info(entry, info, request.output_buffer_length)
+
+
+async def _attributes(one: FileOpen) -> list[ExtendedAttribute]:
+    """All extended attributes of the file."""
+    handle = one.file.handle
+    if Capability.XATTRS not in one.file.share.fs.capabilities:
+        return []
+    return [ExtendedAttribute(name, await handle.get_xattr(name)) for name in await handle.list_xattrs()]
+
+
+async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+    """FileFullEaInformation: those asked for by name, or all, on from where the last query ended."""
+    attributes = await _attributes(one)
+    if len(request.input):
+        by_name = {attribute.name.upper(): attribute for attribute in attributes}
+        wanted = parse_get_ea(request.input)
+        attributes = [by_name.get(name.upper(), ExtendedAttribute(name, b"")) for name in wanted]
+    elif not request.flags & (SL_RESTART_SCAN | SL_INDEX_SPECIFIED):
+        attributes = attributes[one.ea_position :]
+    if request.flags & SL_RETURN_SINGLE_ENTRY:
+        del attributes[1:]
+    status, data, count = pack_full_ea(attributes, request.output_buffer_length)
+    if not len(request.input):
+        one.ea_position = count + (one.ea_position if not request.flags & SL_RESTART_SCAN else 0)
+    return status, data
+
+
+async def _file_system(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+    share = one.file.share
+    volume = VolumeInfo(label=one.tree.export.name, attributes=_volume_attributes(share.fs.capabilities))
+    return pack_file_system_info(request.file_info_class, await share.fs.statfs(), volume, request.output_buffer_length)
+
+
+def _volume_attributes(capabilities: Capability) -> int:
+    attributes = nt.FILE_CASE_SENSITIVE_SEARCH | nt.FILE_CASE_PRESERVED_NAMES | nt.FILE_UNICODE_ON_DISK
+    for capability, flag in (
+        (Capability.XATTRS, nt.FILE_SUPPORTS_EXTENDED_ATTRIBUTES),
+        (Capability.LINKS, nt.FILE_SUPPORTS_HARD_LINKS),
+        (Capability.BY_ID, nt.FILE_SUPPORTS_OPEN_BY_FILE_ID),
+        (Capability.READ_ONLY, nt.FILE_READ_ONLY_VOLUME),
+    ):
+        if capability in capabilities:
+            attributes |= flag
+    return attributes
+
+
+async def _security(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+    """[MS-SMB2] 3.3.5.20.3."""
+    information = request.additional_information
+    needed = 0
+    if information & (nt.OWNER_SECURITY_INFORMATION | nt.GROUP_SECURITY_INFORMATION | nt.DACL_SECURITY_INFORMATION):
+        needed |= mask.READ_CONTROL
+    if information & nt.SACL_SECURITY_INFORMATION:
+        needed |= mask.ACCESS_SYSTEM_SECURITY
+    if needed & ~one.granted_access:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    descriptor = one.file.share.descriptors.descriptor(await one.file.handle.stat())
+    data = descriptor.extract(information).to_bytes()
+    if len(data) > request.output_buffer_length:
+        raise StatusError(STATUS_BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
+    return 0, data

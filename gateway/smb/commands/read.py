@@ -1,0 +1,61 @@
+"""READ: [MS-SMB2] 3.3.5.12."""
+
+from acl.mask import FILE_EXECUTE, FILE_READ_DATA
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_BUFFER_OVERFLOW,
+    STATUS_END_OF_FILE,
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
+    StatusError,
+)
+from gateway.smb.answer import Answer
+from gateway.smb.context import OpenContext
+from gateway.smb.opens import FileOpen, PipeOpen
+from gateway.smb.registry import command
+from gateway.wire.header import Opcode
+from gateway.wire.read import ReadRequest, ReadResponse
+
+__all__ = ["handle"]
+
+_READS = FILE_READ_DATA | FILE_EXECUTE
+_LARGEST_OFFSET = (1 << 63) - 1
+
+
+@command(Opcode.READ, ReadRequest, OpenContext)
+async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
+    """[MS-SMB2] 3.3.5.12."""
+    one = ctx.open
+    length = request.length
+    if length > ctx.negotiated.max_read_size:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    ctx.check_charge(length)
+    if isinstance(one, PipeOpen):
+        return _read_pipe(one, length)
+    if not isinstance(one, FileOpen) or one.file.is_directory:
+        raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
+    if not one.granted_access & _READS:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    offset = request.offset
+    if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    headroom = ReadResponse.HEADROOM
+    buffer = bytearray(headroom + length)
+    file = one.file
+    with memoryview(buffer) as view, view[headroom:] as data:
+        count = await file.share.read_into(file, offset, data)
+    if count < request.minimum_count or (count == 0 and length):
+        raise StatusError(STATUS_END_OF_FILE)
+    if count < length:
+        del buffer[headroom + count :]
+    file.position = offset + count
+    ReadResponse.pack_into(buffer, count)
+    return Answer(buffer, headroom=True)
+
+
+def _read_pipe(one: PipeOpen, length: int) -> Answer:
+    data, more = one.pipe.read(length)
+    buffer = bytearray(ReadResponse.HEADROOM) + data
+    ReadResponse.pack_into(buffer, len(data))
+    return Answer(buffer, STATUS_BUFFER_OVERFLOW if more else STATUS_SUCCESS, headroom=True)

@@ -1,0 +1,179 @@
+"""SET_INFO: [MS-SMB2] 3.3.5.21."""
+
+from gateway.nt import constants as nt
+from gateway.nt.names import parse_path
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+    STATUS_OBJECT_NAME_INVALID,
+    StatusError,
+)
+from gateway.nt.time import ns_from_filetime
+from gateway.share.changing import set_delete, set_size, set_stat
+from gateway.share.renaming import link, rename
+from gateway.smb.context import OpenContext
+from gateway.smb.info import setfile
+from gateway.smb.info.setfile import parse_set_info, set_class
+from gateway.smb.opens import FileOpen, PipeOpen
+from gateway.smb.registry import command
+from gateway.wire.header import Opcode
+from gateway.wire.set_info import SetInfoRequest, SetInfoResponse
+from vfs_backends.api import Capability, StatChange
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import first_effect, point_of_no_return
+
+__all__ = ["handle"]
+
+_INFO_FILE = 1
+_SETTABLE = (
+    nt.FILE_ATTRIBUTE_READONLY
+    | nt.FILE_ATTRIBUTE_HIDDEN
+    | nt.FILE_ATTRIBUTE_SYSTEM
+    | nt.FILE_ATTRIBUTE_ARCHIVE
+    | nt.FILE_ATTRIBUTE_TEMPORARY
+    | nt.FILE_ATTRIBUTE_OFFLINE
+    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
+)
+
+
+@command(Opcode.SET_INFO, SetInfoRequest, OpenContext)
+async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
+    """[MS-SMB2] 3.3.5.21."""
+    length = len(request.buffer)
+    if length > ctx.negotiated.max_transact_size:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    ctx.check_charge(length)
+    if request.info_type != _INFO_FILE:
+        # Security needs stored descriptors, quotas a storage that has them, and a volume its administrator.
+        raise StatusError(STATUS_NOT_SUPPORTED)
+    entry = set_class(request.file_info_class)
+    one = ctx.open
+    if entry.access & ~one.granted_access:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    change = parse_set_info(entry, request.buffer)
+    if isinstance(one, PipeOpen):
+        if not isinstance(change, setfile.PipeChange):
+            raise StatusError(STATUS_NOT_SUPPORTED)
+    elif isinstance(one, FileOpen):
+        await _set(one, request.file_info_class, change)
+    return SetInfoResponse()
+
+
+async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> None:
+    file = one.file
+    share = file.share
+    match change:
+        case setfile.BasicChange():
+            await _set_basic(one, change)
+        case setfile.RenameTarget():
+            await rename(
+                share,
+                file,
+                _path(change.name),
+                replace=change.replace_if_exists,
+                ignore_readonly=change.ignore_readonly,
+            )
+        case setfile.LinkTarget():
+            await link(
+                share,
+                file,
+                _path(change.name),
+                replace=change.replace_if_exists,
+                ignore_readonly=change.ignore_readonly,
+            )
+        case setfile.Disposition():
+            await set_delete(
+                share,
+                file,
+                change.delete,
+                posix=change.posix_semantics,
+                on_close=change.on_close,
+                ignore_readonly=change.ignore_readonly,
+            )
+        case setfile.PositionChange():
+            point_of_no_return()
+            file.position = change.position
+        case setfile.ModeChange():
+            point_of_no_return()
+            settable = nt.FILE_WRITE_THROUGH | nt.FILE_SEQUENTIAL_ONLY | nt.FILE_SYNCHRONOUS_IO_ALERT
+            settable |= nt.FILE_SYNCHRONOUS_IO_NONALERT
+            file.options = file.options & ~settable | change.mode
+        case setfile.SizeChange():
+            await _set_size(one, info_class, change.size)
+        case setfile.EaChange():
+            await _set_extended_attributes(one, change)
+        case _:
+            raise StatusError(STATUS_NOT_SUPPORTED)
+
+
+def _path(name: str) -> str:
+    """Where a rename or link leads. A stream cannot be meant while there are none."""
+    target = parse_path(name, absolute=True)
+    if target.stream or target.trailing_separator or not target.path:
+        raise StatusError(STATUS_OBJECT_NAME_INVALID)
+    return target.path
+
+
+async def _set_basic(one: FileOpen, change: setfile.BasicChange) -> None:
+    """FileBasicInformation. [MS-FSA] 2.1.5.15.2."""
+    attributes = None
+    if change.file_attributes:
+        setfile.check_attributes(change.file_attributes, is_directory=one.file.is_directory)
+        attributes = change.file_attributes & _SETTABLE
+    await set_stat(
+        one.file.share,
+        one.file,
+        StatChange(
+            atime_ns=_time(change.last_access_time),
+            mtime_ns=_time(change.last_write_time),
+            birthtime_ns=_time(change.creation_time),
+            dos_attributes=attributes,
+        ),
+    )
+
+
+def _time(filetime: int) -> int | None:
+    """A time to be set. Suspending its updates (-1) and taking that up again (-2) changes no time by itself."""
+    return ns_from_filetime(filetime) if filetime > 0 else None
+
+
+async def _set_size(one: FileOpen, info_class: int, size: int) -> None:
+    file = one.file
+    share = file.share
+    if file.is_directory:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    if info_class == nt.FILE_END_OF_FILE_INFORMATION:
+        await set_size(share, file, size)
+    elif info_class == nt.FILE_ALLOCATION_INFORMATION:
+        share.enter()
+        current = (await file.handle.stat()).size
+        if size < current:
+            # [MS-FSA] 2.1.5.15.1: an allocation below the end of the file cuts it.
+            await set_size(share, file, size)
+        elif size > current and Capability.ALLOCATE in share.fs.capabilities:
+            await first_effect(file.handle.allocate(size))
+    elif size > (await file.handle.stat()).size:
+        raise StatusError(STATUS_INVALID_PARAMETER)
+
+
+async def _set_extended_attributes(one: FileOpen, change: setfile.EaChange) -> None:
+    file = one.file
+    share = file.share
+    if Capability.XATTRS not in share.fs.capabilities:
+        raise StatusError(STATUS_NOT_SUPPORTED)
+    share.enter()
+    for attribute in change.attributes:
+        if attribute.value:
+            await first_effect(file.handle.set_xattr(attribute.name, attribute.value))
+        else:
+            await _remove(one, attribute.name)
+
+
+async def _remove(one: FileOpen, name: str) -> None:
+    """An empty value removes an attribute; one that is not there is as good as removed."""
+    try:
+        await first_effect(one.file.handle.remove_xattr(name))
+    except VfsError as error:
+        if error.kind is not Kind.NO_ATTRIBUTE:
+            raise

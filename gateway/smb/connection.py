@@ -1,0 +1,254 @@
+"""One client connection: reads, hands frames to dispatch, and sends what comes back. [MS-SMB2] 3.3.1.7, 3.3.5.1.
+
+The reader takes whatever has arrived, answers all of it, sends the answers with one system call, and only waits when
+the socket has nothing more. No task, queue or timer is involved in a request that can be answered at once.
+"""
+
+import itertools
+import logging
+import math
+import socket
+
+import trio
+
+from gateway.debug import connection_id
+from gateway.protocol.connection import Connection
+from gateway.protocol.dialect import Negotiated
+from gateway.protocol.errors import ProtocolError
+from gateway.protocol.framing import FrameBuffer
+from gateway.protocol.message import Reply, Request
+from gateway.protocol.security import ChannelSecurity
+from gateway.smb.dispatch import Exchange
+from gateway.smb.multiprotocol import answer_smb1
+from gateway.smb.pending import Pending
+from gateway.smb.service import Service
+from gateway.smb.session import Session
+from gateway.transport.outbox import Outbox
+from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND
+
+__all__ = ["SmbConnection"]
+
+log = logging.getLogger("gateway.conn")
+
+_BATCH = 64
+"""Frames handled before others get their turn."""
+_FLUSH_SIZE = 256 * 1024
+"""Bytes of replies that do not wait for the rest of a batch."""
+_SMB1_MAGIC = b"\xffSMB"
+_numbers = itertools.count(1)
+
+
+class SmbConnection:
+    """A connection and what was agreed on it. `run` serves it to its end; the socket is non-blocking and its own."""
+
+    def __init__(self, service: Service, sock: socket.socket, address: str) -> None:
+        self.service = service
+        self.address = address
+        self.number = next(_numbers)
+        self._sock = sock
+        limits = service.limits
+        self.protocol = Connection(self._find_security, limits.max_credits, limits.max_compound_elements)
+        self.negotiated: Negotiated | None = None
+        self.sessions: dict[int, Session] = {}
+        """Sessions of this connection, those being set up too."""
+        self._frames = FrameBuffer(service.buffers, limits.max_unauthenticated_message)
+        self._pendings: dict[tuple[int, int], Pending] = {}
+        """Requests in tasks, by message id and element: CANCEL finds them."""
+        self._by_async_id: dict[int, Pending] = {}
+        self._last_async_id = 0
+        self._sweeping = False
+        self._authenticated = False
+        self._began = 0.0
+        self._nursery: trio.Nursery
+        self.outbox: Outbox
+
+    # --- life
+
+    async def run(self) -> None:
+        """Serve the connection until either side ends it."""
+        connection_id.set(self.number)
+        self._began = trio.current_time()
+        limits = self.service.limits
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self.outbox = Outbox(
+                    self._sock,
+                    limit=limits.output_queue,
+                    stall_seconds=limits.stall_seconds,
+                    start=self._nursery.start_soon,
+                    on_broken=self._nursery.cancel_scope.cancel,
+                )
+                await self._serve()
+                self._nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.cleanup_seconds):
+                await self._clean_up()
+            self._frames.close()
+            self._sock.close()
+
+    def close(self) -> None:
+        """End the connection as soon as possible."""
+        self._nursery.cancel_scope.cancel()
+
+    async def _serve(self) -> None:
+        try:
+            await self._read()
+        except ProtocolError as error:
+            log.info("%s: connection ended: %s", self.address, error)
+        except (ConnectionError, TimeoutError) as error:
+            log.debug("%s: connection lost: %s", self.address, error)
+
+    async def _clean_up(self) -> None:
+        for session in list(self.sessions.values()):
+            self.service.sessions.remove(session)
+            await session.close()
+
+    # --- in
+
+    async def _read(self) -> None:
+        frames, sock = self._frames, self._sock
+        while True:
+            if self._take_all():
+                await trio.lowlevel.checkpoint()
+            if self.outbox.full:
+                await self.outbox.has_room()
+            room = frames.room()
+            try:
+                count = sock.recv_into(room)
+            except BlockingIOError:
+                room.release()
+                frames.rest()
+                await self._wait_for_data()
+                continue
+            room.release()
+            if count == 0:
+                return
+            frames.received(count)
+
+    def _take_all(self) -> bool:
+        """Handle the messages that have arrived; True if it stopped before the last of them."""
+        frames, outbox = self._frames, self.outbox
+        for _ in range(_BATCH):
+            message = frames.next_message()
+            if message is None:
+                outbox.flush()
+                return False
+            self._take(message)
+            if outbox.size > _FLUSH_SIZE:
+                outbox.flush()
+                if outbox.full:
+                    return True
+        outbox.flush()
+        return True
+
+    def _take(self, message: memoryview) -> None:
+        """Handle one message."""
+        if self.negotiated is None and message[:4] == _SMB1_MAGIC:
+            answer_smb1(self, message)
+            return
+        exchange = Exchange(self, self.protocol.receive(message))
+        if exchange.run():
+            if exchange.replies:
+                self.outbox.put(self.protocol.pack(exchange.replies, exchange.batch.sealed_by))
+            return
+        if exchange.batch.sealed_by is None:
+            self._frames.detach()
+        pending = exchange.pending()
+        self.wait_for(pending)
+        self._nursery.start_soon(self._finish, exchange, pending)
+
+    async def _wait_for_data(self) -> None:
+        """Wait until something arrives. Raises `TimeoutError` for who does not log on, or stops in mid-message."""
+        if self._authenticated and not self._frames.pending:
+            await trio.lowlevel.wait_readable(self._sock)
+            return
+        limits = self.service.limits
+        stalled = trio.current_time() + limits.stall_seconds if self._frames.pending else math.inf
+        log_on = math.inf if self._authenticated else self._began + limits.authentication_seconds
+        with trio.move_on_at(min(stalled, log_on)) as scope:
+            await trio.lowlevel.wait_readable(self._sock)
+        if scope.cancelled_caught:
+            now = trio.current_time()
+            if self._frames.pending and now >= stalled:
+                raise TimeoutError("no progress in the middle of a message")
+            if not self._authenticated and now >= log_on:
+                raise TimeoutError("nobody logged on in time")
+
+    def _find_security(self, session_id: int) -> ChannelSecurity | None:
+        session = self.sessions.get(session_id)
+        return None if session is None else session.security
+
+    # --- out
+
+    def send(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
+        """Send the replies of one frame."""
+        if replies:
+            self.outbox.put(self.protocol.pack(replies, sealed_by))
+            self.outbox.flush()
+
+    # --- requests in tasks
+
+    async def _finish(self, exchange: Exchange, pending: Pending) -> None:
+        await exchange.run_in_task(pending)
+        self.send(exchange.replies, exchange.batch.sealed_by)
+
+    def wait_for(self, pending: Pending) -> None:
+        """Enter a request that goes on in a task, so that it is announced in time and can be cancelled."""
+        header = pending.request.header
+        self._pendings[header.message_id, id(pending)] = pending
+        if not self._sweeping:
+            self._sweeping = True
+            self._nursery.start_soon(self._sweep)
+
+    def settled(self, pending: Pending) -> None:
+        """The request has its answer."""
+        self._pendings.pop((pending.request.header.message_id, id(pending)), None)
+        self._by_async_id.pop(pending.async_id, None)
+
+    def new_async_id(self, pending: Pending) -> int:
+        """The id by which the client is told that the request goes on."""
+        self._last_async_id += 1
+        self._by_async_id[self._last_async_id] = pending
+        return self._last_async_id
+
+    def cancel(self, request: Request) -> None:
+        """CANCEL: [MS-SMB2] 3.3.5.16. Has no answer."""
+        header = request.header
+        if header.flags & SMB2_FLAGS_ASYNC_COMMAND:
+            pending = self._by_async_id.get(header.async_id)
+            if pending is not None:
+                pending.cancel()
+            return
+        for (message_id, _), pending in list(self._pendings.items()):
+            if message_id == header.message_id:
+                pending.cancel()
+
+    async def _sweep(self) -> None:
+        """Announce the requests that take long."""
+        delay = self.service.limits.interim_seconds
+        while self._pendings:
+            await trio.sleep(delay)
+            due = trio.current_time() - delay
+            for pending in list(self._pendings.values()):
+                if not pending.async_id and pending.since <= due:
+                    pending.announce()
+        self._sweeping = False
+
+    # --- what was agreed
+
+    def agree(self, negotiated: Negotiated) -> None:
+        """NEGOTIATE has come to its result."""
+        self.negotiated = negotiated
+        self.protocol.multi_credit = negotiated.multi_credit
+
+    def authenticated(self) -> None:
+        """Somebody has logged on: larger messages may come."""
+        self._authenticated = True
+        negotiated = self.negotiated
+        if negotiated is not None:
+            largest = max(negotiated.max_write_size, negotiated.max_transact_size)
+            self._frames.max_message = largest + self.service.limits.message_overhead
+
+    def forget_session(self, session: Session) -> None:
+        """The session has ended."""
+        self.sessions.pop(session.session_id, None)

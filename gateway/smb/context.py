@@ -1,0 +1,86 @@
+"""What a handler is given besides its request: each type promises what its attributes say."""
+
+from typing import TYPE_CHECKING
+
+from gateway.nt.status import STATUS_FILE_CLOSED, STATUS_INVALID_PARAMETER, StatusError
+from gateway.protocol.connection import ANY_ID
+from gateway.protocol.credits import CREDIT_UNIT, credit_charge
+from gateway.protocol.dialect import Negotiated
+from gateway.protocol.message import Request
+
+if TYPE_CHECKING:
+    from gateway.smb.compound import Compound
+    from gateway.smb.connection import SmbConnection
+    from gateway.smb.opens import FileOpen, SmbOpen
+    from gateway.smb.pending import Pending
+    from gateway.smb.session import Session
+    from gateway.smb.tree import Tree
+
+__all__ = ["ConnectionContext", "FileContext", "OpenContext", "SessionContext", "TreeContext"]
+
+
+class ConnectionContext:
+    """For commands that need no session."""
+
+    __slots__ = ("connection", "pending", "request")
+
+    def __init__(self, connection: "SmbConnection", request: Request, pending: "Pending | None") -> None:
+        self.connection = connection
+        self.request = request
+        self.pending = pending
+        """Set if the request runs in a task."""
+
+    @property
+    def negotiated(self) -> Negotiated:
+        """What the connection agreed on. Raises INVALID_PARAMETER before it has."""
+        negotiated = self.connection.negotiated
+        if negotiated is None:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        return negotiated
+
+    def check_charge(self, size: int) -> None:
+        """Raise INVALID_PARAMETER if the request did not pay for `size` bytes of payload. [MS-SMB2] 3.3.5.2.5."""
+        if size > CREDIT_UNIT and credit_charge(size) > self.request.charge:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+
+
+class SessionContext(ConnectionContext):
+    """The session is there, authenticated and not expired."""
+
+    __slots__ = ("session",)
+    session: "Session"
+
+
+class TreeContext(SessionContext):
+    """The tree belongs to the session, and the request is protected as its share demands."""
+
+    __slots__ = ("compound", "tree")
+    tree: "Tree"
+    compound: "Compound"
+
+    def find_open(self, persistent_file_id: int, volatile_file_id: int) -> "SmbOpen":
+        """The open of this tree that a file id names, or, in a related element, the one of the element before.
+
+        Raises FILE_CLOSED, or what the CREATE of this compound failed with.
+        """
+        if persistent_file_id == ANY_ID and volatile_file_id == ANY_ID and self.compound.related:
+            persistent_file_id, volatile_file_id = self.compound.inherited_file_id()
+        one = self.session.opens.get(volatile_file_id)
+        if one is None or one.persistent_file_id != persistent_file_id or one.tree is not self.tree:
+            raise StatusError(STATUS_FILE_CLOSED)
+        self.compound.file_id = one.file_id
+        return one
+
+
+class OpenContext(TreeContext):
+    """The open belongs to the tree."""
+
+    __slots__ = ("open",)
+    open: "SmbOpen"
+
+
+class FileContext(OpenContext):
+    """The open is of a file or directory, not of a pipe."""
+
+    __slots__ = ()
+    open: "FileOpen"

@@ -1,0 +1,241 @@
+"""From a frame's requests to its replies: who answers, with what at hand, and what becomes of errors.
+
+[MS-SMB2] 3.3.5.2. Every element is first run inline. One that would have to wait goes on in a task, together with the
+elements behind it in its compound; what was finished before stays finished. This is the only place where an exception
+becomes a status.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+import trio
+
+import gateway.smb.commands  # noqa: F401 - enters the handlers in the table
+from acl.errors import AclError
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INTERNAL_ERROR,
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+    STATUS_INVALID_SECURITY_DESCR,
+    STATUS_NETWORK_NAME_DELETED,
+    STATUS_NETWORK_SESSION_EXPIRED,
+    STATUS_PENDING,
+    STATUS_USER_SESSION_DELETED,
+    StatusError,
+)
+from gateway.protocol.errors import ProtocolError
+from gateway.protocol.message import Batch, Reply, Request
+from gateway.share.errors import status_of
+from gateway.smb.answer import Answer, Response
+from gateway.smb.compound import Compound
+from gateway.smb.context import FileContext, OpenContext, SessionContext, TreeContext
+from gateway.smb.opens import FileOpen
+from gateway.smb.pending import Pending
+from gateway.smb.registry import COMMANDS, Command
+from gateway.wire.error import ErrorResponse
+from gateway.wire.errors import WireError
+from gateway.wire.header import Opcode, opcode_name
+from gateway.wire.negotiate import DIALECT_311
+from vfs_backends.errors import VfsError
+from vfs_backends.inline import NotNow, effect_scope, run_inline
+
+if TYPE_CHECKING:
+    from gateway.smb.connection import SmbConnection
+    from gateway.smb.session import Session
+    from gateway.smb.tree import Tree
+
+__all__ = ["Exchange"]
+
+log = logging.getLogger("gateway.smb")
+
+_EMPTY_ERROR = ErrorResponse().to_bytes()
+_EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
+"""What an expired session may still do. [MS-SMB2] 3.3.5.2.9."""
+
+
+class Exchange:
+    """One frame on its way through the commands."""
+
+    __slots__ = ("_compound", "_index", "batch", "connection", "replies")
+
+    def __init__(self, connection: "SmbConnection", batch: Batch) -> None:
+        self.connection = connection
+        self.batch = batch
+        self.replies: list[Reply] = []
+        self._index = 0
+        self._compound = Compound()
+
+    def run(self) -> bool:
+        """Run inline; True if all is answered, False if the rest has to go on in a task."""
+        requests = self.batch.requests
+        while self._index < len(requests):
+            request = requests[self._index]
+            if request.header.command == Opcode.CANCEL:
+                self.connection.cancel(request)
+                self._index += 1
+                continue
+            try:
+                reply = run_inline(self._answer(request, None))
+            except NotNow:
+                return False
+            self.replies.append(reply)
+            self._index += 1
+        return True
+
+    def pending(self) -> Pending:
+        """The element that could not be answered inline, as a request that waits."""
+        return Pending(self, self.batch.requests[self._index], trio.current_time())
+
+    async def run_in_task(self, pending: Pending) -> None:
+        """Go on from the element that is `pending` to the end."""
+        requests = self.batch.requests
+        while True:
+            self.replies.append(await self._answer_cancellable(pending))
+            self.connection.settled(pending)
+            self._index += 1
+            if self._index == len(requests):
+                return
+            pending = self.pending()
+            self.connection.wait_for(pending)
+
+    async def _answer_cancellable(self, pending: Pending) -> Reply:
+        request = pending.request
+        with trio.CancelScope() as scope, trio.CancelScope() as effects:
+            pending.scope = scope
+            if pending.cancelled:
+                scope.cancel()
+            effect_scope.set(effects)
+            reply = await self._answer(request, pending)
+        if scope.cancelled_caught:
+            reply = self._error(request, pending.cancel_status)
+        reply.async_id = pending.async_id
+        return reply
+
+    def announce(self, pending: Pending) -> None:
+        """Send STATUS_PENDING for an element, and the finished replies of its compound with it. [MS-SMB2] 3.3.4.2."""
+        if pending.async_id:
+            return
+        pending.async_id = self.connection.new_async_id(pending)
+        interim = Reply(pending.request, STATUS_PENDING, _EMPTY_ERROR)
+        interim.async_id = pending.async_id
+        interim.session_id = self._compound.session_id
+        replies = [*self.replies, interim]
+        self.replies.clear()
+        self.connection.send(replies, self.batch.sealed_by)
+        pending.request.credits = 0  # the interim has granted what there was to grant
+
+    # --- one element
+
+    async def _answer(self, request: Request, pending: Pending | None) -> Reply:
+        """The reply to one element, whatever happens."""
+        header = request.header
+        session: Session | None = None
+        command = COMMANDS.get(header.command)
+        try:
+            self._compound.enter(request, first=self._index == 0)
+            session = self._session(request, command)
+            if request.refused:
+                raise StatusError(request.refused)
+            if command is None:
+                raise StatusError(STATUS_INVALID_PARAMETER)
+            answer = await self._handle(command, request, pending, session)
+        except StatusError as error:
+            reply = self._error(request, error.status, error.data)
+        except VfsError as error:
+            reply = self._error(request, status_of(error))
+        except WireError as error:
+            log.debug("%s: %s", opcode_name(header.command), error)
+            reply = self._error(request, STATUS_INVALID_PARAMETER)
+        except AclError as error:
+            log.debug("%s: %s", opcode_name(header.command), error)
+            reply = self._error(request, STATUS_INVALID_SECURITY_DESCR)
+        except (NotNow, ProtocolError):
+            raise
+        except Exception:
+            log.exception("%s failed", opcode_name(header.command))
+            reply = self._error(request, STATUS_INTERNAL_ERROR)
+        else:
+            reply = self._success(request, answer)
+        reply.sign = reply.sign or request.signed
+        if reply.security is None and session is not None:
+            reply.security = session.security
+        return reply
+
+    async def _handle(
+        self, command: Command, request: Request, pending: Pending | None, session: "Session | None"
+    ) -> Answer | Response:
+        """Find what the handler needs, and call it."""
+        context = command.context(self.connection, request, pending)
+        if isinstance(context, SessionContext):
+            if session is None:
+                raise StatusError(STATUS_USER_SESSION_DELETED)
+            context.session = session
+            if isinstance(context, TreeContext):
+                context.tree = self._tree(session, request)
+                context.compound = self._compound
+        parsed = command.parse(request.message)
+        if not isinstance(context, OpenContext):
+            return await command.handler(context, parsed)
+        one = context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
+        if isinstance(context, FileContext) and not isinstance(one, FileOpen):
+            raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
+        context.open = one
+        if pending is None:
+            return await command.handler(context, parsed)
+        one.enter()
+        try:
+            return await command.handler(context, parsed)
+        finally:
+            one.leave()
+
+    def _session(self, request: Request, command: Command | None) -> "Session | None":
+        """The session of an element, if the command needs one. Raises `StatusError`."""
+        if command is None or not issubclass(command.context, SessionContext):
+            return None
+        session = self.connection.sessions.get(self._compound.session_id)
+        if session is None or session.token is None:
+            raise StatusError(STATUS_USER_SESSION_DELETED)
+        if request.header.command not in _EXPIRED_MAY and session.is_expired(self.connection.service.now()):
+            raise StatusError(STATUS_NETWORK_SESSION_EXPIRED)
+        return session
+
+    def _tree(self, session: "Session", request: Request) -> "Tree":
+        tree = session.trees.get(self._compound.tree_id)
+        if tree is None:
+            raise StatusError(STATUS_NETWORK_NAME_DELETED)
+        if tree.export.encrypt and not request.sealed:
+            raise StatusError(STATUS_ACCESS_DENIED)
+        return tree
+
+    def _success(self, request: Request, answer: Answer | Response) -> Reply:
+        compound = self._compound
+        if not isinstance(answer, Answer):
+            reply = Reply(request, 0, answer.to_bytes())
+            reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
+            return reply
+        reply = Reply(request, answer.status, answer.body, headroom=answer.headroom)
+        if answer.session_id is not None:
+            compound.session_id = answer.session_id
+        if answer.tree_id is not None:
+            compound.tree_id = answer.tree_id
+        if answer.file_id is not None:
+            compound.file_id, compound.create_status = answer.file_id, 0
+        reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
+        reply.security, reply.hash = answer.security, answer.hash
+        reply.sign = answer.security is not None
+        return reply
+
+    def _wants_contexts(self) -> bool:
+        negotiated = self.connection.negotiated
+        return negotiated is not None and negotiated.dialect == DIALECT_311
+
+    def _error(self, request: Request, status: int, data: bytes = b"") -> Reply:
+        compound = self._compound
+        if request.header.command == Opcode.CREATE:
+            compound.create_status = status
+        body = ErrorResponse.of(data, in_context=self._wants_contexts()).to_bytes() if data else _EMPTY_ERROR
+        reply = Reply(request, status, body)
+        if compound.related:
+            reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
+        return reply

@@ -1,0 +1,103 @@
+"""What a client has open, under the id by which it names it. [MS-SMB2] 3.3.1.10."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import trio
+
+from acl.token import Token
+from gateway.nt.status import STATUS_NOTIFY_CLEANUP
+from gateway.rpc.pipe import Pipe
+from gateway.share.opens import Open
+
+if TYPE_CHECKING:
+    from gateway.smb.pending import Pending
+    from gateway.smb.search import Search
+    from gateway.smb.tree import Tree
+
+__all__ = ["FileOpen", "PipeOpen", "SmbOpen"]
+
+
+class SmbOpen(ABC):
+    """An entry of a session's table of opens."""
+
+    granted_access: int
+
+    def __init__(self, persistent_file_id: int, volatile_file_id: int, tree: "Tree", token: Token) -> None:
+        self.persistent_file_id = persistent_file_id
+        self.volatile_file_id = volatile_file_id
+        self.tree = tree
+        self.token = token
+        self.waiters: set[Pending] = set()
+        """Requests that wait for something to happen to it (CHANGE_NOTIFY); closing it ends them."""
+        self._users = 0
+        self._last_left: trio.Event | None = None
+
+    @property
+    def file_id(self) -> tuple[int, int]:
+        return self.persistent_file_id, self.volatile_file_id
+
+    @property
+    def busy(self) -> bool:
+        """Whether requests in tasks use it."""
+        return self._users > 0
+
+    def enter(self) -> None:
+        """A request in a task begins to use it."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """The request is done with it."""
+        self._users -= 1
+        if self._users == 0 and self._last_left is not None:
+            self._last_left.set()
+
+    async def close(self) -> None:
+        """Take it from its session, let the requests on it come to their end, and close what is behind it.
+
+        A request that closes what it uses itself leaves first.
+        """
+        self.tree.session.opens.pop(self.volatile_file_id, None)
+        self.tree.opens.discard(self)
+        for waiter in list(self.waiters):
+            waiter.cancel(STATUS_NOTIFY_CLEANUP)
+        if self._users:
+            self._last_left = trio.Event()
+            await self._last_left.wait()
+        await self.release()
+
+    @abstractmethod
+    async def release(self) -> None:
+        """Close what is behind it."""
+
+
+class FileOpen(SmbOpen):
+    """A file or directory."""
+
+    def __init__(self, one: Open, volatile_file_id: int, tree: "Tree") -> None:
+        super().__init__(one.open_id, volatile_file_id, tree, one.token)
+        self.file = one
+        self.granted_access = one.granted_access
+        self.search: Search | None = None
+        """The enumeration of a directory that goes on."""
+        self.ea_position = 0
+        """Extended attributes that a query has told already."""
+
+    async def release(self) -> None:
+        if self.search is not None:
+            await self.search.aclose()
+        await self.file.share.close(self.file)
+
+
+class PipeOpen(SmbOpen):
+    """A named pipe of IPC$."""
+
+    def __init__(
+        self, pipe: Pipe, file_id: int, volatile_file_id: int, tree: "Tree", token: Token, granted_access: int
+    ) -> None:
+        super().__init__(file_id, volatile_file_id, tree, token)
+        self.pipe = pipe
+        self.granted_access = granted_access
+
+    async def release(self) -> None:
+        """Nothing is behind it but the object itself."""

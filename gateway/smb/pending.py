@@ -1,0 +1,42 @@
+"""A request that goes on in a task: how it is announced to the client, and how it is cancelled. [MS-SMB2] 3.3.4.2."""
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from gateway.nt.status import STATUS_CANCELLED
+from gateway.protocol.message import Request
+
+if TYPE_CHECKING:
+    from gateway.smb.dispatch import Exchange
+
+__all__ = ["Pending"]
+
+
+class Pending:
+    """One element of a frame, from the moment it left the inline pass until its answer is queued."""
+
+    __slots__ = ("async_id", "cancel_status", "cancelled", "exchange", "request", "scope", "since")
+
+    def __init__(self, exchange: "Exchange", request: Request, since: float) -> None:
+        self.exchange = exchange
+        self.request = request
+        self.since = since
+        """When it left, on trio's clock."""
+        self.async_id = 0
+        """By which the client knows it, once it was told that the request goes on."""
+        self.scope: trio.CancelScope | None = None
+        self.cancelled = False
+        self.cancel_status = STATUS_CANCELLED
+
+    def announce(self) -> None:
+        """Tell the client, now, that the answer will take its time. Does nothing the second time."""
+        self.exchange.announce(self)
+
+    def cancel(self, status: int = STATUS_CANCELLED) -> None:
+        """End it, if it still waits; `status` is then its answer."""
+        if not self.cancelled:
+            self.cancelled = True
+            self.cancel_status = status
+            if self.scope is not None:
+                self.scope.cancel()

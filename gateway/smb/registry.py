@@ -1,0 +1,52 @@
+"""Which handler serves a command, and what must be there before it is called."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
+
+from gateway.smb.answer import Answer, Response
+from gateway.smb.context import ConnectionContext
+
+__all__ = ["COMMANDS", "Command", "command"]
+
+
+class Parsed(Protocol):
+    """A request structure of `gateway.wire`."""
+
+    @classmethod
+    def parse(cls, message: memoryview) -> Self: ...
+
+
+C = TypeVar("C", bound=ConnectionContext)
+R = TypeVar("R", bound=Parsed)
+
+Handler = Callable[[C, R], Coroutine[Any, Any, Answer | Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table: how the request is read, what its context needs, who answers."""
+
+    opcode: int
+    parse: Callable[[memoryview], Any]
+    context: type[ConnectionContext]
+    handler: Callable[[Any, Any], Coroutine[Any, Any, Answer | Response]]
+
+
+COMMANDS: dict[int, Command] = {}
+
+
+def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handler[C, R]], Handler[C, R]]:
+    """Register a handler for `opcode`.
+
+    It is called with a context of type `context`, whose session, tree and open were found and are valid, and the
+    parsed `request`.
+    """
+
+    def register(handler: Handler[C, R]) -> Handler[C, R]:
+        if opcode in COMMANDS:
+            raise ValueError(f"two handlers for command {opcode:#x}")
+        COMMANDS[opcode] = Command(opcode, request.parse, context, handler)
+        return handler
+
+    return register

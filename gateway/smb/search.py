@@ -1,0 +1,99 @@
+"""The enumeration of a directory as QUERY_DIRECTORY sees it: a pattern, and what was read but not yet told."""
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from gateway.nt.wildcard import compile_pattern
+from gateway.smb.info.directory import DirectoryPacker
+from vfs_backends.api import DirectoryEntry, DirectoryStream
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import may_wait
+
+if TYPE_CHECKING:
+    from gateway.share.opens import Open
+
+__all__ = ["Search"]
+
+_CHUNK = 256
+"""Entries read at a time."""
+
+
+class Search:
+    """One enumeration. Requests on it take turns (`lock`)."""
+
+    def __init__(self, file: "Open", pattern: str) -> None:
+        self._file = file
+        self._matches = compile_pattern(pattern)
+        self._stream: DirectoryStream | None = None
+        self._entries: list[DirectoryEntry] = []
+        self._dots_read = False
+        self._at_end = False
+        self.started = False
+        """Whether anything was told already."""
+        self.lock = trio.Lock()
+
+    async def fill(self, packer: DirectoryPacker, *, single: bool) -> None:
+        """Put as many entries into `packer` as it takes (one, if `single`), and forget them."""
+        taken = 0
+        while True:
+            if taken == len(self._entries) and not await self._read_more(packer):
+                break
+            entry = self._entries[taken]
+            if not packer.add(entry.name, entry.stat):
+                break
+            taken += 1
+            if single:
+                break
+        del self._entries[:taken]
+        if taken:
+            self.started = True
+
+    async def aclose(self) -> None:
+        """Give the enumeration up. May be called twice."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    async def _read_more(self, packer: DirectoryPacker) -> bool:
+        """Read further entries; whether there were any. What has been read stays, should the request run again."""
+        if not self._dots_read:
+            dots = await self._dots()
+            self._dots_read = True
+            if dots:
+                self._entries.extend(dots)
+                return True
+        if self._at_end:
+            return False
+        if self._stream is None:
+            self._stream = await self._file.handle.open_directory()
+        entries = await self._stream.read(_CHUNK, self._matches, with_stat=packer.needs_stat)
+        self._at_end = not entries
+        self._entries.extend(entries)
+        return bool(entries)
+
+    async def _dots(self) -> list[DirectoryEntry]:
+        """`.` and `..`, which a storage does not list. The root's parent is the root: nothing above it is told."""
+        names = [name for name in (".", "..") if self._matches(name)]
+        if not names:
+            return []
+        own = await self._file.handle.stat()
+        above = own
+        path = self._file.path
+        if path and ".." in names:
+            share = self._file.share
+            try:
+                parent = await share.fs.lookup(share.root, path.rpartition("/")[0], case_sensitive=True)
+            except VfsError as error:
+                if error.kind not in (Kind.NOT_FOUND, Kind.PATH_NOT_FOUND):
+                    raise
+            else:
+                try:
+                    above = await parent.stat()
+                finally:
+                    await parent.aclose()
+        return [DirectoryEntry(name, own if name == "." else above) for name in names]
+
+    def check_turn(self) -> None:
+        """In an inline pass: wait for a task if another request is at it."""
+        if self.lock.locked():
+            may_wait()

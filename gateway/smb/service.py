@@ -1,0 +1,66 @@
+"""What all connections of a server share."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from acl.token import Token
+from gateway.auth.acceptor import Acceptor
+from gateway.auth.mechanism import Lookup
+from gateway.auth.policy import AuthPolicy, Identity
+from gateway.auth.throttle import Throttle
+from gateway.protocol.dialect import NegotiatePolicy
+from gateway.protocol.framing import BufferPool
+from gateway.rpc.interface import ServerInfo
+from gateway.smb.exports import Exports
+from gateway.smb.limits import Limits
+from gateway.smb.session import SessionTable
+
+__all__ = ["Encryption", "Service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """Whether sessions are sealed."""
+
+    desired: bool = False
+    """Clients that can seal are told to."""
+    required: bool = False
+    """Clients that cannot are refused."""
+
+
+def _new_session_id() -> int:
+    return secrets.randbits(64)
+
+
+@dataclass(slots=True, eq=False)
+class Service:
+    """Put together by `gateway.server`; `now` is in ns since 1970."""
+
+    negotiate_policy: NegotiatePolicy
+    auth_policy: AuthPolicy
+    lookup: Lookup
+    token_of: Callable[[Identity], Token]
+    """Who somebody is once they are authenticated. Raises `AuthError` if they may not log on after all."""
+    exports: Exports
+    rpc_info: ServerInfo
+    limits: Limits = field(default_factory=Limits)
+    encryption: Encryption = field(default_factory=Encryption)
+    throttle: Throttle = field(default_factory=Throttle)
+    sessions: SessionTable = field(default_factory=lambda: SessionTable(_new_session_id))
+    buffers: BufferPool = field(default_factory=BufferPool)
+    guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    now: Callable[[], int] = time.time_ns
+    started: int = field(default_factory=time.time_ns)
+    opens: int = 0
+    """Files and pipes that are open."""
+
+    def new_acceptor(self) -> Acceptor:
+        """An acceptor for one log-on."""
+        return Acceptor(self.auth_policy, self.lookup, os.urandom)
+
+    def new_file_id(self) -> int:
+        """A volatile file id; not to be guessed from another one."""
+        return secrets.randbits(64) & 0xFFFFFFFFFFFFFFFE or 2

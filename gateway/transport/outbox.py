@@ -1,0 +1,142 @@
+"""The one way out of a connection: a bounded queue of buffers and whoever flushes it.
+
+Whoever has a message puts it in and flushes. While the socket takes it at once, that is all. When it does not, one
+flusher (a task started for the purpose) waits until it does, and everybody else only adds to the queue.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+__all__ = ["Outbox"]
+
+IOV_MAX = 1024
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Outbox:
+    """What is to be sent on `sock` (non-blocking).
+
+    `limit` (bytes) is where `full` begins: the owner then stops taking requests until `has_room`. A peer that takes
+    nothing for `stall_seconds` is given up: the flusher calls `on_broken`, as after any other error of the socket.
+    `start` runs a coroutine function as a task of the connection.
+    """
+
+    __slots__ = (
+        "_flushing",
+        "_queue",
+        "_room",
+        "_sock",
+        "_start",
+        "broken",
+        "limit",
+        "on_broken",
+        "size",
+        "stall_seconds",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        limit: int,
+        stall_seconds: float,
+        start: Callable[[Callable[[], Awaitable[None]]], None],
+        on_broken: Callable[[], None],
+    ) -> None:
+        self._sock = sock
+        self._start = start
+        self._queue: list[Buffer] = []
+        self._flushing = False
+        self._room: trio.Event | None = None
+        self.limit = limit
+        self.stall_seconds = stall_seconds
+        self.on_broken = on_broken
+        self.size = 0
+        """Bytes that wait."""
+        self.broken = False
+
+    @property
+    def full(self) -> bool:
+        return self.size > self.limit
+
+    def put(self, buffers: Sequence[Buffer]) -> None:
+        """Add one message. It leaves with the next flush."""
+        self._queue.extend(buffers)
+        for buffer in buffers:
+            self.size += len(buffer)
+
+    def flush(self) -> None:
+        """Send what the socket takes now; if that is not all, see to it that the rest follows. Never waits."""
+        if self._flushing or not self._queue or self.broken:
+            return
+        if not self._send():
+            self._flushing = True
+            self._start(self._flush_rest)
+
+    async def has_room(self) -> None:
+        """Wait until no more than `limit` bytes wait."""
+        while self.full and not self.broken:
+            self._room = self._room or trio.Event()
+            await self._room.wait()
+
+    async def empty(self) -> None:
+        """Wait until everything is sent, or nothing will be any more."""
+        while self._queue and not self.broken:
+            limit, self.limit = self.limit, 0
+            await self.has_room()
+            self.limit = limit
+
+    def _send(self) -> bool:
+        """Send until the queue is empty (True) or the socket blocks (False)."""
+        queue = self._queue
+        try:
+            while queue:
+                sent = self._sock.sendmsg(queue if len(queue) <= IOV_MAX else queue[:IOV_MAX])
+                self.size -= sent
+                if self.size == 0:
+                    queue.clear()
+                    return True
+                self._forget(sent)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._break()
+        return True
+
+    def _forget(self, sent: int) -> None:
+        """Take the first `sent` bytes off the queue."""
+        queue = self._queue
+        count = 0
+        while sent >= len(queue[count]):
+            sent -= len(queue[count])
+            count += 1
+        del queue[:count]
+        if sent:
+            queue[0] = memoryview(queue[0])[sent:]
+
+    async def _flush_rest(self) -> None:
+        while not self.broken:
+            with trio.move_on_after(self.stall_seconds) as deadline:
+                await trio.lowlevel.wait_writable(self._sock)
+            if deadline.cancelled_caught:
+                self._break()
+                break
+            done = self._send()
+            if not self.full and self._room is not None:
+                self._room.set()
+                self._room = None
+            if done:
+                break
+        self._flushing = False
+
+    def _break(self) -> None:
+        self.broken = True
+        self._queue.clear()
+        self.size = 0
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        self.on_broken()
