@@ -72,6 +72,8 @@ class PosixDirectoryStream(DirectoryStream):
         handle = self._handle
         budget = _STATS if with_stat else _NAMES
         if self._volume.threads.always:
+            if not committed():
+                may_wait()  # before anything is taken, which an inline pass would lose
             budget = limit = min(limit, _IN_THREAD)
         looks = with_stat and not self._volume.threads.always
         while len(found) < limit and (self._names or await self._fill()):

@@ -13,7 +13,7 @@ __all__ = ["Pace", "Threads"]
 
 T = TypeVar("T")
 
-_SLOW_SECONDS = 0.005
+_SLOW_SECONDS = 0.02
 _PAUSE_SECONDS = 1.0
 
 

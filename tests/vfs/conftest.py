@@ -1,0 +1,112 @@
+"""File systems to run the suite on."""
+
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vfs.driven import DrivenFileSystem
+from vfs_backends.api import FileSystem, Handle
+from vfs_backends.faults import FaultyFileSystem
+from vfs_backends.memory import MemoryFileSystem
+from vfs_backends.posix import PosixFileSystem
+from vfs_backends.posix.kinds import FileSystemKind
+from vfs_backends.stack import StackedFileSystem
+
+pytest.register_assert_rewrite("tests.vfs.conformance")
+
+SHM = Path("/dev/shm")
+SLOW = FileSystemKind("slow", slow=True, preallocates=True)
+
+
+def posix(root: Path, **options) -> PosixFileSystem:
+    return PosixFileSystem(root, fold=str.casefold, **options)
+
+
+MAKERS: dict[str, Callable[[Path], FileSystem]] = {
+    "memory": lambda root: MemoryFileSystem(fold=str.casefold),
+    "posix": posix,
+    "tmpfs": posix,
+    "posix-slow": lambda root: posix(root, kind=SLOW),
+    "posix-links": lambda root: posix(root, follow_symlinks=True),
+    "posix-times": lambda root: posix(root, inotify=False),
+    "stack-memory": lambda root: StackedFileSystem(MemoryFileSystem(fold=str.casefold)),
+    "faults-posix": lambda root: FaultyFileSystem(posix(root)),
+}
+
+
+def open_descriptors() -> dict[str, str]:
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:  # the one that the listing used
+            continue
+    return found
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """No descriptor is left open."""
+    before = open_descriptors()
+    yield
+    deadline = time.monotonic() + 5
+    while (leaked := open_descriptors().items() - before.items()) and time.monotonic() < deadline:
+        time.sleep(0.01)  # a thread may still be closing it
+    assert not leaked
+
+
+@pytest.fixture
+def directory(request, tmp_path: Path) -> Iterator[Path]:
+    """An empty directory, on tmpfs for the file system of that name."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is None or "tmpfs" not in callspec.params.values():
+        yield tmp_path
+        return
+    if not os.access(SHM, os.W_OK):
+        pytest.skip("no /dev/shm")
+    with tempfile.TemporaryDirectory(dir=SHM) as made:
+        yield Path(made)
+
+
+@pytest.fixture(params=["inline", "task"])
+def way(request) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=list(MAKERS))
+async def fs(request, directory: Path, way: str, no_leaks: None) -> AsyncIterator[FileSystem]:
+    """Each file system, called both ways."""
+    made = DrivenFileSystem(MAKERS[request.param](directory), is_inline=way == "inline")
+    await made.start()
+    yield made
+    await made.close_all()
+    await made.aclose()
+
+
+@pytest.fixture
+async def top(fs: FileSystem) -> Handle:
+    return await fs.root()
+
+
+MakePosix = Callable[..., Awaitable[DrivenFileSystem]]
+
+
+@pytest.fixture
+async def make_posix(tmp_path: Path, way: str, no_leaks: None) -> AsyncIterator[MakePosix]:
+    """Makes POSIX file systems that are closed at the end, with all their handles."""
+    made: list[DrivenFileSystem] = []
+
+    async def make(root: Path | None = None, **options) -> DrivenFileSystem:
+        file_system = DrivenFileSystem(posix(root or tmp_path, **options), is_inline=way == "inline")
+        await file_system.start()
+        made.append(file_system)
+        return file_system
+
+    yield make
+    for file_system in made:
+        await file_system.close_all()
+        await file_system.aclose()

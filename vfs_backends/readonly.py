@@ -1,0 +1,39 @@
+"""A file system that cannot be changed, around one that could."""
+
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from vfs_backends.api import Capability, IoAccess
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.stack import CHANGES, StackedFileSystem, StackedHandle
+
+__all__ = ["ReadOnlyFileSystem"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ReadOnlyHandle(StackedHandle):
+    """Cannot be opened for writing either."""
+
+    async def open_io(self, access: IoAccess) -> None:
+        if IoAccess.WRITE in access:
+            raise VfsError(Kind.READ_ONLY, self.path)
+        await super().open_io(access)
+
+
+class ReadOnlyFileSystem(StackedFileSystem):
+    """Answers every change with READ_ONLY."""
+
+    handle_class = ReadOnlyHandle
+
+    async def around(
+        self, operation: str, path: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if operation in CHANGES:
+            raise VfsError(Kind.READ_ONLY, path)
+        return await call(*args, **kwargs)
+
+    @property
+    def capabilities(self) -> Capability:
+        return self.below.capabilities | Capability.READ_ONLY

@@ -1,0 +1,254 @@
+"""What wrappers around a file system have in common: everything is passed on to the one below.
+
+Each call goes through `StackedFileSystem.around`, so that a wrapper that treats all operations alike overrides one
+method; one that changes what an operation means overrides that operation, on a subclass of `StackedHandle` if need be.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from vfs_backends.api import (
+    Caller,
+    Capability,
+    DirectoryEntry,
+    DirectoryStream,
+    FileSystem,
+    FileSystemStat,
+    Handle,
+    IoAccess,
+    Stat,
+    StatChange,
+)
+from vfs_backends.errors import Kind, VfsError
+
+__all__ = ["CHANGES", "StackedDirectoryStream", "StackedFileSystem", "StackedHandle"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHANGES = frozenset({
+    "allocate",
+    "create_directory",
+    "create_file",
+    "link",
+    "remove",
+    "remove_xattr",
+    "rename",
+    "set_security",
+    "set_size",
+    "set_stat",
+    "set_xattr",
+    "write",
+})  # fmt: skip
+"""The operations that change the storage."""
+
+
+class StackedDirectoryStream(DirectoryStream):
+    """Passes on an enumeration."""
+
+    def __init__(self, file_system: "StackedFileSystem", path: str, below: DirectoryStream) -> None:
+        self.file_system = file_system
+        self.path = path
+        self.below = below
+
+    async def read(
+        self, limit: int, accept: Callable[[str], bool] | None = None, *, with_stat: bool = True
+    ) -> list[DirectoryEntry]:
+        around = self.file_system.around
+        return await around("read_directory", self.path, self.below.read, limit, accept, with_stat=with_stat)
+
+    async def rewind(self) -> None:
+        await self.file_system.around("rewind", self.path, self.below.rewind)
+
+    async def aclose(self) -> None:
+        await self.below.aclose()
+
+
+class StackedHandle(Handle):
+    """Passes on what is asked of a handle; with the identity of the one below."""
+
+    def __init__(self, file_system: "StackedFileSystem", below: Handle) -> None:
+        self.file_system = file_system
+        self.below = below
+        self.node_id = below.node_id
+        self.mode = below.mode
+
+    @property
+    def path(self) -> str:  # in the contract a variable; here it is the one below's
+        return self.below.path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self.below.path = path
+
+    async def _around(self, operation: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.file_system.around(operation, self.below.path, call, *args, **kwargs)
+
+    async def open_io(self, access: IoAccess) -> None:
+        await self._around("open_io", self.below.open_io, access)
+
+    async def stat(self) -> Stat:
+        return await self._around("stat", self.below.stat)
+
+    async def read_into(self, offset: int, buffer: memoryview) -> int:
+        return await self._around("read_into", self.below.read_into, offset, buffer)
+
+    async def write(self, offset: int, data: memoryview) -> None:
+        await self._around("write", self.below.write, offset, data)
+
+    async def flush(self) -> None:
+        await self._around("flush", self.below.flush)
+
+    async def set_size(self, size: int) -> None:
+        await self._around("set_size", self.below.set_size, size)
+
+    async def allocate(self, size: int) -> None:
+        await self._around("allocate", self.below.allocate, size)
+
+    async def set_stat(self, change: StatChange) -> None:
+        await self._around("set_stat", self.below.set_stat, change)
+
+    async def open_directory(self) -> DirectoryStream:
+        stream = await self._around("open_directory", self.below.open_directory)
+        return StackedDirectoryStream(self.file_system, self.path, stream)
+
+    async def list_xattrs(self) -> list[str]:
+        return await self._around("list_xattrs", self.below.list_xattrs)
+
+    async def get_xattr(self, name: str) -> bytes:
+        return await self._around("get_xattr", self.below.get_xattr, name)
+
+    async def set_xattr(self, name: str, value: bytes) -> None:
+        await self._around("set_xattr", self.below.set_xattr, name, value)
+
+    async def remove_xattr(self, name: str) -> None:
+        await self._around("remove_xattr", self.below.remove_xattr, name)
+
+    async def get_security(self) -> bytes | None:
+        return await self._around("get_security", self.below.get_security)
+
+    async def set_security(self, blob: bytes | None) -> None:
+        await self._around("set_security", self.below.set_security, blob)
+
+    async def aclose(self) -> None:
+        await self.below.aclose()
+
+
+class StackedFileSystem(FileSystem):
+    """Passes on what is asked of a file system, with handles that do the same."""
+
+    handle_class: type[StackedHandle] = StackedHandle
+
+    def __init__(self, below: FileSystem) -> None:
+        self.below = below
+        self.inline = below.inline
+
+    async def around(
+        self, operation: str, path: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Make one call on what is below; `operation` is the method's name, `path` what it is about.
+
+        Closing is not among the operations: it must neither fail nor be put off. Nor is starting.
+        """
+        return await call(*args, **kwargs)
+
+    async def _opening(
+        self, operation: str, path: str, call: Callable[P, Awaitable[Handle]], *args: P.args, **kwargs: P.kwargs
+    ) -> Handle:
+        return self.handle_class(self, await self.around(operation, path, call, *args, **kwargs))
+
+    def _below(self, handle: Handle) -> Handle:
+        if not isinstance(handle, StackedHandle) or handle.file_system is not self:
+            raise VfsError(Kind.INVALID, "a handle of another file system")
+        return handle.below
+
+    @property
+    def capabilities(self) -> Capability:
+        return self.below.capabilities
+
+    async def start(self) -> None:
+        await self.below.start()
+
+    async def root(self) -> Handle:
+        return await self._opening("root", "", self.below.root)
+
+    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+        return await self._opening(
+            "lookup",
+            _join(parent.path, path),
+            self.below.lookup,
+            self._below(parent),
+            path,
+            case_sensitive=case_sensitive,
+        )
+
+    async def create_file(
+        self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
+    ) -> Handle:
+        path = _join(parent.path, name)
+        below = self.below
+        return await self._opening(
+            "create_file", path, below.create_file, self._below(parent), name, mode, access, caller
+        )
+
+    async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
+        path = _join(parent.path, name)
+        below = self.below
+        return await self._opening(
+            "create_directory", path, below.create_directory, self._below(parent), name, mode, caller
+        )
+
+    async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
+        path = _join(parent.path, name)
+        await self.around("remove", path, self.below.remove, self._below(parent), name, self._below(handle), caller)
+
+    async def rename(
+        self,
+        parent: Handle,
+        name: str,
+        new_parent: Handle,
+        new_name: str,
+        handle: Handle,
+        *,
+        replace: bool,
+        caller: Caller | None = None,
+    ) -> None:
+        await self.around(
+            "rename",
+            _join(parent.path, name),
+            self.below.rename,
+            self._below(parent),
+            name,
+            self._below(new_parent),
+            new_name,
+            self._below(handle),
+            replace=replace,
+            caller=caller,
+        )
+
+    async def link(
+        self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
+    ) -> None:
+        await self.around(
+            "link",
+            _join(parent.path, name),
+            self.below.link,
+            self._below(handle),
+            self._below(parent),
+            name,
+            replace=replace,
+            caller=caller,
+        )
+
+    async def open_by_id(self, inode: int) -> Handle:
+        return await self._opening("open_by_id", "", self.below.open_by_id, inode)
+
+    async def statfs(self) -> FileSystemStat:
+        return await self.around("statfs", "", self.below.statfs)
+
+    async def aclose(self) -> None:
+        await self.below.aclose()
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path and name else path or name
