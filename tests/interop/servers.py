@@ -1,6 +1,8 @@
 """Servers under test, as processes of their own: smbgate, and Samba's smbd to check the tests themselves with."""
 
 import contextlib
+import os
+import pwd
 import re
 import signal
 import socket
@@ -13,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-USER, PASSWORD = "tester", "Tester.123"
+# Who runs the tests: a server that is root acts for each account as the system's user of that name.
+USER, PASSWORD = pwd.getpwuid(os.geteuid()).pw_name, "Tester.123"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 MEGABYTE = 1_000_000
@@ -200,14 +203,12 @@ def smbd(directory: Path, configuration: Configuration) -> Iterator[Server]:
     places = {name: str(directory / place) for name, place in _SMBD_DIRECTORIES.items()}
     for place in places.values():
         Path(place).mkdir()
-    users = directory / "users"
-    users.write_text(f"root = {USER}\n")
-    own = {"smb ports": str(port), "log file": str(directory / "smbd.log"), "username map": str(users)}
+    own = {"smb ports": str(port), "log file": str(directory / "smbd.log")}
     asked = {_SMBD_NAMES.get(name, name): value for name, value in configuration.parameters.items()}
     sections = {"global": _SMBD_PARAMETERS | places | own | asked} | _share_sections(configuration, paths)
     file = directory / "smb.conf"
     file.write_text(_configuration_file(sections))
-    add_user = ["smbpasswd", "-c", str(file), "-s", "-a", "root"]
+    add_user = ["smbpasswd", "-c", str(file), "-s", "-a", USER]
     subprocess.run(add_user, input=f"{PASSWORD}\n" * 2, text=True, check=True, timeout=30, stdout=subprocess.DEVNULL)
     log = directory / "log"
     arguments = ["smbd", "--foreground", "--no-process-group", f"--configfile={file}"]

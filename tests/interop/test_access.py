@@ -8,14 +8,16 @@ from tests.interop.smbclient import smbclient
 
 
 @pytest.mark.parametrize("dialect", ["SMB2_10", "SMB3_11"])
-@pytest.mark.parametrize("credentials", ["tester%wrong", "tester%", "nobody-here%Tester.123", "TESTER%tester.123"])
+@pytest.mark.parametrize("credentials", ["{user}%wrong", "{user}%", "nobody-here%Tester.123", "{user}%tester.123"])
 def test_wrong_passwords_and_unknown_users_fail(server, dialect, credentials) -> None:
-    assert "NT_STATUS_LOGON_FAILURE" in smbclient(server, "ls", user=credentials, dialect=dialect, check=False)
+    user = credentials.format(user=server.user)
+    assert "NT_STATUS_LOGON_FAILURE" in smbclient(server, "ls", user=user, dialect=dialect, check=False)
 
 
-@pytest.mark.parametrize("name", ["TESTER", "Tester", "ANYDOMAIN/tester", "INTEROP/tester", "WORKGROUP/tester"])
-def test_a_user_is_known_by_any_case_and_domain(server, user, name) -> None:
-    smbclient(server, "ls", user=f"{name}%{user.password}")
+@pytest.mark.parametrize("domain", ["", "ANYDOMAIN/", "INTEROP/", "WORKGROUP/"])
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
+def test_a_user_is_known_in_any_case_and_domain(server, user, domain, case) -> None:
+    smbclient(server, "ls", user=f"{domain}{case(user.name)}%{user.password}")
 
 
 @pytest.mark.parametrize("credentials", ["%", "guest%", "nobody%"])
