@@ -17,6 +17,9 @@ from gateway.config.macros import smbgate_version
 
 __all__ = ["run", "settings_from"]
 
+_OWN_DESCRIPTORS = 256
+"""Of the server itself, and of files that it opens for a moment."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
@@ -80,11 +83,16 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
 
 
 def _raise_descriptor_limit(config: Config) -> None:
-    """Let the process open as many files as the system allows it, and say so if that is fewer than configured."""
+    """Let the process have as many descriptors as it may need, or say what the system's limit means."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    wanted = max(config.max_open_files, config.max_open_files_per_session) + config.max_connections
-    if hard != resource.RLIM_INFINITY and hard < wanted:
+    wanted = max(config.max_open_files, config.max_open_files_per_session) + config.max_connections + _OWN_DESCRIPTORS
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    except (ValueError, OSError):  # only root may have more than the hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         warn(
             f"the system allows {hard} open files and connections at a time, fewer than configured; "
             "raise the hard limit (`ulimit -Hn`, LimitNOFILE= of systemd) to have more"

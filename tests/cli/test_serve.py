@@ -141,13 +141,27 @@ def test_the_second_signal_ends_at_once(server, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize(("hard", "told"), [(1 << 20, False), (4096, True), (resource.RLIM_INFINITY, False)])
-def test_the_limit_of_descriptors(server, monkeypatch, capsys, hard, told):
+@pytest.mark.parametrize(
+    ("hard", "may_raise", "limit", "told"),
+    [
+        (1 << 20, False, 1 << 20, False),
+        (resource.RLIM_INFINITY, False, resource.RLIM_INFINITY, False),
+        (4096, True, 65535 + 1024 + 256, False),
+        (4096, False, 4096, True),
+    ],
+)
+def test_the_limit_of_descriptors(server, monkeypatch, capsys, hard, may_raise, limit, told):
     limits = []
+
+    def setrlimit(which, both):
+        if both[1] > hard and not may_raise:
+            raise ValueError("not allowed to raise maximum limit")
+        limits.append(both)
+
     monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda which, limit: limits.append(limit))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
     assert main(["serve", "--share", "docs=/d"]) == 0
-    assert limits == [(hard, hard)]
+    assert limits == [(limit, limit)]
     assert ("allows 4096 open files" in capsys.readouterr().err) is told
 
 
