@@ -140,8 +140,6 @@ def remove_open(record: FileRecord, open_id: int) -> FileRecord | None:
     if len(opens) == 1 and opens[0].open_id == open_id:
         return None
     left = tuple([entry for entry in opens if entry.open_id != open_id])
-    if not left:
-        return None
     locks, waiting, leases = record.locks, record.waiting, record.leases
     if locks:
         locks = tuple([lock for lock in locks if lock.open_id != open_id])

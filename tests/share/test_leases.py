@@ -161,6 +161,14 @@ def test_a_stat_open_may_have_everything_but_gets_nothing_beside_a_writer() -> N
     assert (second.state, second.breaks) == ("", ())
 
 
+@pytest.mark.parametrize("held", [{"oplock": "x"}, {"lease": "RW", "key": "a"}])
+@pytest.mark.parametrize("wanted", [{"oplock": "s"}, {"lease": "R", "key": "b"}, {"lease": "RWH", "key": "b"}])
+def test_nothing_beside_an_unbroken_writer(held, wanted) -> None:
+    file = OneFile()
+    file.open(**held)
+    assert file.open(**wanted, access=FILE_READ_ATTRIBUTES).state == ""
+
+
 @pytest.mark.parametrize(
     ("access", "version", "expected"),
     [
