@@ -32,8 +32,9 @@ class FoldedNames:
 
     def add(self, name: str) -> None:
         folded = self._fold(name)
-        first = self._names.setdefault(folded, name)
-        if first is name:
+        first = self._names.get(folded)
+        if first is None:
+            self._names[folded] = name
             self.count += 1
         elif first != name:
             others = self._others.setdefault(folded, set())
