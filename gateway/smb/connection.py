@@ -108,10 +108,13 @@ class SmbConnection:
     async def _read(self) -> None:
         frames, sock = self._frames, self._sock
         while True:
-            if self._take_all():
+            more = self._take_all()
+            if more:
                 await trio.lowlevel.checkpoint()
             if self.outbox.full:
                 await self.outbox.has_room()
+            if more:
+                continue  # whole messages are left: the peer may wait for their answers before it sends another
             room = frames.room()
             try:
                 count = sock.recv_into(room)
