@@ -78,7 +78,18 @@ def prepare(extra: str = "") -> Path:
         target = f"{ROOT}[{extra}]" if extra else str(ROOT)
         # What the server needs has wheels for all; some packages that only tests need are built here.
         wheels = () if extra else ("--only-binary", ":all:")
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels, "--editable", target)
+        run(
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *wheels,
+            "--editable",
+            target,
+            quiet=True,
+        )
         for stamp in stamps:
             stamp.write_text(wanted)
     return python
