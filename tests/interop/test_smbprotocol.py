@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from smbprotocol.connection import Ciphers, Dialects, SigningAlgorithms
-from smbprotocol.exceptions import LogonFailure, SMBOSError
+from smbprotocol.exceptions import AccessDenied, LogonFailure, SMBConnectionClosed, SMBOSError
+from smbprotocol.tree import TreeConnect
 
 from tests.interop.relay import relayed
 from tests.interop.servers import Configuration
@@ -106,10 +107,11 @@ def test_every_dialect_and_protection(server, share_path, dialect, protection) -
 
 
 def test_a_tree_connect_at_3_1_1_has_to_be_signed(server) -> None:
-    # [MS-SMB2] 3.3.5.7; smbprotocol leaves the signature out when it is not asked for.
-    with smbprotocol_peer(server, Dialects.SMB_3_1_1, sign=False) as peer, pytest.raises(SMBOSError) as error:
-        peer.call("listdir", peer.path())
-    assert error.value.ntstatus == 0xC0000022
+    # smbprotocol leaves the signature out where it need not sign. [MS-SMB2] 3.3.5.7 ends the connection, smbd refuses.
+    with smbprotocol_peer(server, Dialects.SMB_3_1_1, sign=False) as peer:
+        tree = TreeConnect(peer.session, peer.path())
+        with pytest.raises((AccessDenied, SMBConnectionClosed)):
+            tree.connect()
 
 
 @pytest.mark.parametrize("cipher", ["AES_128_CCM", "AES_128_GCM", "AES_256_CCM", "AES_256_GCM"])
