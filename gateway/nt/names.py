@@ -8,7 +8,12 @@ nothing strips trailing periods and spaces, or takes CON and NUL for devices. Lo
 import re
 from typing import Final, NamedTuple
 
-from gateway.nt.status import STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_INVALID, StatusError
+from gateway.nt.status import (
+    STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_INVALID,
+    STATUS_OBJECT_PATH_SYNTAX_BAD,
+    StatusError,
+)
 
 __all__ = [
     "MAX_COMPONENT",
@@ -67,8 +72,8 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
     """Take apart a path relative to the share; with `absolute` one backslash may stand before it.
 
     Raises StatusError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9) and for a named stream of type
-    `$INDEX_ALLOCATION`, OBJECT_NAME_INVALID for everything else, which includes `.` and `..`: a dot directory name is
-    not to be sent over the wire ([MS-FSCC] 2.1.5.1).
+    `$INDEX_ALLOCATION`, OBJECT_PATH_SYNTAX_BAD for `..`, OBJECT_NAME_INVALID for everything else, which includes `.`:
+    a dot directory name is not to be sent over the wire ([MS-FSCC] 2.1.5.1).
     """
     if absolute and name.startswith("\\"):
         name = name[1:]
@@ -116,8 +121,10 @@ def _split_streams(component: str) -> tuple[str, str, str]:
 
 
 def check_component(name: str) -> None:
-    """Raises StatusError (OBJECT_NAME_INVALID) unless `name` may be the name of a file."""
-    if not name or name in (".", "..") or utf16_length(name) > MAX_COMPONENT or _RESERVED.search(name):
+    """Raises StatusError (OBJECT_NAME_INVALID, OBJECT_PATH_SYNTAX_BAD) unless `name` may be the name of a file."""
+    if name == "..":
+        raise StatusError(STATUS_OBJECT_PATH_SYNTAX_BAD)
+    if not name or name == "." or utf16_length(name) > MAX_COMPONENT or _RESERVED.search(name):
         raise StatusError(STATUS_OBJECT_NAME_INVALID)
 
 

@@ -74,8 +74,8 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
         record, outcome = locks.wait_for(record, wanted)
         return record, outcome.status
 
-    def give_up(record: FileRecord | None) -> tuple[FileRecord | None, bool]:
-        return (None, False) if record is None else locks.cancel_wait(record, wanted)
+    def give_up(record: FileRecord | None) -> tuple[FileRecord | None, tuple[LockEntry, ...]]:
+        return (None, ()) if record is None else locks.abandon(record, wanted)
 
     granted = False
     try:
@@ -92,8 +92,9 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
     finally:
         waiters.remove(wanted.ticket)
         if not granted:
+            # It may have been granted in the very moment it was cancelled.
             with trio.CancelScope(shield=True):
-                await table.transact(one.node_id, give_up)
+                waiters.ring(await table.transact(one.node_id, give_up))
 
 
 async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence[LockEntry]) -> None:

@@ -1,6 +1,6 @@
 """What the elements of a compound take over from each other. [MS-SMB2] 3.3.5.2.7."""
 
-from gateway.nt.status import STATUS_INVALID_PARAMETER, StatusError
+from gateway.nt.status import STATUS_FILE_CLOSED, STATUS_INVALID_PARAMETER, StatusError
 from gateway.protocol.connection import ANY_ID
 from gateway.protocol.message import Request
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS
@@ -19,6 +19,7 @@ class Compound:
         self.related = False
         """Whether the element at hand is related to the one before."""
         self.session_id = ANY_ID
+        """ANY_ID where there is no session to take over."""
         self.tree_id = _ANY_TREE_ID
         self.file_id: tuple[int, int] | None = None
         """Persistent and volatile id of the file that was last opened or named."""
@@ -32,7 +33,7 @@ class Compound:
         if not self.related:
             self.session_id, self.tree_id = header.session_id, header.tree_id
             self.file_id, self.create_status = None, 0
-        elif first:
+        elif first or self.session_id == ANY_ID:
             raise StatusError(STATUS_INVALID_PARAMETER)
 
     def inherited_file_id(self) -> tuple[int, int]:
@@ -40,5 +41,5 @@ class Compound:
         if self.create_status:
             raise StatusError(self.create_status)
         if self.file_id is None:
-            raise StatusError(STATUS_INVALID_PARAMETER)
+            raise StatusError(STATUS_FILE_CLOSED)
         return self.file_id

@@ -24,6 +24,7 @@ from gateway.nt.status import (
     STATUS_USER_SESSION_DELETED,
     StatusError,
 )
+from gateway.protocol.connection import ANY_ID
 from gateway.protocol.errors import ProtocolError
 from gateway.protocol.message import Batch, Reply, Request
 from gateway.share.errors import status_of
@@ -195,6 +196,8 @@ class Exchange:
             return None
         session = self.connection.sessions.get(self._compound.session_id)
         if session is None or session.token is None:
+            # Related elements after this one have nothing to be related to.
+            self._compound.session_id = ANY_ID
             raise StatusError(STATUS_USER_SESSION_DELETED)
         if request.header.command not in _EXPIRED_MAY and session.is_expired(self.connection.service.now()):
             raise StatusError(STATUS_NETWORK_SESSION_EXPIRED)

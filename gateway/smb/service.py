@@ -32,7 +32,8 @@ class Encryption:
 
 
 def _new_session_id() -> int:
-    return secrets.randbits(64)
+    # 32 bits: there are clients that keep no more, and a session belongs to its connection anyway.
+    return secrets.randbits(32)
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,12 @@ from gateway.nt.names import (
     utf16_length,
     wire_path,
 )
-from gateway.nt.status import STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_INVALID, StatusError
+from gateway.nt.status import (
+    STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_INVALID,
+    STATUS_OBJECT_PATH_SYNTAX_BAD,
+    StatusError,
+)
 
 GOOD = [
     ("", PathName("")),
@@ -45,9 +50,6 @@ INVALID_NAMES = [
     "a\\\\b",
     "a\\\\",
     ".",
-    "..",
-    "a\\..",
-    "..\\a",
     "a\\.\\b",
     "a/b",
     "a*",
@@ -82,6 +84,13 @@ INVALID_NAMES = [
 @pytest.mark.parametrize(("name", "parsed"), GOOD)
 def test_parse_path(name, parsed):
     assert parse_path(name) == parsed
+
+
+@pytest.mark.parametrize("name", ["..", "a\\..", "..\\a", "a\\..\\b"])
+def test_upwards(name):
+    with pytest.raises(StatusError) as caught:
+        parse_path(name)
+    assert caught.value.status == STATUS_OBJECT_PATH_SYNTAX_BAD
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)
