@@ -7,7 +7,7 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.failures import kind_of, os_error
 from vfs_backends.posix.handles import PosixHandle, close_quietly
 from vfs_backends.posix.index import CaseIndex
-from vfs_backends.posix.names import path_to_bytes
+from vfs_backends.posix.names import MAX_NAME, path_to_bytes
 from vfs_backends.posix.stats import node_id_of
 from vfs_backends.posix.syscalls import (
     RESOLVE_BENEATH,
@@ -214,6 +214,8 @@ class _Walk:
 
     async def _find(self, name: str, *, is_last: bool, case_sensitive: bool) -> tuple[Found, str]:
         """Open what a name leads to in the directory we are in; with the name as it is spelled there."""
+        if len(name) * 3 > MAX_NAME and len(path_to_bytes(name)) > MAX_NAME:
+            raise look_up_failure(-errno.ENAMETOOLONG, name, is_last=is_last)
         stored = name
         names = None if case_sensitive else self._resolver.index.ready(self._node_id)
         if names is not None:
@@ -227,6 +229,14 @@ class _Walk:
         if found != -errno.ENOENT or case_sensitive:
             raise look_up_failure(found, name, is_last=is_last)
         return await self._find_folded(name, is_last=is_last)
+
+    async def _is_there(self, name: str) -> bool:
+        """Whether there is such a name after all: a symbolic link that leads nowhere."""
+        found = await self._resolver.open(self._fd, self._path, name, is_last=True)
+        if isinstance(found, int):
+            return False
+        close_quietly(found[0])
+        return True
 
     async def _find_folded(self, name: str, *, is_last: bool) -> tuple[Found, str]:
         found: Found | int = -errno.ENOENT
@@ -242,7 +252,7 @@ class _Walk:
             found = await self._resolver.open(self._fd, self._path, stored, is_last=is_last)
             if not isinstance(found, int):
                 return found, stored
-            if found != -errno.ENOENT:
+            if found != -errno.ENOENT or (not is_last and await self._is_there(stored)):
                 break
             names.remove(stored)  # gone since
         assert isinstance(found, int)
