@@ -7,8 +7,11 @@ from acl.ace import (
     ACCESS_ALLOWED,
     ACCESS_ALLOWED_OBJECT,
     ACE_OBJECT_TYPE_PRESENT,
+    AUDIT_TYPES,
     DENIED_TYPES,
+    FAILED_ACCESS,
     INHERIT_ONLY,
+    SUCCESSFUL_ACCESS,
     Ace,
     Acl,
 )
@@ -73,6 +76,23 @@ def maximal_access(descriptor: SecurityDescriptor, token: Token) -> int:
         return access_check(descriptor, token, m.MAXIMUM_ALLOWED)
     except AccessDenied:
         return 0
+
+
+def matching_audits(descriptor: SecurityDescriptor, token: Token, mask: int, is_granted: bool) -> tuple[Ace, ...]:
+    """The ACEs of the SACL that want a record of this access: ``mask`` was asked for, and granted or not."""
+    if descriptor.sacl is None:
+        return ()
+    outcome = SUCCESSFUL_ACCESS if is_granted else FAILED_ACCESS
+    mask = m.map_generic(mask)
+    return tuple(
+        ace
+        for ace in descriptor.sacl.aces
+        if ace.type in AUDIT_TYPES
+        and ace.flags & outcome
+        and not ace.flags & INHERIT_ONLY
+        and ace.sid.data in token.sids
+        and m.map_generic(ace.mask) & mask
+    )
 
 
 def _privileged(token: Token, wanted: int, backup_intent: bool) -> int:

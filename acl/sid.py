@@ -2,7 +2,6 @@
 
 import re
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -97,11 +96,6 @@ class Sid:
 
     def __repr__(self) -> str:
         return f"Sid({str(self)!r})"
-
-
-def total_size(sids: Iterable[Sid | None]) -> int:
-    """Bytes that these SIDs take together; None takes none."""
-    return sum(sid.size for sid in sids if sid is not None)
 
 
 # [MS-DTYP] 2.4.2.4.

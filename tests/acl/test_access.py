@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from acl import ace as a
 from acl import mask as m
 from acl import sid as s
-from acl.access import AccessDenied, access_check, maximal_access
+from acl.access import AccessDenied, access_check, matching_audits, maximal_access
 from acl.ace import Ace, Acl
 from acl.descriptor import SE_DACL_PRESENT, SecurityDescriptor
 from acl.token import (
@@ -154,6 +154,21 @@ def test_backup_and_restore_need_the_intent(privilege, wanted, unwanted):
             access_check(sd, token, desired, backup_intent=intent)
 
 
+def test_audits():
+    failed = Ace(a.SYSTEM_AUDIT, a.FAILED_ACCESS, m.GENERIC_WRITE, s.EVERYONE)
+    both = Ace(a.SYSTEM_AUDIT_CALLBACK, a.FAILED_ACCESS | a.SUCCESSFUL_ACCESS, R, STAFF)
+    others = (
+        Ace(a.SYSTEM_AUDIT, a.SUCCESSFUL_ACCESS, R, BOB),
+        Ace(a.SYSTEM_AUDIT, a.SUCCESSFUL_ACCESS | a.INHERIT_ONLY, R, ALICE),
+        Ace(a.SYSTEM_ALARM, a.SUCCESSFUL_ACCESS, R, ALICE),
+    )
+    sd = SecurityDescriptor(BOB, STAFF, None, Acl.of(failed, both, *others))
+    assert matching_audits(sd, TOKEN, W | R, False) == (failed, both)
+    assert matching_audits(sd, TOKEN, m.GENERIC_READ, True) == (both,)
+    assert matching_audits(sd, TOKEN, X, True) == ()
+    assert matching_audits(descriptor(), TOKEN, R, True) == ()
+
+
 def test_tokens():
     assert {s.EVERYONE, s.NETWORK, s.AUTHENTICATED_USERS, STAFF, ALICE} <= set(TOKEN.groups) | {TOKEN.user}
     assert all(sid in TOKEN for sid in (s.EVERYONE, s.NETWORK, s.AUTHENTICATED_USERS, STAFF, ALICE))
@@ -219,7 +234,7 @@ def naive_check(sd: SecurityDescriptor, token: Token, desired: int, backup: bool
     masks | st.just(m.MAXIMUM_ALLOWED) | st.sampled_from([1 << bit for bit in range(25)]),
     st.booleans(),
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_agrees_with_the_naive_check(sd, token, desired, backup):
     try:
         granted = access_check(sd, token, desired, backup_intent=backup)

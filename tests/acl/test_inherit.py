@@ -122,6 +122,7 @@ def test_a_protected_dacl_stays_alone():
 
 
 def test_null_and_empty_dacls_are_kept():
+    assert not has_inheritable(None, True)
     sd = parent(PASSED_ON)
     null = SecurityDescriptor(None, None, None, None, d.SE_DACL_PRESENT)
     assert create_descriptor(sd, null, TOKEN, False).is_null_dacl

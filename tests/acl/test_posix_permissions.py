@@ -78,7 +78,7 @@ def posix_acls(draw: st.DrawFn) -> PosixAcl:
 
 
 @given(posix_acls(), st.booleans(), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_descriptor_says_what_the_acl_says(acl, is_directory, is_sticky):
     sd = descriptor_from_acl(0o1000 if is_sticky else 0, OWNER_SID, GROUP_SID, is_directory, acl, sids=IDS)
     for uid, gids in CALLERS:
@@ -111,7 +111,7 @@ def test_sticky_comes_back_where_it_matters(mode):
 
 
 @given(posix_acls(), posix_acls() | st.just(()))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_acls_come_back_no_wider(access, default):
     sd = descriptor_from_acl(0, OWNER_SID, GROUP_SID, True, access, default, sids=IDS)
     back = permissions_from_descriptor(sd, OWNER_SID, GROUP_SID, True, IDS.lookup)
@@ -167,7 +167,7 @@ def assert_not_wider(acl: PosixAcl, sd: SecurityDescriptor, owner: int = OWNER, 
 
 
 @given(dacls, st.sampled_from([OWNER_SID, IDS.user_sid(2), ELSEWHERE]), st.booleans(), st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_never_wider(dacl, owner, is_directory, with_acl):
     sd = SecurityDescriptor(owner, GROUP_SID, dacl)
     back = permissions_from_descriptor(sd, OWNER_SID, GROUP_SID, is_directory, IDS.lookup, with_acl=with_acl)
@@ -186,7 +186,7 @@ def test_never_wider(dacl, owner, is_directory, with_acl):
 
 
 @given(dacls, st.sampled_from(USERS), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_default_acls_are_never_wider(dacl, creator, is_directory):
     parent = SecurityDescriptor(OWNER_SID, GROUP_SID, dacl)
     default = permissions_from_descriptor(parent, OWNER_SID, GROUP_SID, True, IDS.lookup).default

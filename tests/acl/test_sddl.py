@@ -150,13 +150,13 @@ def comparable(sd: SecurityDescriptor) -> SecurityDescriptor:
 
 
 @given(descriptors)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_round_trip(sd):
     assert comparable(parse_sddl(to_sddl(sd))) == comparable(sd)
 
 
 @given(st.sampled_from(sorted(TEXTS)), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_mutated(text, data):
     for _ in range(data.draw(st.integers(1, 3))):
         position = data.draw(st.integers(0, len(text)))
