@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from gateway.nt.status import STATUS_CANCELLED
+from gateway.nt.status import STATUS_CANCELLED, STATUS_INTERNAL_ERROR, StatusError
 from gateway.protocol.message import Request
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class Pending:
     def announce(self) -> None:
         """Tell the client, now, that the answer will take its time. Does nothing the second time."""
         self.exchange.announce(self)
+
+    def wait_without_bound(self) -> None:
+        """Say that the answer may never come, and announce it.
+
+        Raises INTERNAL_ERROR if other elements of a compound would have to wait for it: only the last one may
+        ([MS-SMB2] 3.3.5.2.7, as Windows does it).
+        """
+        if self.request is not self.exchange.batch.requests[-1]:
+            raise StatusError(STATUS_INTERNAL_ERROR)
+        self.announce()
 
     def cancel(self, status: int = STATUS_CANCELLED) -> None:
         """End it, if it still waits; `status` is then its answer."""
