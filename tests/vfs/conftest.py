@@ -60,16 +60,23 @@ def no_leaks() -> Iterator[None]:
 
 
 @pytest.fixture
-def directory(request, tmp_path: Path) -> Iterator[Path]:
-    """An empty directory, on tmpfs for the file system of that name."""
-    callspec = getattr(request.node, "callspec", None)
-    if callspec is None or "tmpfs" not in callspec.params.values():
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """An empty directory, on tmpfs if there is one: for what takes many files."""
+    if not os.access(SHM, os.W_OK):
         yield tmp_path
         return
-    if not os.access(SHM, os.W_OK):
-        pytest.skip("no /dev/shm")
     with tempfile.TemporaryDirectory(dir=SHM) as made:
         yield Path(made)
+
+
+@pytest.fixture
+def directory(request, tmp_path: Path, in_memory: Path) -> Path:
+    """An empty directory, on tmpfs for the file system of that name."""
+    if request.node.callspec.params["fs"] != "tmpfs":
+        return tmp_path
+    if in_memory == tmp_path:
+        pytest.skip("no /dev/shm")
+    return in_memory
 
 
 @pytest.fixture(params=["inline", "task"])

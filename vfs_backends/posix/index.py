@@ -29,8 +29,10 @@ SLICE = 2000
 _ATTEMPTS = 3
 _TRUST_SECONDS = 2.0
 _TRUST_FACTOR = 20
+_TICK_SECONDS = 1.0
 
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, int, int, int, int]
+"""The later of both times in seconds; status change and modification, in seconds and nanoseconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +45,7 @@ class _Directory:
     adopts: bool = False
     """We have changed it ourselves since; its present times are as good as `stamp`."""
     expires: float = 0.0
-    """When not to be trusted any more: among our own changes we could have missed one of somebody else's."""
+    """When not to be trusted any more: with a change of our own, or in the same tick, we could have missed another."""
     build_seconds: float = 0.0
     counted: int = 0
     is_complete: bool = False
@@ -54,7 +56,7 @@ class _Directory:
 
 def _stamp(fd: int) -> Stamp | None:
     fields = statx(fd)
-    return None if isinstance(fields, int) else (fields[14], fields[15], fields[12], fields[13])
+    return None if isinstance(fields, int) else (max(fields[14], fields[12]), *fields[12:16])
 
 
 class CaseIndex:
@@ -129,6 +131,10 @@ class CaseIndex:
             directory.names.add(added)
         self._account(directory)
         directory.adopts = True
+        self._distrust(directory)
+
+    def _distrust(self, directory: _Directory) -> None:
+        """See to it that a directory is read again before long: it may have changed without its times showing it."""
         if directory.expires == 0.0:
             trust = max(_TRUST_SECONDS, _TRUST_FACTOR * directory.build_seconds)
             directory.expires = time.monotonic() + trust
@@ -188,6 +194,9 @@ class CaseIndex:
                 directory.stamp = await self._threads.run(_stamp, fd) if self._threads.always else _stamp(fd)
             await self._read(fd, directory)
             directory.build_seconds = time.monotonic() - start
+            if directory.stamp is not None and time.time() - directory.stamp[0] < _TICK_SECONDS:
+                # Times advance in ticks: what changes in this very tick leaves them as they are.
+                self._distrust(directory)
             if done is not None:
                 self._keep(directory)
         finally:
