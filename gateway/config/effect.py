@@ -18,7 +18,6 @@ NOT_YET: frozenset[str] = frozenset(
         "kerberos keytab file",
         "kerberos service name",
         "kerberos support",
-        "memory budget",
         "oplocks",
         "root directory",
         "server multi channel support",
