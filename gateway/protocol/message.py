@@ -49,6 +49,7 @@ class Reply:
         "hash",
         "headroom",
         "request",
+        "reserved",
         "security",
         "session_id",
         "sign",
@@ -70,3 +71,5 @@ class Reply:
         self.sign = False
         self.hash: PreauthHash | None = None
         """Takes in the finished message."""
+        self.reserved = 0
+        """Bytes of the memory budget that come back when it has been sent."""

@@ -16,6 +16,7 @@ from gateway.server.state import StateDirectory
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
 from gateway.smb.service import Encryption, Service
+from gateway.transport.budget import MemoryBudget
 
 __all__ = ["make_service"]
 
@@ -45,6 +46,7 @@ def make_service(config: Config, descriptor_limit: int | None) -> Service:
             desired=encryption is EncryptionChoice.DESIRED,
             required=encryption is EncryptionChoice.MANDATORY,
         ),
+        budget=MemoryBudget(config.memory_budget),
         guid=state.guid(),
     )
 

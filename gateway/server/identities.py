@@ -44,8 +44,12 @@ class Identities:
         user = self.system_user(name)
         if identity.is_anonymous:
             return anonymous_token(uid=user.uid, gid=user.gid, gids=user.groups)
-        sid = self.idmap.user_sid(user.uid)
-        groups = [self.idmap.group_sid(gid) for gid in dict.fromkeys((user.gid, *user.groups))]
+        # A user has several SIDs, all of which descriptors from elsewhere may name.
+        sid, *also = self.idmap.user_sids(user.uid)
+        groups = [
+            *also,
+            *(one for gid in dict.fromkeys((user.gid, *user.groups)) for one in self.idmap.group_sids(gid)),
+        ]
         if identity.is_guest:
             return guest_token(sid, groups, uid=user.uid, gid=user.gid, gids=user.groups)
         primary = self.idmap.group_sid(user.gid)

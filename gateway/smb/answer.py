@@ -22,7 +22,7 @@ class Answer:
     `headroom`, a buffer in which the first 64 bytes are free for the header.
     """
 
-    __slots__ = ("body", "file_id", "hash", "headroom", "security", "session_id", "status", "tree_id")
+    __slots__ = ("body", "file_id", "hash", "headroom", "reserved", "security", "session_id", "status", "tree_id")
 
     def __init__(
         self,
@@ -49,3 +49,5 @@ class Answer:
         """The file that related elements behind this one mean."""
         self.hash = preauth_hash
         """Takes in the finished message."""
+        self.reserved = 0
+        """Bytes of the memory budget that come back when the answer has been sent."""

@@ -8,14 +8,16 @@ import itertools
 import logging
 import math
 import socket
+from functools import partial
 
 import trio
 
 from gateway.debug import connection_id
+from gateway.nt.status import STATUS_INSUFFICIENT_RESOURCES, StatusError
 from gateway.protocol.connection import Connection
 from gateway.protocol.dialect import Negotiated
 from gateway.protocol.errors import ProtocolError
-from gateway.protocol.framing import FrameBuffer
+from gateway.protocol.framing import SMALL_BUFFER, FrameBuffer
 from gateway.protocol.message import Reply, Request
 from gateway.protocol.security import ChannelSecurity
 from gateway.smb.dispatch import Exchange
@@ -57,6 +59,11 @@ class SmbConnection:
         self._by_async_id: dict[int, Pending] = {}
         self._last_async_id = 0
         self._sweeping = False
+        self._running = 0
+        """Requests in tasks, but for those that may wait for ever."""
+        self._room: trio.Event | None = None
+        self._reserved = 0
+        """Bytes of the memory budget for the message that arrives."""
         self._authenticated = False
         self._began = 0.0
         self._nursery: trio.Nursery
@@ -83,6 +90,8 @@ class SmbConnection:
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.cleanup_seconds):
                 await self._clean_up()
+            self.service.budget.give(self._reserved)
+            self.outbox.close()
             self._frames.close()
             self._sock.close()
 
@@ -115,6 +124,10 @@ class SmbConnection:
                 await self.outbox.has_room()
             if more:
                 continue  # whole messages are left: the peer may wait for their answers before it sends another
+            if frames.wanted > SMALL_BUFFER and not self._reserved:
+                await self._reserve(frames.wanted)
+            if self._running >= self.service.limits.max_requests_in_flight:
+                await self._requests_end()
             room = frames.room()
             try:
                 count = sock.recv_into(room)
@@ -149,11 +162,19 @@ class SmbConnection:
         if self.negotiated is None and message[:4] == _SMB1_MAGIC:
             answer_smb1(self, message)
             return
-        exchange = Exchange(self, self.protocol.receive(message))
-        if exchange.run():
+        reserved, self._reserved = self._reserved, 0
+        try:
+            exchange = Exchange(self, self.protocol.receive(message))
+            done = exchange.run()
+        except BaseException:
+            self.service.budget.give(reserved)
+            raise
+        if done:
+            self.service.budget.give(reserved)
             if exchange.replies:
-                self.outbox.put(self.protocol.pack(exchange.replies, exchange.batch.sealed_by))
+                self._put(exchange.replies, exchange.batch.sealed_by)
             return
+        exchange.reserved = reserved
         if exchange.batch.sealed_by is None:
             self._frames.detach()
         pending = exchange.pending()
@@ -186,19 +207,33 @@ class SmbConnection:
     def send(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
         """Send the replies of one frame."""
         if replies:
-            self.outbox.put(self.protocol.pack(replies, sealed_by))
+            self._put(replies, sealed_by)
             self.outbox.flush()
+
+    def _put(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
+        reserved = 0
+        for reply in replies:
+            reserved += reply.reserved
+        sent = partial(self.service.budget.give, reserved) if reserved else None
+        self.outbox.put(self.protocol.pack(replies, sealed_by), sent)
 
     # --- requests in tasks
 
     async def _finish(self, exchange: Exchange, pending: Pending) -> None:
-        await exchange.run_in_task(pending)
+        try:
+            await exchange.run_in_task(pending)
+        except ProtocolError as error:
+            log.info("%s: connection ended: %s", self.address, error)
+            self.close()
+        finally:
+            self.service.budget.give(exchange.reserved)
         self.send(exchange.replies, exchange.batch.sealed_by)
 
     def wait_for(self, pending: Pending) -> None:
         """Enter a request that goes on in a task, so that it is announced in time and can be cancelled."""
         header = pending.request.header
         self._pendings[header.message_id, id(pending)] = pending
+        self._running += 1
         if not self._sweeping:
             self._sweeping = True
             self._nursery.start_soon(self._sweep)
@@ -207,6 +242,38 @@ class SmbConnection:
         """The request has its answer."""
         self._pendings.pop((pending.request.header.message_id, id(pending)), None)
         self._by_async_id.pop(pending.async_id, None)
+        if pending.unbounded_in is not None:
+            pending.unbounded_in.pending -= 1
+        else:
+            self._leave()
+
+    def wait_unbounded(self, pending: Pending, session: Session) -> None:
+        """The request waits for something that may never happen; other requests need not wait for it.
+
+        Raises INSUFFICIENT_RESOURCES if the session has too many of those.
+        """
+        if session.pending >= self.service.limits.max_async_requests:
+            raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
+        session.pending += 1
+        pending.unbounded_in = session
+        self._leave()
+
+    def _leave(self) -> None:
+        self._running -= 1
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    async def _requests_end(self) -> None:
+        """Wait until fewer requests go on in tasks than may."""
+        while self._running >= self.service.limits.max_requests_in_flight:
+            self._room = trio.Event()
+            await self._room.wait()
+
+    async def _reserve(self, size: int) -> None:
+        """Take memory for the message that arrives."""
+        await self.service.budget.take(size)
+        self._reserved = size
 
     def new_async_id(self, pending: Pending) -> int:
         """The id by which the client is told that the request goes on."""

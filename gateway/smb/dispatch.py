@@ -58,12 +58,14 @@ _EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
 class Exchange:
     """One frame on its way through the commands."""
 
-    __slots__ = ("_compound", "_index", "batch", "connection", "replies")
+    __slots__ = ("_compound", "_index", "batch", "connection", "replies", "reserved")
 
     def __init__(self, connection: "SmbConnection", batch: Batch) -> None:
         self.connection = connection
         self.batch = batch
         self.replies: list[Reply] = []
+        self.reserved = 0
+        """Bytes of the memory budget that the frame holds while it is worked on."""
         self._index = 0
         self._compound = Compound()
 
@@ -225,7 +227,7 @@ class Exchange:
         if answer.file_id is not None:
             compound.file_id, compound.create_status = answer.file_id, 0
         reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
-        reply.security, reply.hash = answer.security, answer.hash
+        reply.security, reply.hash, reply.reserved = answer.security, answer.hash, answer.reserved
         reply.sign = answer.security is not None
         return reply
 

@@ -57,7 +57,9 @@ class SmbOpen(ABC):
 
         A request that closes what it uses itself leaves first.
         """
-        self.tree.session.opens.pop(self.volatile_file_id, None)
+        session = self.tree.session
+        if session.opens.pop(self.volatile_file_id, None) is not None:
+            session.connection.service.opens -= 1
         self.tree.opens.discard(self)
         for waiter in list(self.waiters):
             waiter.cancel(STATUS_NOTIFY_CLEANUP)

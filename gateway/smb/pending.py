@@ -9,6 +9,7 @@ from gateway.protocol.message import Request
 
 if TYPE_CHECKING:
     from gateway.smb.dispatch import Exchange
+    from gateway.smb.session import Session
 
 __all__ = ["Pending"]
 
@@ -16,7 +17,7 @@ __all__ = ["Pending"]
 class Pending:
     """One element of a frame, from the moment it left the inline pass until its answer is queued."""
 
-    __slots__ = ("async_id", "cancel_status", "cancelled", "exchange", "request", "scope", "since")
+    __slots__ = ("async_id", "cancel_status", "cancelled", "exchange", "request", "scope", "since", "unbounded_in")
 
     def __init__(self, exchange: "Exchange", request: Request, since: float) -> None:
         self.exchange = exchange
@@ -28,19 +29,22 @@ class Pending:
         self.scope: trio.CancelScope | None = None
         self.cancelled = False
         self.cancel_status = STATUS_CANCELLED
+        self.unbounded_in: Session | None = None
+        """The session it counts in, if it waits for something that may never happen."""
 
     def announce(self) -> None:
         """Tell the client, now, that the answer will take its time. Does nothing the second time."""
         self.exchange.announce(self)
 
-    def wait_without_bound(self) -> None:
+    def wait_without_bound(self, session: "Session") -> None:
         """Say that the answer may never come, and announce it.
 
-        Raises INTERNAL_ERROR if other elements of a compound would have to wait for it: only the last one may
-        ([MS-SMB2] 3.3.5.2.7, as Windows does it).
+        Raises INSUFFICIENT_RESOURCES if the session has too many such requests, and INTERNAL_ERROR if other elements of
+        a compound would have to wait for it: only the last one may ([MS-SMB2] 3.3.5.2.7, as Windows does it).
         """
         if self.request is not self.exchange.batch.requests[-1]:
             raise StatusError(STATUS_INTERNAL_ERROR)
+        self.exchange.connection.wait_unbounded(self, session)
         self.announce()
 
     def cancel(self, status: int = STATUS_CANCELLED) -> None:

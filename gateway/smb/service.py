@@ -17,6 +17,7 @@ from gateway.rpc.interface import ServerInfo
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
 from gateway.smb.session import SessionTable
+from gateway.transport.budget import MemoryBudget
 
 __all__ = ["Encryption", "Service"]
 
@@ -55,6 +56,7 @@ class Service:
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     now: Callable[[], int] = time.time_ns
     started: int = field(default_factory=time.time_ns)
+    budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(128 << 20))
     opens: int = 0
     """Files and pipes that are open."""
 

@@ -5,6 +5,7 @@ flusher (a task started for the purpose) waits until it does, and everybody else
 """
 
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
@@ -26,6 +27,8 @@ class Outbox:
 
     __slots__ = (
         "_flushing",
+        "_marks",
+        "_put",
         "_queue",
         "_room",
         "_sock",
@@ -49,6 +52,10 @@ class Outbox:
         self._sock = sock
         self._start = start
         self._queue: list[Buffer] = []
+        self._put = 0
+        """Bytes that were ever put in."""
+        self._marks: deque[tuple[int, Callable[[], None]]] = deque()
+        """What to call once so many bytes were sent."""
         self._flushing = False
         self._room: trio.Event | None = None
         self.limit = limit
@@ -62,11 +69,16 @@ class Outbox:
     def full(self) -> bool:
         return self.size > self.limit
 
-    def put(self, buffers: Sequence[Buffer]) -> None:
-        """Add one message. It leaves with the next flush."""
+    def put(self, buffers: Sequence[Buffer], sent: Callable[[], None] | None = None) -> None:
+        """Add one message; it leaves with the next flush. `sent` is called when it has, or never will."""
         self._queue.extend(buffers)
-        for buffer in buffers:
-            self.size += len(buffer)
+        size = sum(map(len, buffers))
+        self.size += size
+        self._put += size
+        if sent is not None:
+            self._marks.append((self._put, sent))
+            if self.broken:
+                self._call_marks()
 
     def flush(self) -> None:
         """Send what the socket takes now; if that is not all, see to it that the rest follows. Never waits."""
@@ -96,6 +108,8 @@ class Outbox:
             while queue:
                 sent = self._sock.sendmsg(queue if len(queue) <= IOV_MAX else queue[:IOV_MAX])
                 self.size -= sent
+                if self._marks:
+                    self._call_marks()
                 if self.size == 0:
                     queue.clear()
                     return True
@@ -105,6 +119,18 @@ class Outbox:
         except OSError:
             self._break()
         return True
+
+    def _call_marks(self) -> None:
+        """Tell those whose messages have left; all of them, if nothing leaves any more."""
+        sent = self._put - self.size
+        while self._marks and (self.broken or self._marks[0][0] <= sent):
+            self._marks.popleft()[1]()
+
+    def close(self) -> None:
+        """The connection is over: nothing is sent any more."""
+        self.broken = True
+        self._queue.clear()
+        self._call_marks()
 
     def _forget(self, sent: int) -> None:
         """Take the first `sent` bytes off the queue."""
@@ -133,8 +159,7 @@ class Outbox:
         self._flushing = False
 
     def _break(self) -> None:
-        self.broken = True
-        self._queue.clear()
+        self.close()
         self.size = 0
         if self._room is not None:
             self._room.set()

@@ -29,7 +29,7 @@ async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> ChangeNotify
     pending = ctx.pending
     if pending is None:
         raise RuntimeError("a request waits that is in no task")
-    pending.wait_without_bound()
+    pending.wait_without_bound(ctx.session)
     one.waiters.add(pending)
     try:
         await trio.sleep_forever()

@@ -142,6 +142,7 @@ async def _opened(ctx: TreeContext, share: Share, file: Open, token: Token, cont
 
 def _enter(session: Session, one: SmbOpen) -> None:
     session.opens[one.volatile_file_id] = one
+    session.connection.service.opens += 1
     one.tree.opens.add(one)
 
 

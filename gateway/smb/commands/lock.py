@@ -53,7 +53,7 @@ async def handle(ctx: FileContext, request: LockRequest) -> LockResponse:
         return LockResponse()
     may_wait()
     if ctx.pending is not None:
-        ctx.pending.wait_without_bound()
+        ctx.pending.wait_without_bound(ctx.session)
         ctx.open.waiters.add(ctx.pending)
         try:
             await lock_and_wait(share.table, share.lock_waiters, file, entries[0])

@@ -10,6 +10,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
+from gateway.protocol.framing import SMALL_BUFFER
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.opens import FileOpen, PipeOpen
@@ -40,16 +41,31 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
     offset = request.offset
     if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
+    if length <= SMALL_BUFFER:
+        return await _read(one, request)
+    budget = ctx.connection.service.budget
+    await budget.take(length)
+    try:
+        answer = await _read(one, request)
+    except BaseException:
+        budget.give(length)
+        raise
+    answer.reserved = length
+    return answer
+
+
+async def _read(one: FileOpen, request: ReadRequest) -> Answer:
     headroom = ReadResponse.HEADROOM
+    length = request.length
     buffer = bytearray(headroom + length)
     file = one.file
     with memoryview(buffer) as view, view[headroom:] as data:
-        count = await file.share.read_into(file, offset, data)
+        count = await file.share.read_into(file, request.offset, data)
     if count < request.minimum_count or (count == 0 and length):
         raise StatusError(STATUS_END_OF_FILE)
     if count < length:
         del buffer[headroom + count :]
-    file.position = offset + count
+    file.position = request.offset + count
     ReadResponse.pack_into(buffer, count)
     return Answer(buffer, headroom=True)
 
