@@ -4,6 +4,7 @@ A parameter of shares that stands in [global] is the default of every share. Of 
 section the first counts, unless it was empty; of a parameter's several names the strongest counts.
 """
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -114,7 +115,7 @@ class _Loader:
             )
             if found is None:
                 self._complain(entry, _unknown(entry.key, share))
-            elif note := remark(found.name):
+            elif (note := remark(found.name)) and _changes(found, entry.value):
                 self._warnings[Problem(entry.origin, entry.key, note)] = None
 
     def _values(self, table: Table, levels: list[list[Entry]], macros: Mapping[str, str]) -> dict[str, Any]:
@@ -164,6 +165,13 @@ class _Loader:
 
     def _complain(self, entry: Entry, message: str) -> None:
         self._problems[Problem(entry.origin, entry.key, message)] = None
+
+
+def _changes(declared: Parameter, text: str) -> bool:
+    """Whether a value asks for anything but the default: files that spell all defaults out need no remark."""
+    with contextlib.suppress(ValueError):
+        return bool(text) and bool(declared.kind.parse(text) != declared.default)
+    return False
 
 
 def _unknown(key: str, share: Section | None) -> str:

@@ -32,7 +32,7 @@ class _Identity:
 
     netbios_name: str = parameter(
         "netbios name",
-        Text(15, "a name of 1 to 15 letters, digits and hyphens", r"[\w-]+"),
+        Text(15, 'a name of 1 to 15 characters, none of them one of \\ / : * ? " < > |', r'[^\\/:*?"<>|]+'),
         "SMBGATE",
         "The server's name as clients of old see it, and the domain of its accounts.",
     )

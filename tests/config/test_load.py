@@ -229,6 +229,20 @@ def test_warnings(text, what):
     assert what in str(warning)
 
 
+def test_ksmbd_s_own_values():
+    config = parse(
+        "[global]\nnetbios name = KSMBD SERVER\nsmb2 max trans = 1MB\nsmbd max io size = 8MB\nveto files =\n"
+    )
+    assert (config.netbios_name, config.smb2_max_trans) == ("KSMBD SERVER", 1 << 20)
+
+
+def test_defaults_without_effect_need_no_remark():
+    assert (
+        parse("[global]\nipc timeout = 0\ndurable handles = no\nkerberos keytab file =\nsmbd max io size=8MB").warnings
+        == ()
+    )
+
+
 def test_lists_of_effect_name_parameters():
     assert {found.name for name in NOT_YET if (found := GLOBAL_TABLE.find(name) or SHARE_TABLE.find(name))} == NOT_YET
     assert all(GLOBAL_TABLE.find(name) for name in MEANINGLESS)
