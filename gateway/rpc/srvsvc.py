@@ -22,6 +22,10 @@ INFO_LEVELS = ENUM_LEVELS | {1005}
 ADMINISTRATOR_LEVELS = frozenset({2, 502, 503})
 SERVER_LEVELS = frozenset({100, 101, 102})
 
+# Levels that the unions have an arm for, always a pointer: a refusal has to write it, as null ([MS-SRVS] 2.2.3).
+SHARE_ARMS = INFO_LEVELS | {1004, 1006, 1501}
+SERVER_ARMS = SERVER_LEVELS | {103, 502, 503, 599} | frozenset(range(1005, 1600))
+
 ILLEGAL_IN_NAMES = frozenset('"/\\[]:|<>+=;,*?') | {chr(code) for code in range(0x20)}
 """In names of every kind ([MS-SRVS] 3.1.4.31)."""
 OLD_NAMES = 0x8000_0000
@@ -148,6 +152,8 @@ def _share_enum(levels: frozenset[int], unlisted: int) -> Callable[[Call, NdrRea
         with_resume = reader.referent()
         start = reader.u32() if with_resume else 0
         error = _refusal(call, level, levels)
+        if level == 501 and call.caller.is_anonymous:
+            error = error or Win32Error.ACCESS_DENIED
         listed = (
             [share for share in _shares(call) if not share.hidden and not share.type & unlisted] if not error else []
         )
@@ -174,7 +180,7 @@ def net_share_get_info(call: Call, reader: NdrReader, writer: NdrWriter) -> None
         share = next((share for share in _shares(call) if upcase(share.name) == upcase(name)), None)
         error = Win32Error.SUCCESS if share else Win32Error.NET_NAME_NOT_FOUND
     writer.u32(level)
-    if level in INFO_LEVELS:
+    if level in SHARE_ARMS:
         found = share
         writer.pointer(None if found is None else lambda: _write_share(writer, found, level))
         writer.flush()
@@ -201,7 +207,7 @@ def net_server_get_info(call: Call, reader: NdrReader, writer: NdrWriter) -> Non
     if level == 102 and not call.caller.is_administrator:
         error = Win32Error.ACCESS_DENIED
     writer.u32(level)
-    if level in SERVER_LEVELS:
+    if level in SERVER_ARMS:
         writer.pointer(None if error else lambda: _write_server(writer, call, level))
         writer.flush()
     writer.u32(error)

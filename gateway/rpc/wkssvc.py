@@ -10,6 +10,8 @@ from gateway.rpc.pdu import SyntaxId
 
 PLATFORM_ID_NT = 500
 LEVELS = frozenset({100, 101, 102})
+ARMS = LEVELS | {502} | frozenset(range(1010, 1100))
+"""Levels that the union has an arm for, always a pointer ([MS-WKST] 2.2.3.1)."""
 
 
 def net_wksta_get_info(call: Call, reader: NdrReader, writer: NdrWriter) -> None:
@@ -21,7 +23,7 @@ def net_wksta_get_info(call: Call, reader: NdrReader, writer: NdrWriter) -> None
     if (level == 101 and caller.is_anonymous) or (level == 102 and not caller.is_administrator):
         error = Win32Error.ACCESS_DENIED
     writer.u32(level)
-    if level in LEVELS:
+    if level in ARMS:
         writer.pointer(None if error else lambda: _write_workstation(writer, call, level))
         writer.flush()
     writer.u32(error)

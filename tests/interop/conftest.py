@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.interop.servers import SERVERS, Configuration, Server
+from tests.interop.servers import MEGABYTE, SERVERS, Configuration, Server
 
 HERE = Path(__file__).parent
+PEAKS = pytest.StashKey[dict[str, int]]()
+"""By module, the VmHWM of its server in bytes."""
 
 
 class User(NamedTuple):
@@ -31,6 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.interop)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for module, peak in config.stash.get(PEAKS, {}).items():
+        terminalreporter.write_line(f"{module}: the server's VmHWM was {peak / MEGABYTE:.1f} MB")
+
+
 @pytest.fixture(scope="session")
 def against(request: pytest.FixtureRequest) -> str:
     """The name of the server under test."""
@@ -44,6 +51,7 @@ def server(request: pytest.FixtureRequest, against: str, tmp_path_factory: pytes
     configuration = getattr(request.module, "CONFIGURATION", Configuration())
     with SERVERS[against](tmp_path_factory.mktemp("server"), configuration) as running:
         yield running
+    request.config.stash.setdefault(PEAKS, {})[str(request.node.nodeid)] = running.peak_memory
 
 
 @pytest.fixture

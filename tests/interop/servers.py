@@ -152,9 +152,8 @@ def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
     file = directory / "smbgate.conf"
     file.write_text(_configuration_file(sections))
     command = [sys.executable, "-m", "gateway"]
-    subprocess.run(
-        [*command, "user", "add", "-c", str(file), USER], input=f"{PASSWORD}\n", text=True, check=True, timeout=30
-    )
+    add_user = [*command, "user", "add", "-c", str(file), USER]
+    subprocess.run(add_user, input=f"{PASSWORD}\n", text=True, check=True, timeout=30, capture_output=True)
     log = directory / "log"
     with _process([*command, "serve", "-c", str(file)], log) as process:
         server = Server(port, directory, paths, process, log)
@@ -209,7 +208,7 @@ def smbd(directory: Path, configuration: Configuration) -> Iterator[Server]:
     file = directory / "smb.conf"
     file.write_text(_configuration_file(sections))
     add_user = ["smbpasswd", "-c", str(file), "-s", "-a", USER]
-    subprocess.run(add_user, input=f"{PASSWORD}\n" * 2, text=True, check=True, timeout=30, stdout=subprocess.DEVNULL)
+    subprocess.run(add_user, input=f"{PASSWORD}\n" * 2, text=True, check=True, timeout=30, capture_output=True)
     log = directory / "log"
     arguments = ["smbd", "--foreground", "--no-process-group", f"--configfile={file}"]
     with _process(arguments, log) as process:

@@ -42,8 +42,15 @@ def test_every_level_is_enumerated_to_administrators(level) -> None:
     assert "secret".encode("utf-16-le") not in stub
 
 
-@pytest.mark.parametrize("caller", [USER, ANONYMOUS])
-@pytest.mark.parametrize(("level", "status"), [(0, 0), (1, 0), (501, 0), (2, 5), (502, 5), (503, 5)])
+@pytest.mark.parametrize(
+    ("caller", "level", "status"),
+    [
+        *((caller, level, 0) for caller in (USER, ANONYMOUS) for level in (0, 1)),
+        *((caller, level, 5) for caller in (USER, ANONYMOUS) for level in (2, 502, 503)),
+        (USER, 501, 0),
+        (ANONYMOUS, 501, 5),
+    ],
+)
 def test_paths_are_for_administrators(caller, level, status) -> None:
     stub = call(bound(caller=caller), SHARE_ENUM, enum(level))
     assert status_of(stub) == status
@@ -54,7 +61,14 @@ def test_paths_are_for_administrators(caller, level, status) -> None:
 def test_unknown_levels(level) -> None:
     assert status_of(call(bound(), SHARE_ENUM, enum(level, container=b""))) == 124
     assert status_of(call(bound(), SHARE_GET_INFO, struct.pack("<I", 0) + wide("data") + struct.pack("<I", 7))) == 124
-    assert status_of(call(bound(), SERVER_GET_INFO, struct.pack("<II", 0, level))) == 124
+    assert status_of(call(bound(), SERVER_GET_INFO, struct.pack("<II", 0, 99))) == 124
+
+
+@pytest.mark.parametrize(("opnum", "level"), [(SERVER_GET_INFO, 502), (SERVER_GET_INFO, 1005), (SHARE_GET_INFO, 1004)])
+def test_levels_of_the_union_that_are_not_answered_have_a_null_arm(opnum, level) -> None:
+    name = wide("data") if opnum == SHARE_GET_INFO else b""
+    stub = call(bound(), opnum, bytes(4) + name + struct.pack("<I", level))
+    assert struct.unpack("<III", stub) == (level, 0, 124)
 
 
 def test_sticky_shares_are_not_special_and_have_no_level_501() -> None:
