@@ -49,7 +49,7 @@ class SmbConnection:
         self.number = next(_numbers)
         self._sock = sock
         limits = service.limits
-        self.protocol = Connection(self._find_security, limits.max_credits, limits.max_compound_elements)
+        self.protocol = Connection(self._find_security, limits.unauthenticated_credits, limits.max_compound_elements)
         self.negotiated: Negotiated | None = None
         self.sessions: dict[int, Session] = {}
         """Sessions of this connection, those being set up too."""
@@ -312,8 +312,9 @@ class SmbConnection:
         self.protocol.multi_credit = negotiated.multi_credit
 
     def authenticated(self) -> None:
-        """Somebody has logged on: larger messages may come."""
+        """Somebody has logged on: larger messages may come, and more at a time."""
         self._authenticated = True
+        self.protocol.window.limit = self.service.limits.max_credits
         negotiated = self.negotiated
         if negotiated is not None:
             largest = max(negotiated.max_write_size, negotiated.max_transact_size)

@@ -15,6 +15,8 @@ class Limits:
     max_opens: int = 100_000
     max_opens_per_session: int = 65_535
     max_credits: int = 8192
+    unauthenticated_credits: int = 1
+    """Until somebody has logged on, one request follows the other."""
     max_compound_elements: int = 64
     max_requests_in_flight: int = 8192
     """Requests of one connection that go on in tasks."""
