@@ -39,6 +39,7 @@ __all__ = [
     "NodeId",
     "Stat",
     "StatChange",
+    "StreamEntry",
 ]
 
 
@@ -69,6 +70,10 @@ class Capability(enum.Flag):
     """`Handle.allocate`."""
     READ_ONLY = enum.auto()
     """Nothing can be changed."""
+    STREAMS = enum.auto()
+    """Named streams: `Handle.open_stream`, `create_stream`, `list_streams`, `remove_stream`, `rename_stream`."""
+    CHANGE_TIME = enum.auto()
+    """`StatChange.ctime_ns`."""
 
 
 class IoAccess(enum.Flag):
@@ -126,6 +131,8 @@ class StatChange:
     mtime_ns: int | None = None
     birthtime_ns: int | None = None
     dos_attributes: int | None = None
+    ctime_ns: int | None = None
+    """What `Stat.ctime_ns` shall say until the file is changed again. [Capability.CHANGE_TIME]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,14 @@ class DirectoryEntry:
     stat: Stat | None
 
 
+class StreamEntry(NamedTuple):
+    """A named stream of a file or directory. Units: bytes."""
+
+    name: str
+    size: int
+    allocated: int
+
+
 class DirectoryStream(ABC):
     """An enumeration of one directory; `.` and `..` are not in it. Its order is the storage's own."""
 
@@ -167,7 +182,9 @@ class DirectoryStream(ABC):
     ) -> list[DirectoryEntry]:
         """The next entries: at most `limit`, of the names that `accept` accepts; none at all at the end.
 
-        A file that is gone by the time it is looked at is left out. Fewer than `limit` entries do not mean the end.
+        A file that is gone by the time it is looked at, or cannot be looked at, is left out. Fewer than `limit`
+        entries do not mean the end. What is returned is not returned again: in an inline pass that is an effect, unless
+        nothing was. An enumeration does not outlive the handle it was begun on.
         """
 
     @abstractmethod
@@ -180,11 +197,17 @@ class DirectoryStream(ABC):
 
 
 class Handle(ABC):
-    """An open file or directory."""
+    """An open file or directory, or one of its named streams.
+
+    A handle on a stream reads, writes and truncates that stream, and its `stat` tells the stream's size; everything
+    else is the file's, above all `node_id` and `path`. Even that of a directory says that it is a regular file.
+    """
 
     node_id: NodeId
     mode: int
     """File type and permission bits at the time it was opened; only the type may be relied on."""
+    stream: str = ""
+    """The named stream it is on, as the storage spells it; empty if on the file itself."""
     path: str
     """How it was reached from the root, each name as the storage spells it. The owner updates it after a rename."""
 
@@ -194,7 +217,11 @@ class Handle(ABC):
 
     @abstractmethod
     async def open_io(self, access: IoAccess) -> None:
-        """Make a path handle an I/O handle. On a directory (READ only) this allows `open_directory`."""
+        """Make a path handle an I/O handle, or change what an I/O handle is for.
+
+        On a directory it is for READ only, and `open_directory` does not need it. Raises NOT_SUPPORTED for what is
+        neither a file nor a directory; and the handle is as it was.
+        """
 
     @abstractmethod
     async def stat(self) -> Stat:
@@ -202,7 +229,10 @@ class Handle(ABC):
 
     @abstractmethod
     async def read_into(self, offset: int, buffer: memoryview) -> int:
-        """Fill `buffer` from `offset` on; how many bytes there were: fewer than asked only at the end of the file."""
+        """Fill `buffer` from `offset` on; how many bytes there were: fewer than asked only at the end of the file.
+
+        Raises INVALID if the handle is not open for READ.
+        """
 
     @abstractmethod
     async def write(self, offset: int, data: memoryview) -> None:
@@ -252,6 +282,35 @@ class Handle(ABC):
         """Store a security blob, or remove it. [Capability.SECURITY]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"security blob of {len(blob or b'')} bytes")
 
+    async def open_stream(self, name: str, access: IoAccess) -> "Handle":
+        """A new I/O handle on a named stream of the file or directory; names compare as those of files do.
+
+        It stays usable when this one is closed. Raises NOT_FOUND. [Capability.STREAMS]
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"stream {name}")
+
+    async def create_stream(self, name: str, access: IoAccess) -> "Handle":
+        """Create an empty stream and return an I/O handle on it. [Capability.STREAMS]
+
+        Raises EXISTS, in which case nothing changes, and NAME_TOO_LONG.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"stream {name}")
+
+    async def list_streams(self) -> list[StreamEntry]:
+        """The named streams, in no particular order. [Capability.STREAMS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "named streams")
+
+    async def remove_stream(self, name: str) -> None:
+        """Remove a stream; handles on it become STALE. Raises NOT_FOUND. [Capability.STREAMS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"stream {name}")
+
+    async def rename_stream(self, name: str, new_name: str, *, replace: bool) -> None:
+        """Give a stream another name; handles on it stay on it. [Capability.STREAMS]
+
+        With `replace`, in place of the stream that has the name. Raises NOT_FOUND, EXISTS, NAME_TOO_LONG.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"stream {name}")
+
     @abstractmethod
     async def aclose(self) -> None:
         """Give the handle up. Never raises; may be called twice. Data written is not lost by it."""
@@ -281,7 +340,7 @@ class FileSystem(ABC):
 
         Each component is tried exactly first, then by its folded form unless `case_sensitive`; of several names
         that fold alike the same one is found each time. The last component may be a symbolic link: the handle is
-        then on the link itself. Never leaves the tree.
+        then on the link itself, unless the storage follows it and it leads to something. Never leaves the tree.
 
         Raises NOT_FOUND (the last component), PATH_NOT_FOUND (another one is missing or not a directory), SYMLINK
         (another one is a symbolic link that is not followed), ESCAPES, NAME_INVALID, NAME_TOO_LONG, ACCESS_DENIED.
@@ -293,7 +352,8 @@ class FileSystem(ABC):
     ) -> Handle:
         """Create an empty file and return an I/O handle on it. `mode`: permission bits, not subject to a umask.
 
-        Raises EXISTS if exactly this name exists, in which case nothing changes.
+        Raises EXISTS if exactly this name exists, in which case nothing changes; PATH_NOT_FOUND if `parent` is not a
+        directory or was removed.
         """
 
     @abstractmethod
@@ -304,7 +364,7 @@ class FileSystem(ABC):
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         """Remove the name `name` of the file or empty directory behind `handle`; the handle stays usable.
 
-        Raises STALE if the name leads to another file by now, NOT_EMPTY.
+        Raises NOT_FOUND if the name is gone, STALE if it leads to another file by now, NOT_EMPTY.
         """
 
     @abstractmethod
@@ -321,7 +381,8 @@ class FileSystem(ABC):
     ) -> None:
         """Move `name`, which leads to `handle`, to `new_name`; with `replace`, over what has that very name.
 
-        Does not change `handle.path`. Raises STALE, EXISTS (without `replace`), NOT_EMPTY, IS_A_DIRECTORY,
+        Of two names of the same file, `name` is the one that goes. Does not change `handle.path`. Raises NOT_FOUND,
+        STALE, EXISTS (without `replace`), NOT_EMPTY, IS_A_DIRECTORY,
         NOT_A_DIRECTORY, CROSS_DEVICE, INVALID (into itself).
         """
 

@@ -17,7 +17,9 @@ from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import SLOW, MakePosix, posix
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import NotNow, run_inline
 from vfs_backends.posix import attributes, filesystem, handles
+from vfs_backends.posix.kinds import kind_of_device, kind_of_magic
 from vfs_backends.posix.threads import Pace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
@@ -338,6 +340,45 @@ async def test_mount_points_are_crossed(make_posix: MakePosix, tmp_path: Path, s
         await fs.rename(top, "other", await fs.lookup(top, "small"), "other", other, replace=False)
 
 
+async def test_slow_storage_mounted_below(tmp_path: Path, small: Path, no_leaks: None) -> None:
+    """What is mounted in the tree is treated as what it is, not as what the root is on."""
+    (small / "file").write_text("data")
+    slow = (await trio.Path(small).stat()).st_dev
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vfs_backends.posix.volume.kind_of_device", lambda device: SLOW if device == slow else None)
+        fs = posix(tmp_path)
+        await fs.start()
+        top = await fs.root()
+        directory = await fs.lookup(top, "small")
+        assert directory.node_id.generation == 0 < top.node_id.generation
+        with pytest.raises(NotNow):
+            run_inline(fs.lookup(directory, "file"))
+        file = await fs.lookup(top, "SMALL/FILE")
+        with pytest.raises(NotNow):
+            run_inline(file.stat())
+        await file.open_io(READ)
+        assert await contents(file) == b"data"
+        stream = await top.open_directory()
+        (entry,) = await stream.read(10)
+        assert entry.stat is not None
+        assert entry.stat.node_id == directory.node_id
+        await fs.remove(directory, "file", file)
+        await stream.aclose()
+        for handle in (file, directory, top):
+            await handle.aclose()
+        await fs.aclose()
+
+
+def test_kinds() -> None:
+    assert kind_of_magic(0xEF53).name == "ext4"
+    assert kind_of_magic(0x6969).slow
+    assert kind_of_magic(0x12345).name == "0x12345"
+    proc = kind_of_device(Path("/proc").stat().st_dev)
+    assert proc is not None
+    assert proc.name == "proc"
+    assert kind_of_device(os.makedev(4000, 4000)) is None
+
+
 UNPRIVILEGED = """
 import os, sys, trio
 from vfs_backends.api import *
@@ -492,8 +533,8 @@ async def test_slow_changes_go_to_threads(tmp_path: Path, no_leaks: None) -> Non
     await fs.start()
     top = await fs.root()
     handle = await make(fs, top, "file")
-    fs._volume.threads.changes.slow_until = float("inf")
-    fs._volume.writes.slow_until = float("inf")
+    fs._tree.top.threads.changes.slow_until = float("inf")
+    fs._tree.top.writes.slow_until = float("inf")
     started = []
     start = trio.to_thread.run_sync
 

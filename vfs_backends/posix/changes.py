@@ -15,7 +15,7 @@ from vfs_backends.api import Caller, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.stats import fields_of, node_id_of
+from vfs_backends.posix.stats import birth_of, fields_of
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
     AT_SYMLINK_NOFOLLOW,
@@ -29,7 +29,7 @@ from vfs_backends.posix.syscalls import (
     renameat2,
     statx,
 )
-from vfs_backends.posix.volume import proc_path
+from vfs_backends.posix.volume import Tree, proc_path
 
 __all__ = ["create_directory", "create_file", "link", "remove", "rename"]
 
@@ -91,7 +91,7 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
     try:
         fields = fields_of(fd)
         # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
-        born = node_id_of(fields).generation
+        born = birth_of(fields)
         if fields[2] != os.geteuid() or (born and born < before - _CLOCK_SLACK_NS):
             raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
         owner = _wanted_owner(parent, fields, caller)
@@ -110,22 +110,22 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
     return fd, fields
 
 
-def _check(parent: int, name: bytes, node_id: NodeId, *, follows: bool) -> StatxFields:
-    """Raises STALE if the name does not lead to the node; with `follows` a symbolic link to it will do."""
+def _check(tree: Tree, parent: int, name: bytes, node_id: NodeId) -> StatxFields:
+    """Raises STALE if the name does not lead to the node; a symbolic link to it will do where these are followed."""
     fields = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
     if isinstance(fields, int):
         raise os_error(-fields)
-    if node_id_of(fields) == node_id:
+    if tree.node_id(fields) == node_id:
         return fields
-    if follows and stat_module.S_ISLNK(fields[4]):
+    if tree.follows_symlinks and stat_module.S_ISLNK(fields[4]):
         target = statx(parent, name, AT_NO_AUTOMOUNT)
-        if not isinstance(target, int) and node_id_of(target) == node_id:
+        if not isinstance(target, int) and tree.node_id(target) == node_id:
             return fields
     raise VfsError(Kind.STALE, name_from_bytes(name))
 
 
-def remove(parent: int, name: bytes, node_id: NodeId, *, follows: bool) -> None:
-    fields = _check(parent, name, node_id, follows=follows)
+def remove(tree: Tree, parent: int, name: bytes, node_id: NodeId) -> None:
+    fields = _check(tree, parent, name, node_id)
     try:
         if stat_module.S_ISDIR(fields[4]):
             os.rmdir(name, dir_fd=parent)
@@ -138,6 +138,7 @@ def remove(parent: int, name: bytes, node_id: NodeId, *, follows: bool) -> None:
 
 
 def rename(
+    tree: Tree,
     parent: int,
     name: bytes,
     new_parent: int,
@@ -145,16 +146,15 @@ def rename(
     *,
     node_id: NodeId,
     replace: bool,
-    follows: bool,
 ) -> None:
-    moved = node_id_of(_check(parent, name, node_id, follows=follows))
-    same_parent = fields_of(parent)[5] == fields_of(new_parent)[5]
+    moved = tree.node_id(_check(tree, parent, name, node_id))
+    same_parent = tree.node_id(fields_of(parent)) == tree.node_id(fields_of(new_parent))
     if name == new_name and same_parent:
         return
     flags = 0 if replace else RENAME_NOREPLACE
     result = renameat2(parent, name, new_parent, new_name, flags)
     if result == -errno.EEXIST and not replace:
-        if not (same_parent and _differs_by_spelling_only(parent, name, new_name, moved)):
+        if not (same_parent and _differs_by_spelling_only(tree, parent, new_name, moved)):
             raise VfsError(Kind.EXISTS, name_from_bytes(new_name))
         result = renameat2(parent, name, new_parent, new_name, 0)
     elif result == -errno.EINVAL and not replace:
@@ -164,7 +164,7 @@ def rename(
     if result < 0:
         raise os_error(-result)
     if replace:
-        _drop_second_name(parent, name, new_parent, new_name, moved)
+        _drop_second_name(tree, parent, name, new_parent, new_name, node_id=moved)
 
 
 def _rename_without_flag(parent: int, name: bytes, new_parent: int, new_name: bytes) -> int:
@@ -174,10 +174,10 @@ def _rename_without_flag(parent: int, name: bytes, new_parent: int, new_name: by
     return renameat2(parent, name, new_parent, new_name, 0)
 
 
-def _differs_by_spelling_only(directory: int, name: bytes, new_name: bytes, node_id: NodeId) -> bool:
+def _differs_by_spelling_only(tree: Tree, directory: int, new_name: bytes, node_id: NodeId) -> bool:
     """Whether a case-insensitive file system takes both for the same name."""
     fields = statx(directory, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
-    return not isinstance(fields, int) and node_id_of(fields) == node_id and not _is_listed(directory, new_name)
+    return not isinstance(fields, int) and tree.node_id(fields) == node_id and not _is_listed(directory, new_name)
 
 
 def _is_listed(directory: int, name: bytes) -> bool:
@@ -189,19 +189,21 @@ def _is_listed(directory: int, name: bytes) -> bool:
         os.close(scan)
 
 
-def _drop_second_name(parent: int, name: bytes, new_parent: int, new_name: bytes, node_id: NodeId) -> None:
+def _drop_second_name(
+    tree: Tree, parent: int, name: bytes, new_parent: int, new_name: bytes, *, node_id: NodeId
+) -> None:
     """Finish what rename(2) does not do: of two names of the same file it removes none."""
     fields = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
-    if isinstance(fields, int) or fields[1] < 2 or stat_module.S_ISDIR(fields[4]) or node_id_of(fields) != node_id:
+    if isinstance(fields, int) or fields[1] < 2 or stat_module.S_ISDIR(fields[4]) or tree.node_id(fields) != node_id:
         return
     target = statx(new_parent, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
-    if isinstance(target, int) or node_id_of(target) != node_id:
+    if isinstance(target, int) or tree.node_id(target) != node_id:
         return
     if _is_listed(parent, name):
         os.unlink(name, dir_fd=parent)
 
 
-def link(fd: int, parent: int, name: bytes, *, replace: bool) -> None:
+def link(tree: Tree, fd: int, parent: int, name: bytes, *, replace: bool) -> None:
     """Give what `fd` is on another name."""
     source = proc_path(fd)
     try:
@@ -211,7 +213,7 @@ def link(fd: int, parent: int, name: bytes, *, replace: bool) -> None:
         if not replace:
             raise
     existing = statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
-    if not isinstance(existing, int) and node_id_of(existing) == node_id_of(fields_of(fd)):
+    if not isinstance(existing, int) and tree.node_id(existing) == tree.node_id(fields_of(fd)):
         return
     passing = b".smbgate-link-" + secrets.token_hex(8).encode()
     os.link(source, passing, dst_dir_fd=parent, follow_symlinks=True)

@@ -18,9 +18,9 @@ from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
-from vfs_backends.posix.stats import fields_of, node_id_of
-from vfs_backends.posix.syscalls import fs_magic, name_to_handle, open_by_handle, openat2
-from vfs_backends.posix.volume import FOLLOWED, Volume, proc_path
+from vfs_backends.posix.stats import birth_of, fields_of, identity_of
+from vfs_backends.posix.syscalls import RESOLVE_BENEATH, How, fs_magic, name_to_handle, open_by_handle, openat2
+from vfs_backends.posix.volume import Tree, Volume, proc_path
 from vfs_backends.posix.watch import Watcher
 
 __all__ = ["PosixFileSystem"]
@@ -60,41 +60,41 @@ class PosixFileSystem(FileSystem):
         self._index_names = index_names
         self._kind = kind
         self._inotify = inotify
-        self._volume: Volume
+        self._tree: Tree
         self._resolver: Resolver
         self._index: CaseIndex
         self._top: PosixHandle
 
     async def start(self) -> None:
         try:
-            root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._tree = await trio.to_thread.run_sync(self._open_tree)
         except OSError as error:
             raise vfs_error(error, str(self._root_path)) from error
-        try:
-            _check_system(root)
-            kind = self._kind or kind_of_magic(fs_magic(root))
-            limiter = trio.CapacityLimiter(self._thread_count)
-            self._volume = Volume(root, kind, self._fold, limiter, follows_symlinks=self._follow_symlinks)
-        except OSError as error:
-            os.close(root)
-            raise vfs_error(error, str(self._root_path)) from error
-        except VfsError:
-            os.close(root)
-            raise
-        # Never closed as a handle: its descriptor is the volume's.
-        self._top = self._handle((root, fields_of(root)), "")
+        # Never closed as a handle: its descriptor is the tree's.
+        self._top = self._handle((self._tree.root, fields_of(self._tree.root)), "")
         watcher = None
-        if self._inotify and not kind.slow:
+        if self._inotify:
             try:
                 watcher = Watcher()
             except OSError:  # the user has too many: directories' times have to do
                 watcher = None
-        self._index = CaseIndex(self._fold, self._volume.threads, self._index_names, watcher)
-        self._resolver = Resolver(self._volume, self._index)
+        self._index = CaseIndex(self._tree, self._index_names, watcher)
+        self._resolver = Resolver(self._tree, self._index)
+
+    def _open_tree(self) -> Tree:
+        root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _check_system(root)
+            kind = self._kind or kind_of_magic(fs_magic(root))
+            limiter = trio.CapacityLimiter(self._thread_count)
+            return Tree(root, kind, self._fold, limiter, follows_symlinks=self._follow_symlinks)
+        except (OSError, VfsError):
+            os.close(root)
+            raise
 
     @property
     def capabilities(self) -> Capability:
-        return self._volume.capabilities
+        return self._tree.capabilities
 
     def _own(self, handle: Handle) -> PosixHandle:
         if not isinstance(handle, PosixHandle):
@@ -103,15 +103,16 @@ class PosixFileSystem(FileSystem):
 
     def _handle(self, found: Found, path: str, access: IoAccess | None = None) -> PosixHandle:
         fd, fields = found
-        return PosixHandle(self._volume, fd, node_id_of(fields), fields[4], path, access=access)
+        node_id = self._tree.node_id(fields)
+        return PosixHandle(self._tree.volume(node_id.device), fd, node_id, fields[4], path, access=access)
 
     async def root(self) -> Handle:
-        return self._handle(await self._ask(_open_again, self._volume.root), "")
+        return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")
 
-    async def _ask(self, call: Callable[..., T], *args: object) -> T:
+    async def _ask(self, volume: Volume, call: Callable[..., T], *args: object) -> T:
         try:
-            if self._volume.threads.always:
-                return await self._volume.threads.run(call, *args)
+            if volume.threads.always:
+                return await volume.threads.run(call, *args)
             return call(*args)
         except OSError as error:
             raise vfs_error(error) from error
@@ -121,7 +122,7 @@ class PosixFileSystem(FileSystem):
         first.pin()
         second.pin()
         try:
-            return await self._volume.threads.change(call)
+            return await first.volume.threads.change(call)
         except OSError as error:
             raise vfs_error(error, name) from error
         finally:
@@ -131,9 +132,9 @@ class PosixFileSystem(FileSystem):
     async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
         start = self._own(parent)
         if not path:
-            return self._handle(await self._ask(_open_again, start.fd), start.path)
+            return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path)
         raw = path_to_bytes(path)
-        found = self._resolver.exact_at_hand(start.fd, raw)
+        found = self._resolver.exact_at_hand(start, raw)
         if isinstance(found, int):
             if found not in _UNKNOWN:
                 raise look_up_failure(found, path, is_last=True)
@@ -142,7 +143,7 @@ class PosixFileSystem(FileSystem):
         return self._handle(found, f"{start.path}/{path}" if start.path else path)
 
     def _owner(self, caller: Caller | None) -> Caller | None:
-        return caller if self._volume.sets_owner else None
+        return caller if self._tree.sets_owner else None
 
     async def create_file(
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
@@ -178,9 +179,9 @@ class PosixFileSystem(FileSystem):
 
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         raw = name_to_bytes(name)
-        directory, follows = self._own(parent), self._follow_symlinks
+        directory = self._own(parent)
         await self._change(
-            name, directory, directory, lambda: changes.remove(directory.fd, raw, handle.node_id, follows=follows)
+            name, directory, directory, lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id)
         )
         self._index.changed(directory.node_id, removed=name)
 
@@ -202,13 +203,13 @@ class PosixFileSystem(FileSystem):
             source,
             target,
             lambda: changes.rename(
+                self._tree,
                 source.fd,
                 raw,
                 target.fd,
                 new_raw,
                 node_id=handle.node_id,
                 replace=replace,
-                follows=self._follow_symlinks,
             ),
         )
         self._index.changed(source.node_id, removed=name)
@@ -221,13 +222,15 @@ class PosixFileSystem(FileSystem):
         source, target = self._own(handle), self._own(parent)
         if source.is_directory:
             raise VfsError(Kind.IS_A_DIRECTORY, source.path)
-        await self._change(name, source, target, lambda: changes.link(source.fd, target.fd, raw, replace=replace))
+        await self._change(
+            name, source, target, lambda: changes.link(self._tree, source.fd, target.fd, raw, replace=replace)
+        )
         self._index.changed(target.node_id, added=name)
 
     async def open_by_id(self, inode: int) -> Handle:
-        if not self._volume.opens_by_inode:
+        if not self._tree.opens_by_inode:
             raise VfsError(Kind.NOT_SUPPORTED, "open by id")
-        path = await self._ask(_path_of_inode, self._volume.root, inode)
+        path = await self._ask(self._top.volume, _path_of_inode, self._tree.root, inode)
         if path is None:
             raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
         # Where it is said to be is looked up in the same way as any path: that is what keeps it inside of the tree.
@@ -238,13 +241,13 @@ class PosixFileSystem(FileSystem):
         return handle
 
     async def statfs(self) -> FileSystemStat:
-        return await self._ask(self._statfs)
+        return await self._ask(self._top.volume, self._statfs)
 
     def _statfs(self) -> FileSystemStat:
-        root = self._volume.root
+        root = self._tree.root
         found = os.fstatvfs(root)
         fields = fields_of(root)
-        node_id = node_id_of(fields)
+        node_id = self._top.node_id
         volume_id = found.f_fsid & _MASK64
         if volume_id == 0:
             volume_id = (node_id.device << 32 ^ node_id.inode) & _MASK64
@@ -257,13 +260,13 @@ class PosixFileSystem(FileSystem):
             files_free=found.f_ffree,
             volume_id=volume_id,
             max_name=min(found.f_namemax or MAX_NAME, MAX_NAME),
-            birthtime_ns=node_id.generation or fields[14] * 1_000_000_000,
-            kind=self._volume.kind.name,
+            birthtime_ns=birth_of(fields) or fields[14] * 1_000_000_000,
+            kind=self._tree.top.kind.name,
         )
 
     async def aclose(self) -> None:
         self._index.close()
-        self._volume.close()
+        self._tree.close()
 
 
 def _join(path: str, name: str) -> str:
@@ -272,7 +275,7 @@ def _join(path: str, name: str) -> str:
 
 def _check_system(root: int) -> None:
     """Raises NOT_SUPPORTED where the kernel, or what surrounds us, lacks what everything rests on."""
-    fd = openat2(root, b".", FOLLOWED)
+    fd = openat2(root, b".", How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH))
     if fd < 0:
         raise VfsError(Kind.NOT_SUPPORTED, f"openat2(2), of Linux 5.6 or later: {os.strerror(-fd)}")
     os.close(fd)
@@ -288,7 +291,7 @@ def _open_again(fd: int) -> Found:
     """A new O_PATH descriptor on the same file."""
     new = os.open(proc_path(fd), os.O_PATH | os.O_CLOEXEC)
     try:
-        return new, fields_of(new)
+        return new, identity_of(new)
     except OSError:
         os.close(new)
         raise

@@ -37,8 +37,9 @@ _IO_FLAGS = {
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def _reopen(fd: int, flags: int) -> int:
-    return os.open(proc_path(fd), flags | _ALWAYS)
+def _reopen(fd: int, flags: int, proc: int) -> int:
+    """Open what a descriptor is on; `proc` is /proc/self/fd."""
+    return os.open(b"%d" % fd, flags | _ALWAYS, dir_fd=proc)
 
 
 def _read_all(fd: int, offset: int, buffer: memoryview) -> int:
@@ -75,7 +76,7 @@ class PosixHandle(Handle):
         self.fd = fd
         """-1 once closed."""
         self._access = access
-        self._volume = volume
+        self.volume = volume
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0
@@ -90,20 +91,20 @@ class PosixHandle(Handle):
         if self._pins == 0 and self._retired:
             retired, self._retired = self._retired, []
             for fd in retired:
-                self._volume.threads.close_soon(close_quietly, fd)
+                self.volume.threads.close_soon(close_quietly, fd)
 
     async def in_thread(self, call: Callable[..., T], *args: object) -> T:
         """Make a call on the descriptor in a thread."""
         self._pins += 1
         try:
-            return await self._volume.threads.run(call, *args)
+            return await self.volume.threads.run(call, *args)
         finally:
             self.unpin()
 
     async def _ask(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that answers from memory unless the storage is slow; OSError becomes VfsError."""
         try:
-            if self._volume.threads.always:
+            if self.volume.threads.always:
                 return await self.in_thread(call, *args)
             return call(*args)
         except OSError as error:
@@ -115,7 +116,7 @@ class PosixHandle(Handle):
         """Make a call that changes the file's attributes; OSError becomes VfsError."""
         self._pins += 1
         try:
-            return await self._volume.threads.change(call, *args)
+            return await self.volume.threads.change(call, *args)
         except OSError as error:
             raise vfs_error(error, self.path) from error
         except OverflowError as error:
@@ -136,7 +137,7 @@ class PosixHandle(Handle):
         elif kind != stat_module.S_IFREG:
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
-        fd = await self._ask(_reopen, self.fd, _IO_FLAGS[access])
+        fd = await self._ask(_reopen, self.fd, _IO_FLAGS[access], self.volume.tree.proc)
         self._retired.append(self.fd)
         self._pins += 1
         self.fd = fd
@@ -144,19 +145,19 @@ class PosixHandle(Handle):
         self.unpin()
 
     async def stat(self) -> Stat:
-        volume = self._volume
+        volume = self.volume
         if volume.threads.always:
             return await self._ask(self._stat)
         try:
-            return volume.stat(self.fd, is_io=self._access is not None)
+            return volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
         except OSError as error:
             raise vfs_error(error, self.path) from error
 
     def _stat(self) -> Stat:
-        return self._volume.stat(self.fd, is_io=self._access is not None)
+        return self.volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
 
     async def read_into(self, offset: int, buffer: memoryview) -> int:
-        volume = self._volume
+        volume = self.volume
         done = 0
         try:
             if volume.reads_nowait and len(buffer) <= INLINE_READ:
@@ -176,11 +177,11 @@ class PosixHandle(Handle):
             raise VfsError(Kind.TOO_LARGE, self.path) from error
         if error.errno != errno.EOPNOTSUPP:
             raise vfs_error(error, self.path) from error
-        self._volume.reads_nowait = False
+        self.volume.reads_nowait = False
 
     async def _read_rest(self, offset: int, buffer: memoryview) -> int:
         """Read what is not in memory, or cannot be told to be."""
-        volume = self._volume
+        volume = self.volume
         pace = volume.reads
         try:
             if (
@@ -200,7 +201,7 @@ class PosixHandle(Handle):
             raise VfsError(Kind.TOO_LARGE, self.path) from error
 
     async def write(self, offset: int, data: memoryview) -> None:
-        volume = self._volume
+        volume = self.volume
         pace = volume.writes
         try:
             if len(data) > INLINE_WRITE or pace.is_slow or volume.threads.always:
@@ -216,7 +217,7 @@ class PosixHandle(Handle):
 
     async def flush(self) -> None:
         try:
-            await self.in_thread(_flush, self.fd, self._access is not None)
+            await self.in_thread(_flush, self.fd, None if self._access is not None else self.volume.tree.proc)
         except OSError as error:
             raise vfs_error(error, self.path) from error
 
@@ -225,7 +226,7 @@ class PosixHandle(Handle):
         target = self._target
         if self._access is not None and IoAccess.WRITE not in self._access:
             target = proc_path(self.fd)
-        if not self._volume.threads.always and not committed():
+        if not self.volume.threads.always and not committed():
             fields = statx(self.fd)
             if not isinstance(fields, int) and fields[6] - size > INLINE_SHRINK:
                 try:
@@ -235,13 +236,13 @@ class PosixHandle(Handle):
         await self._change(call, target, size)
 
     async def allocate(self, size: int) -> None:
-        if not self._volume.kind.preallocates:
+        if not self.volume.kind.preallocates:
             raise VfsError(Kind.NOT_SUPPORTED, "preallocation")
         if self.is_directory:
             raise VfsError(Kind.IS_A_DIRECTORY, self.path)
         if size > 0:
             writable = self._access is not None and IoAccess.WRITE in self._access
-            await self._change(_allocate, self.fd, size, writable)
+            await self._change(_allocate, self.fd, size, None if writable else self.volume.tree.proc)
 
     async def set_stat(self, change: StatChange) -> None:
         await self._change(self._set_stat, change)
@@ -261,7 +262,7 @@ class PosixHandle(Handle):
                 raise os_error(-result)
 
     def _set_dos_attributes(self, target: int | bytes, change: StatChange) -> None:
-        if not self._volume.has_xattrs:
+        if not self.volume.tree.has_xattrs:
             raise VfsError(Kind.NOT_SUPPORTED, "DOS attributes")
         stored = None
         try:
@@ -281,10 +282,10 @@ class PosixHandle(Handle):
         if not self.is_directory:
             raise VfsError(Kind.NOT_A_DIRECTORY, self.path)
         iterator = await self._ask(open_scan, self.fd)
-        return PosixDirectoryStream(self, self._volume, iterator)
+        return PosixDirectoryStream(self, self.volume, iterator)
 
     def _check_xattrs(self) -> None:
-        if not self._volume.has_xattrs:
+        if not self.volume.tree.has_xattrs:
             raise VfsError(Kind.NOT_SUPPORTED, "extended attributes")
 
     async def list_xattrs(self) -> list[str]:
@@ -293,27 +294,23 @@ class PosixHandle(Handle):
 
     async def get_xattr(self, name: str) -> bytes:
         self._check_xattrs()
-        return await self._ask(xattrs.get_user, self._target, name, self._volume.fold)
+        return await self._ask(xattrs.get_user, self._target, name, self.volume.tree.fold)
 
     async def set_xattr(self, name: str, value: bytes) -> None:
         self._check_xattrs()
-        await self._change(xattrs.set_user, self._target, name, value, self._volume.fold)
+        await self._change(xattrs.set_user, self._target, name, value, self.volume.tree.fold)
 
     async def remove_xattr(self, name: str) -> None:
         self._check_xattrs()
-        await self._change(xattrs.remove_user, self._target, name, self._volume.fold)
+        await self._change(xattrs.remove_user, self._target, name, self.volume.tree.fold)
 
     async def get_security(self) -> bytes | None:
-        key = self._volume.security_xattr
-        if key is None:
-            raise VfsError(Kind.NOT_SUPPORTED, "security blob")
-        return await self._ask(xattrs.get_security, self._target, key)
+        self._check_xattrs()
+        return await self._ask(xattrs.get_security, self._target, self.volume.tree.security_xattr)
 
     async def set_security(self, blob: bytes | None) -> None:
-        key = self._volume.security_xattr
-        if key is None:
-            raise VfsError(Kind.NOT_SUPPORTED, "security blob")
-        await self._change(xattrs.set_security, self._target, key, blob)
+        self._check_xattrs()
+        await self._change(xattrs.set_security, self._target, self.volume.tree.security_xattr, blob)
 
     async def aclose(self) -> None:
         fd = self.fd
@@ -322,30 +319,29 @@ class PosixHandle(Handle):
         self.fd = -1
         if self._pins:
             self._retired.append(fd)
-        elif self._volume.threads.always:
-            await self._volume.threads.close(close_quietly, fd)
+        elif self.volume.threads.always:
+            await self.volume.threads.close(close_quietly, fd)
         else:
             close_quietly(fd)
 
 
-def _flush(fd: int, is_io: bool) -> None:
-    if is_io:
-        os.fsync(fd)
-        return
-    fd = _reopen(fd, os.O_RDONLY)
+def _flush(fd: int, proc: int | None) -> None:
+    """fsync(2) wants a descriptor that is open for I/O; without `proc`, `fd` is."""
+    used = fd if proc is None else _reopen(fd, os.O_RDONLY, proc)
     try:
-        os.fsync(fd)
+        os.fsync(used)
     finally:
-        os.close(fd)
+        if proc is not None:
+            os.close(used)
 
 
-def _allocate(fd: int, size: int, writable: bool) -> None:
-    """fallocate(2) wants a descriptor that is open for writing."""
-    used = fd if writable else _reopen(fd, os.O_WRONLY)
+def _allocate(fd: int, size: int, proc: int | None) -> None:
+    """fallocate(2) wants a descriptor that is open for writing; without `proc`, `fd` is."""
+    used = fd if proc is None else _reopen(fd, os.O_WRONLY, proc)
     try:
         result = fallocate_keep_size(used, size)
     finally:
-        if not writable:
+        if proc is not None:
             os.close(used)
     if result < 0:
         raise os_error(-result)

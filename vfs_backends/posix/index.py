@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import trio
 
-from vfs_backends.api import Fold, NodeId
+from vfs_backends.api import NodeId
 from vfs_backends.folding import FoldedNames
 from vfs_backends.inline import committed, may_wait
 from vfs_backends.posix.directory import Scan, decoded, next_names, open_scan
 from vfs_backends.posix.syscalls import statx
 from vfs_backends.posix.threads import Threads
+from vfs_backends.posix.volume import Tree
 from vfs_backends.posix.watch import Change, Watcher
 
 __all__ = ["CaseIndex"]
@@ -62,9 +63,8 @@ def _stamp(fd: int) -> Stamp | None:
 class CaseIndex:
     """The indexes of the directories used last, up to `budget` names in all (but always one directory)."""
 
-    def __init__(self, fold: Fold, threads: Threads, budget: int, watcher: Watcher | None) -> None:
-        self._fold = fold
-        self._threads = threads
+    def __init__(self, tree: Tree, budget: int, watcher: Watcher | None) -> None:
+        self._tree = tree
         self._budget = budget
         self._watcher = watcher
         self._directories: OrderedDict[NodeId, _Directory] = OrderedDict()
@@ -97,14 +97,15 @@ class CaseIndex:
             directory = await self._build(fd, node_id)
             if not directory.is_lost:
                 return directory.names
-        # It changes faster than it is read; whatever was seen is as right as anything.
-        return directory.names
+        # It changes faster than it is read; whatever is seen now is as right as anything.
+        return (await self._build(fd, node_id)).names
 
     async def _at_hand(self, fd: int, node_id: NodeId) -> FoldedNames | None:
         directory = self._directories.get(node_id)
         if directory is None or directory.watch is not None:
             return self.ready(node_id)
-        stamp = await self._threads.run(_stamp, fd) if self._threads.always else _stamp(fd)
+        threads = self._tree.volume(node_id.device).threads
+        stamp = await threads.run(_stamp, fd) if threads.always else _stamp(fd)
         if not self._is_fresh(directory, stamp):
             return None
         if node_id in self._directories:
@@ -179,20 +180,22 @@ class CaseIndex:
             self._watcher.remove(watch)
 
     async def _build(self, fd: int, node_id: NodeId) -> _Directory:
-        directory = _Directory(node_id, FoldedNames(self._fold))
+        directory = _Directory(node_id, FoldedNames(self._tree.fold))
+        threads = self._tree.volume(node_id.device).threads
         done = None
         if node_id not in self._building:
             done = self._building[node_id] = trio.Event()
             # First the watch, then the names: what happens in between is seen twice rather than never.
-            if self._watcher is not None:
+            # What others change behind a network or a FUSE file system raises no event.
+            if self._watcher is not None and not threads.always:
                 directory.watch = self._watcher.add(fd)
                 if directory.watch is not None:
                     self._watched[directory.watch] = directory
         start = time.monotonic()
         try:
             if directory.watch is None:
-                directory.stamp = await self._threads.run(_stamp, fd) if self._threads.always else _stamp(fd)
-            await self._read(fd, directory)
+                directory.stamp = await threads.run(_stamp, fd) if threads.always else _stamp(fd)
+            await self._read(fd, directory, threads)
             directory.build_seconds = time.monotonic() - start
             if directory.stamp is not None and time.time() - directory.stamp[0] < _TICK_SECONDS:
                 # Times advance in ticks: what changes in this very tick leaves them as they are.
@@ -207,15 +210,15 @@ class CaseIndex:
                     self._drop(directory)
         return directory
 
-    async def _read(self, fd: int, directory: _Directory) -> None:
-        always = self._threads.always
-        scan: Scan = await self._threads.run(open_scan, fd) if always else open_scan(fd)
+    async def _read(self, fd: int, directory: _Directory, threads: Threads) -> None:
+        always = threads.always
+        scan: Scan = await threads.run(open_scan, fd) if always else open_scan(fd)
         try:
             for number in itertools.count():
                 if number > 0 and not always and not committed():
                     may_wait()
                     await trio.lowlevel.checkpoint()
-                names = await self._threads.run(next_names, scan, SLICE) if always else next_names(scan, SLICE)
+                names = await threads.run(next_names, scan, SLICE) if always else next_names(scan, SLICE)
                 directory.names.add_all(map(decoded, names))
                 if len(names) < SLICE:
                     return

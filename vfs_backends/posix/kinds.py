@@ -1,8 +1,9 @@
-"""What kind of file system a directory is on (f_type of statfs(2)), and how it has to be treated."""
+"""What kind of file system a directory is on, and how it has to be treated."""
 
+import os
 from dataclasses import dataclass
 
-__all__ = ["FileSystemKind", "kind_of_magic"]
+__all__ = ["FileSystemKind", "kind_of_device", "kind_of_magic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class FileSystemKind:
 
 _EXT4 = FileSystemKind("ext4", preallocates=True, opens_by_inode=True)
 
-_KINDS = {
+_BY_MAGIC = {
     0xEF53: _EXT4,
     0x58465342: FileSystemKind("xfs", preallocates=True),
     0x9123683E: FileSystemKind("btrfs", preallocates=True),
@@ -54,6 +55,22 @@ _KINDS = {
 }
 
 
+_BY_NAME = {kind.name: kind for kind in _BY_MAGIC.values()} | {"ext2": _EXT4, "ext3": _EXT4, "msdos": _BY_MAGIC[0x4D44]}
+_SLOW_NAMES = ("fuse", "nfs", "smb", "virtiofs", "glusterfs", "orangefs", "coda", "beegfs", "autofs")
+
+
 def kind_of_magic(magic: int) -> FileSystemKind:
-    """The kind with this number; an unknown one is named by it and treated as a local disk."""
-    return _KINDS.get(magic) or FileSystemKind(f"0x{magic:x}")
+    """The kind with this f_type of statfs(2); an unknown one is named by it and treated as a local disk."""
+    return _BY_MAGIC.get(magic) or FileSystemKind(f"0x{magic:x}")
+
+
+def kind_of_device(device: int) -> FileSystemKind | None:
+    """The kind of what is mounted with this device number, without asking it; None if there is no such mount."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            fields = line.split(" ")
+            if fields[2] == number:
+                name = fields[fields.index("-") + 1]
+                return _BY_NAME.get(name) or FileSystemKind(name, slow=name.startswith(_SLOW_NAMES))
+    return None

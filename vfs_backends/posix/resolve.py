@@ -8,18 +8,19 @@ from vfs_backends.posix.failures import kind_of, os_error
 from vfs_backends.posix.handles import PosixHandle, close_quietly
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.names import MAX_NAME, path_to_bytes
-from vfs_backends.posix.stats import node_id_of
+from vfs_backends.posix.stats import IDENTITY
 from vfs_backends.posix.syscalls import (
     RESOLVE_BENEATH,
     RESOLVE_CACHED,
     RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
     How,
     StatxFields,
     openat2,
     statx,
 )
-from vfs_backends.posix.volume import Volume
+from vfs_backends.posix.volume import Tree, Volume
 
 __all__ = ["Found", "Resolver", "look_up_failure"]
 
@@ -40,7 +41,7 @@ _BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
 class _Way:
     """A way of opening: what to try in turn, and the same in the form that fails with EAGAIN instead of waiting."""
 
-    __slots__ = ("cached", "plain")
+    __slots__ = ("cached", "in_memory", "plain")
 
     def __init__(self, flags: int, *, follows_symlinks: bool) -> None:
         attempts = [(flags, _BENEATH if follows_symlinks else _BENEATH | RESOLVE_NO_SYMLINKS)]
@@ -49,34 +50,34 @@ class _Way:
             attempts.insert(0, (flags & ~os.O_NOFOLLOW, _BENEATH))
         self.plain = [How(flags, resolve) for flags, resolve in attempts]
         self.cached = [How(flags, resolve | RESOLVE_CACHED) for flags, resolve in attempts]
+        self.in_memory = [How(flags, resolve | RESOLVE_NO_XDEV) for flags, resolve in attempts]
+
+    def at_hand(self, volume: Volume) -> list[How]:
+        """What to try first: where nothing ever waits, only to go on into something else that is mounted there may."""
+        return self.in_memory if volume.kind.in_memory else self.cached
 
 
 class Resolver:
     """Looks up paths. Each component is tried exactly first, then by its folded form."""
 
-    def __init__(self, volume: Volume, index: CaseIndex) -> None:
-        follows = volume.follows_symlinks
-        self._volume = volume
+    def __init__(self, tree: Tree, index: CaseIndex) -> None:
+        follows = tree.follows_symlinks
+        self.tree = tree
         self.index = index
         self._follows = follows
         # O_PATH | O_NOFOLLOW opens a symbolic link itself, if it is the last component.
         self._last = _Way(_PATH | os.O_NOFOLLOW, follows_symlinks=follows)
         self._directory = _Way(_PATH | os.O_DIRECTORY, follows_symlinks=follows)
-        self._never_waits = volume.kind.in_memory
-        self._at_hand = self._last.plain[0] if self._never_waits else self._last.cached[0]
 
-    def exact_at_hand(self, directory: int, path: bytes) -> Found | int:
+    def exact_at_hand(self, start: PosixHandle, path: bytes) -> Found | int:
         """What a path leads to exactly; the negative error number, EAGAIN if it takes more to find out."""
-        if self._follows or self._volume.threads.always or len(path) >= PATH_MAX:
+        volume = start.volume
+        if self._follows or volume.threads.always or len(path) >= PATH_MAX:
             return -errno.EAGAIN
-        fd = openat2(directory, path, self._at_hand)
+        fd = openat2(start.fd, path, self._last.at_hand(volume)[0])
         if fd < 0:
-            return fd
-        fields = statx(fd)
-        if isinstance(fields, int):
-            os.close(fd)
-            return fields
-        return fd, fields
+            return -errno.EAGAIN if fd == -errno.EXDEV else fd
+        return _identified(fd)
 
     async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
         """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""
@@ -90,22 +91,22 @@ class Resolver:
         finally:
             start.unpin()
 
-    async def open(self, directory: int, above: str, path: str, *, is_last: bool) -> Found | int:
-        """Open `path` from `directory`, which is at `above`; the negative error number if that fails."""
+    async def open(self, volume: Volume, directory: int, above: str, path: str, *, is_last: bool) -> Found | int:
+        """Open `path` from `directory` of `volume`, which is at `above`; the negative error number if that fails."""
         way = self._last if is_last else self._directory
         raw = path_to_bytes(path)
-        threads = self._volume.threads
+        threads = volume.threads
         if not threads.always:
-            result = self._open(directory, above, raw, way.plain if self._never_waits else way.cached)
+            result = self._open(directory, above, raw, way.at_hand(volume))
             if result != -errno.EAGAIN:
                 return result
         return await threads.run(self._open, directory, above, raw, way.plain)
 
-    def open_at_hand(self, directory: int, above: str, path: str) -> Found | int:
+    def open_at_hand(self, volume: Volume, directory: int, above: str, path: str) -> Found | int:
         """Go into a directory if that takes no waiting; otherwise EAGAIN, negative."""
-        if self._volume.threads.always:
+        if volume.threads.always:
             return -errno.EAGAIN
-        return self._open(directory, above, path_to_bytes(path), self._directory.cached)
+        return self._open(directory, above, path_to_bytes(path), self._directory.at_hand(volume))
 
     def _open(self, directory: int, above: str, raw: bytes, hows: list[How]) -> Found | int:
         fd = -errno.ENOENT
@@ -113,16 +114,12 @@ class Resolver:
             fd = self._openat2(directory, raw, how)
             # A link may well lead out of the directory and stay inside of the tree.
             if fd == -errno.EXDEV and self._follows:
-                fd = self._openat2(self._volume.root, path_to_bytes(above) + b"/" + raw if above else raw, how)
+                fd = self._openat2(self.tree.root, path_to_bytes(above) + b"/" + raw if above else raw, how)
+            if fd == -errno.EXDEV and how.is_hasty:
+                return -errno.EAGAIN
             if fd not in _OTHERWISE:
                 break
-        if fd < 0:
-            return fd
-        fields = statx(fd)
-        if isinstance(fields, int):
-            os.close(fd)
-            return fields
-        return fd, fields
+        return _identified(fd) if fd >= 0 else fd
 
     def _openat2(self, directory: int, path: bytes, how: How) -> int:
         """openat2(2) of a path of any length."""
@@ -144,12 +141,20 @@ class Resolver:
                 os.close(fd)
 
 
+def _identified(fd: int) -> Found | int:
+    fields = statx(fd, b"", IDENTITY)
+    if isinstance(fields, int):
+        os.close(fd)
+        return fields
+    return fd, fields
+
+
 def _patiently(fd: int, path: bytes, how: How) -> int:
     result = -errno.EAGAIN
     for _ in range(_ATTEMPTS):
         result = openat2(fd, path, how)
         # Following ".." of a symbolic link, the kernel gives up if anything is renamed meanwhile.
-        if result != -errno.EAGAIN or how.is_cached:
+        if result != -errno.EAGAIN or how.is_hasty:
             break
     return result
 
@@ -162,6 +167,7 @@ class _Walk:
         self._borrowed = start.fd
         self._fd = start.fd
         self._node_id = start.node_id
+        self._volume = start.volume
         self._path = start.path
 
     def give_up(self) -> None:
@@ -172,7 +178,8 @@ class _Walk:
     def _enter(self, found: Found, path: str) -> None:
         self.give_up()
         self._fd, fields = found
-        self._node_id = node_id_of(fields)
+        self._node_id = self._resolver.tree.node_id(fields)
+        self._volume = self._resolver.tree.volume(self._node_id.device)
         self._path = path
 
     async def go(self, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
@@ -190,9 +197,9 @@ class _Walk:
         """Go into a directory below by its exact path; False if there is none, or it is not known offhand."""
         resolver = self._resolver
         if case_sensitive or resolver.index.ready(self._node_id) is None:
-            found = await resolver.open(self._fd, self._path, path, is_last=False)
+            found = await resolver.open(self._volume, self._fd, self._path, path, is_last=False)
         else:
-            found = resolver.open_at_hand(self._fd, self._path, path)
+            found = resolver.open_at_hand(self._volume, self._fd, self._path, path)
         if isinstance(found, int):
             if found in {-errno.ENOENT, -errno.EAGAIN}:
                 return False
@@ -223,7 +230,7 @@ class _Walk:
             stored = names.find(name) or ""
             if not stored:
                 raise look_up_failure(-errno.ENOENT, name, is_last=is_last)
-        found = await self._resolver.open(self._fd, self._path, stored, is_last=is_last)
+        found = await self._resolver.open(self._volume, self._fd, self._path, stored, is_last=is_last)
         if not isinstance(found, int):
             return found, stored
         if found != -errno.ENOENT or case_sensitive:
@@ -232,7 +239,7 @@ class _Walk:
 
     async def _is_there(self, name: str) -> bool:
         """Whether there is such a name after all: a symbolic link that leads nowhere."""
-        found = await self._resolver.open(self._fd, self._path, name, is_last=True)
+        found = await self._resolver.open(self._volume, self._fd, self._path, name, is_last=True)
         if isinstance(found, int):
             return False
         close_quietly(found[0])
@@ -249,7 +256,7 @@ class _Walk:
             stored = names.find(name)
             if stored is None:
                 break
-            found = await self._resolver.open(self._fd, self._path, stored, is_last=is_last)
+            found = await self._resolver.open(self._volume, self._fd, self._path, stored, is_last=is_last)
             if not isinstance(found, int):
                 return found, stored
             if found != -errno.ENOENT or (not is_last and await self._is_there(stored)):

@@ -5,9 +5,12 @@ import os
 from vfs_backends.api import NodeId, Stat
 from vfs_backends.posix.attributes import DosAttributes
 from vfs_backends.posix.failures import os_error
-from vfs_backends.posix.syscalls import StatxFields, statx
+from vfs_backends.posix.syscalls import AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_DONT_SYNC, StatxFields, statx
 
-__all__ = ["fields_of", "node_id_of", "stat_of"]
+__all__ = ["IDENTITY", "birth_of", "device_of", "fields_of", "identity_of", "stat_of"]
+
+IDENTITY = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
+"""Flags of statx(2)."""
 
 _BTIME = 0x800
 _SECOND = 1_000_000_000
@@ -21,20 +24,29 @@ def fields_of(fd: int) -> StatxFields:
     return fields
 
 
-def node_id_of(fields: StatxFields) -> NodeId:
-    """The generation is the time of birth, or 0 where the storage does not know it."""
-    generation = fields[10] * _SECOND + fields[11] if fields[0] & _BTIME else 0
-    return NodeId(os.makedev(fields[18], fields[19]), fields[5], generation)
+def identity_of(fd: int) -> StatxFields:
+    """The same, where only what never changes will be used: nobody is asked over a network."""
+    fields = statx(fd, b"", IDENTITY)
+    if isinstance(fields, int):
+        raise os_error(-fields)
+    return fields
 
 
-def stat_of(fields: StatxFields, stored: bytes | None) -> Stat:
+def device_of(fields: StatxFields) -> int:
+    return os.makedev(fields[18], fields[19])
+
+
+def birth_of(fields: StatxFields) -> int:
+    """When the inode was made, in nanoseconds since 1970; 0 where the storage does not know."""
+    return fields[10] * _SECOND + fields[11] if fields[0] & _BTIME else 0
+
+
+def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
     """`stored`: the value of user.DOSATTRIB; what is malformed counts as absent."""
-    mask, nlink, uid, gid, mode, inode, size, blocks, a, a_ns, b, b_ns, c, c_ns, m, m_ns, rma, rmi, ma, mi = fields
+    mask, nlink, uid, gid, mode, _, size, blocks, a, a_ns, b, b_ns, c, c_ns, m, m_ns, rma, rmi, _, _ = fields
     ctime = c * _SECOND + c_ns
     mtime = m * _SECOND + m_ns
-    generation = birthtime = 0
-    if mask & _BTIME:
-        generation = birthtime = b * _SECOND + b_ns
+    birthtime = b * _SECOND + b_ns if mask & _BTIME else 0
     # Some file systems have the field and nothing in it.
     if birthtime == 0:
         birthtime = min(mtime, ctime)
@@ -46,7 +58,7 @@ def stat_of(fields: StatxFields, stored: bytes | None) -> Stat:
             if dos.birthtime_ns is not None:
                 birthtime = dos.birthtime_ns
     return Stat(
-        NodeId(os.makedev(ma, mi), inode, generation),
+        node_id,
         mode,
         nlink,
         uid,

@@ -15,12 +15,14 @@ __all__ = [
     "AT_FDCWD",
     "AT_NO_AUTOMOUNT",
     "AT_REMOVEDIR",
+    "AT_STATX_DONT_SYNC",
     "AT_SYMLINK_NOFOLLOW",
     "RENAME_NOREPLACE",
     "RESOLVE_BENEATH",
     "RESOLVE_CACHED",
     "RESOLVE_NO_MAGICLINKS",
     "RESOLVE_NO_SYMLINKS",
+    "RESOLVE_NO_XDEV",
     "UTIME_OMIT",
     "How",
     "StatxFields",
@@ -69,6 +71,9 @@ AT_REMOVEDIR = 0x200
 AT_EMPTY_PATH = 0x1000
 AT_NO_AUTOMOUNT = 0x800
 
+AT_STATX_DONT_SYNC = 0x4000
+
+RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
@@ -113,14 +118,15 @@ _XATTR_ARGUMENTS_SIZE = ctypes.c_size_t(16)
 class How:
     """`struct open_how` of openat2(2), made once for each way of opening."""
 
-    __slots__ = ("_buffer", "is_cached", "reference")
+    __slots__ = ("_buffer", "is_hasty", "reference")
 
     SIZE = ctypes.c_size_t(24)
 
     def __init__(self, flags: int, resolve: int, mode: int = 0) -> None:
         self._buffer = ctypes.create_string_buffer(struct.pack("=QQQ", flags, mode, resolve), 24)
         self.reference = ctypes.byref(self._buffer)
-        self.is_cached = bool(resolve & RESOLVE_CACHED)
+        # Fails rather than to wait.
+        self.is_hasty = bool(resolve & (RESOLVE_CACHED | RESOLVE_NO_XDEV))
 
 
 def openat2(directory: int, path: bytes, how: How) -> int:

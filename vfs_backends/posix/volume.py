@@ -5,17 +5,19 @@ import os
 
 import trio
 
-from vfs_backends.api import Capability, Fold, Stat
+from vfs_backends.api import Capability, Fold, NodeId, Stat
 from vfs_backends.posix.failures import os_error
-from vfs_backends.posix.kinds import FileSystemKind
+from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
 from vfs_backends.posix.names import path_to_bytes
-from vfs_backends.posix.stats import stat_of
+from vfs_backends.posix.stats import birth_of, device_of, fields_of, identity_of, stat_of
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
+    AT_STATX_DONT_SYNC,
     AT_SYMLINK_NOFOLLOW,
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
     How,
+    StatxFields,
     fget_dos_attributes,
     get_dos_attributes,
     get_dos_attributes_at,
@@ -25,12 +27,14 @@ from vfs_backends.posix.syscalls import (
 )
 from vfs_backends.posix.threads import Pace, Threads
 
-__all__ = ["FOLLOWED", "Volume", "proc_path"]
+__all__ = ["Tree", "Volume", "proc_path"]
 
-FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-"""What a path leads to, through symbolic links, as long as these stay beneath the directory it starts from."""
+_FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+_ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 
-_S_IFMT, _S_IFLNK, _S_IFREG, _S_IFDIR = 0o170000, 0o120000, 0o100000, 0o040000
+_S_IFMT, _S_IFLNK = 0o170000, 0o120000
+_WITH_XATTRS = frozenset({0o100000, 0o040000})
+"""S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
 _CAP_SYS_ADMIN = 21
 _CAP_DAC_READ_SEARCH = 2
@@ -41,42 +45,53 @@ def proc_path(fd: int) -> bytes:
     return b"/proc/self/fd/%d" % fd
 
 
-class Volume:
-    """How the storage is to be used: what it is, what it can do, and which calls are made in threads."""
+class Tree:
+    """What is exported: a directory, what is mounted below it, and what the process may do there."""
 
     def __init__(
         self, root: int, kind: FileSystemKind, fold: Fold, limiter: trio.CapacityLimiter, *, follows_symlinks: bool
     ) -> None:
-        """`root` is a descriptor of the root directory, open for reading; `close` closes it."""
+        """`root` is a descriptor of the root directory, open for reading; `close` closes it. Raises OSError."""
         self.root = root
-        self.follows_symlinks = follows_symlinks
-        self.kind = kind
         self.fold = fold
-        self.threads = Threads(limiter, always=kind.slow, never_slow=kind.in_memory)
-        self.reads = Pace(never_slow=kind.in_memory)
-        self.writes = Pace(never_slow=kind.in_memory)
-        self.reads_nowait = not kind.in_memory and not kind.slow
-        """Whether preadv2(RWF_NOWAIT) is worth trying."""
-        self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._getxattrat = has_getxattrat(root)
+        self.limiter = limiter
+        self.follows_symlinks = follows_symlinks
+        self.has_getxattrat = has_getxattrat(root)
         self.is_read_only = bool(os.fstatvfs(root).f_flag & os.ST_RDONLY)
         self.has_xattrs = _has_user_xattrs(root)
-        self.security_xattr = _security_xattr(root) if self.has_xattrs else None
+        self.security_xattr = _security_xattr(root)
         self.sets_owner = os.geteuid() == 0
         self.opens_by_inode = kind.opens_by_inode and _has_privilege(_CAP_DAC_READ_SEARCH)
+        device = device_of(fields_of(root))
+        self.top = Volume(self, device, kind)
+        self._volumes = {device: self.top}
+        self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
         os.close(self.proc)
         os.close(self.root)
 
+    def volume(self, device: int) -> "Volume":
+        """How to treat what is on a device. Asks nobody who could take long to answer."""
+        found = self._volumes.get(device)
+        if found is None:
+            # The subvolumes of btrfs have devices that are nowhere mounted.
+            found = self._volumes[device] = Volume(self, device, kind_of_device(device) or self.top.kind)
+        return found
+
+    def node_id(self, fields: StatxFields) -> NodeId:
+        """The generation is the time of birth, or 0 where the storage does not know it reliably."""
+        device = device_of(fields)
+        volume = self._volumes.get(device) or self.volume(device)
+        return NodeId(device, fields[5], birth_of(fields) if volume.has_birth else 0)
+
     @property
     def capabilities(self) -> Capability:
+        """Those of the root; what is mounted below may have fewer."""
         found = Capability.LINKS
         if self.has_xattrs:
-            found |= Capability.XATTRS | Capability.DOS_ATTRIBUTES
-        if self.security_xattr is not None:
-            found |= Capability.SECURITY
-        if self.kind.preallocates:
+            found |= Capability.XATTRS | Capability.DOS_ATTRIBUTES | Capability.SECURITY
+        if self.top.kind.preallocates:
             found |= Capability.ALLOCATE
         if self.opens_by_inode:
             found |= Capability.BY_ID
@@ -84,52 +99,77 @@ class Volume:
             found |= Capability.READ_ONLY
         return found
 
-    def stat(self, fd: int, *, is_io: bool) -> Stat:
+
+class Volume:
+    """How one file system of the tree is to be used, and which calls on it are made in threads."""
+
+    def __init__(self, tree: Tree, device: int, kind: FileSystemKind) -> None:
+        self.tree = tree
+        self.device = device
+        self.kind = kind
+        # Over a network the time of birth comes and goes with what happens to be cached.
+        self.has_birth = not kind.slow
+        # On a local disk it makes no difference; but an entry may be the root of something else.
+        self._entry_flags = _ENTRY if kind.slow else _ENTRY | AT_STATX_DONT_SYNC
+        self.threads = Threads(tree.limiter, always=kind.slow, never_slow=kind.in_memory)
+        self.reads = Pace(never_slow=kind.in_memory)
+        self.writes = Pace(never_slow=kind.in_memory)
+        self.reads_nowait = not kind.in_memory and not kind.slow
+        """Whether preadv2(RWF_NOWAIT) is worth trying."""
+
+    def stat(self, fd: int, *, node_id: NodeId, is_io: bool) -> Stat:
         """What the storage tells of a descriptor's file. Raises OSError."""
         fields = statx(fd)
         if isinstance(fields, int):
             raise os_error(-fields)
+        tree = self.tree
         stored = None
-        if self.has_xattrs:
+        if tree.has_xattrs:
             if is_io:
                 stored = fget_dos_attributes(fd)
-            elif self._getxattrat:
-                stored = get_dos_attributes_at(self.proc, b"%d" % fd, 0)
+            elif tree.has_getxattrat:
+                stored = get_dos_attributes_at(tree.proc, b"%d" % fd, 0)
             else:
                 stored = get_dos_attributes(proc_path(fd), follow=True)
-        return stat_of(fields, stored)
+        return stat_of(node_id, fields, stored)
 
     def entry_stat(self, directory: int, name: bytes, path: str) -> Stat | None:
         """The same of a name in the directory at `path`; None if it cannot be looked at, or is gone."""
-        fields = statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+        fields = statx(directory, name, self._entry_flags)
         if isinstance(fields, int):
             # Other than that it is gone: say, the mount point of somebody's FUSE file system.
             return None
+        tree = self.tree
         kind = fields[4] & _S_IFMT
-        if kind == _S_IFLNK and self.follows_symlinks:
+        if kind == _S_IFLNK and tree.follows_symlinks:
             followed = self._stat_through(directory, name, path)
             if followed is not None:
                 return followed
         stored = None
-        if self.has_xattrs and kind in (_S_IFREG, _S_IFDIR):
-            if self._getxattrat:
+        device = device_of(fields)
+        if device == self.device:
+            node_id = NodeId(device, fields[5], birth_of(fields) if self.has_birth else 0)
+        else:
+            node_id = tree.node_id(fields)
+        if tree.has_xattrs and kind in _WITH_XATTRS and (device == self.device or self.kind.slow):
+            if tree.has_getxattrat:
                 stored = get_dos_attributes_at(directory, name, AT_SYMLINK_NOFOLLOW)
             else:
                 stored = get_dos_attributes(proc_path(directory) + b"/" + name, follow=False)
-        return stat_of(fields, stored)
+        return stat_of(node_id, fields, stored)
 
     def entry_stats(self, directory: int, names: list[bytes], path: str) -> list[Stat | None]:
         return [self.entry_stat(directory, name, path) for name in names]
 
     def _stat_through(self, directory: int, name: bytes, path: str) -> Stat | None:
         """What a symbolic link leads to, if that is inside."""
-        fd = openat2(directory, name, FOLLOWED)
+        fd = openat2(directory, name, _FOLLOWED)
         if fd == -errno.EXDEV:
-            fd = openat2(self.root, (path_to_bytes(path) + b"/" if path else b"") + name, FOLLOWED)
+            fd = openat2(self.tree.root, (path_to_bytes(path) + b"/" if path else b"") + name, _FOLLOWED)
         if fd < 0:
             return None
         try:
-            return self.stat(fd, is_io=False)
+            return self.stat(fd, node_id=self.tree.node_id(identity_of(fd)), is_io=False)
         except OSError:
             return None
         finally:
