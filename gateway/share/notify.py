@@ -1,0 +1,117 @@
+"""Who wants to know what changes in which directory. [MS-FSA] 2.1.1.7 (ChangeNotifyEntry), 2.1.4.1.
+
+A `Watch` collects changes from the moment it is made, whether or not anybody waits for them just then, up to a limit;
+beyond it, it only remembers that there were too many. Whoever changes something tells the share's `Watches`.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import trio
+
+from gateway.share.opens import Open
+
+__all__ = ["Change", "Watch", "Watches"]
+
+_MAX_CHANGES = 4096
+
+
+class Change(NamedTuple):
+    """Something that happened to a name."""
+
+    action: int
+    """FILE_ACTION_* ([MS-FSCC] 2.7.1)."""
+    name: str
+    """Relative to the watched directory, `/` between names."""
+
+
+class Watch:
+    """What one open directory is watched for, and what has happened since it was last asked."""
+
+    __slots__ = ("_changes", "_event", "_over", "completion_filter", "one", "recursive")
+
+    def __init__(self, one: Open, completion_filter: int, *, recursive: bool) -> None:
+        self.one = one
+        self.completion_filter = completion_filter
+        """FILE_NOTIFY_CHANGE_* bits ([MS-SMB2] 2.2.35)."""
+        self.recursive = recursive
+        """Whether the directories below count too."""
+        self._changes: list[Change] = []
+        self._over = False
+        self._event: trio.Event | None = None
+
+    def __bool__(self) -> bool:
+        """Whether something has happened."""
+        return self._over or bool(self._changes)
+
+    def add(self, change: Change) -> None:
+        """Something has happened. The same thing twice running is told once."""
+        if self._over or (self._changes and self._changes[-1] == change):
+            return
+        if len(self._changes) == _MAX_CHANGES:
+            self._changes.clear()
+            self._over = True
+        else:
+            self._changes.append(change)
+        if self._event is not None:
+            self._event.set()
+
+    def take(self) -> list[Change] | None:
+        """What has happened, which is then forgotten; None if it was too much to be remembered."""
+        changes, over = self._changes, self._over
+        self._changes, self._over = [], False
+        return None if over else changes
+
+    async def happened(self) -> None:
+        """Wait until something has happened."""
+        while not self:
+            self._event = self._event or trio.Event()
+            await self._event.wait()
+            self._event = None
+
+
+class Watches:
+    """All watches of a share, by the path of their directory."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, list[Watch]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
+
+    def add(self, watch: Watch) -> None:
+        """Begin to tell it."""
+        self._by_path.setdefault(watch.one.path, []).append(watch)
+
+    def remove(self, watch: Watch) -> None:
+        """Tell it no more."""
+        watches = self._by_path.get(watch.one.path, [])
+        if watch in watches:
+            watches.remove(watch)
+            if not watches:
+                del self._by_path[watch.one.path]
+
+    def moved(self) -> None:
+        """Paths of opens have changed: find everybody again."""
+        watches = [watch for several in self._by_path.values() for watch in several]
+        self._by_path.clear()
+        for watch in watches:
+            self.add(watch)
+
+    def tell(self, path: str, action: int, what: int) -> None:
+        """`action` happened to `path`; `what` are the FILE_NOTIFY_CHANGE_* bits that stand for it."""
+        if not self._by_path or not path:
+            return
+        for directory, direct in _ancestors(path):
+            for watch in self._by_path.get(directory, ()):
+                if watch.completion_filter & what and (direct or watch.recursive):
+                    watch.add(Change(action, path[len(directory) + 1 if directory else 0 :]))
+
+
+def _ancestors(path: str) -> Iterator[tuple[str, bool]]:
+    """The directory something is in (True), and those above it up to the root."""
+    direct = True
+    while path:
+        path = path.rpartition("/")[0]
+        yield path, direct
+        direct = False

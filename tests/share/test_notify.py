@@ -1,0 +1,79 @@
+"""Watches, without any storage."""
+
+from types import SimpleNamespace
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gateway.nt.constants import (
+    FILE_ACTION_ADDED,
+    FILE_ACTION_MODIFIED,
+    FILE_NOTIFY_CHANGE_DIR_NAME,
+    FILE_NOTIFY_CHANGE_FILE_NAME,
+    FILE_NOTIFY_CHANGE_SIZE,
+)
+from gateway.share.notify import Change, Watch, Watches
+from gateway.smb.info.notify import pack_changes
+
+
+def watch(path, what=FILE_NOTIFY_CHANGE_FILE_NAME, *, recursive=False):
+    return Watch(SimpleNamespace(path=path), what, recursive=recursive)
+
+
+def test_only_what_is_asked_for_where_it_is_asked_for():
+    watches = Watches()
+    root, tree, other = watch(""), watch("a", recursive=True), watch("b")
+    for one in (root, tree, other):
+        watches.add(one)
+    watches.tell("x", FILE_ACTION_ADDED, FILE_NOTIFY_CHANGE_FILE_NAME)
+    watches.tell("a/b/c", FILE_ACTION_ADDED, FILE_NOTIFY_CHANGE_FILE_NAME)
+    watches.tell("a/d", FILE_ACTION_ADDED, FILE_NOTIFY_CHANGE_DIR_NAME)
+    watches.tell("", FILE_ACTION_MODIFIED, FILE_NOTIFY_CHANGE_FILE_NAME)
+    assert root.take() == [Change(FILE_ACTION_ADDED, "x")]
+    assert tree.take() == [Change(FILE_ACTION_ADDED, "b/c")]
+    assert other.take() == []
+
+
+def test_removed_and_moved():
+    watches = Watches()
+    one = watch("a")
+    watches.add(one)
+    one.one.path = "z"
+    watches.moved()
+    watches.tell("a/x", FILE_ACTION_ADDED, FILE_NOTIFY_CHANGE_FILE_NAME)
+    watches.tell("z/x", FILE_ACTION_ADDED, FILE_NOTIFY_CHANGE_FILE_NAME)
+    assert one.take() == [Change(FILE_ACTION_ADDED, "x")]
+    watches.remove(one)
+    assert not watches
+    watches.remove(one)
+
+
+def test_repetitions_and_floods():
+    one = watch("", FILE_NOTIFY_CHANGE_SIZE)
+    for _ in range(3):
+        one.add(Change(FILE_ACTION_MODIFIED, "f"))
+    assert one.take() == [Change(FILE_ACTION_MODIFIED, "f")]
+    for number in range(5000):
+        one.add(Change(FILE_ACTION_MODIFIED, str(number)))
+    assert one
+    assert one.take() is None
+    assert not one
+    assert one.take() == []
+
+
+async def test_waiting():
+    one = watch("")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.happened)
+        await wait_all_tasks_blocked()
+        one.add(Change(FILE_ACTION_ADDED, "f"))
+    assert one.take() == [Change(FILE_ACTION_ADDED, "f")]
+
+
+def test_packing():
+    packed = pack_changes([Change(FILE_ACTION_ADDED, "a/b"), Change(FILE_ACTION_MODIFIED, "c")], 100)
+    assert packed == (
+        b"\x14\0\0\0\1\0\0\0\6\0\0\0" + "a\\b".encode("utf-16-le") + b"\0\0" + b"\0\0\0\0\3\0\0\0\2\0\0\0" + b"c\0"
+    )
+    assert pack_changes([Change(FILE_ACTION_ADDED, "abc")], 17) is None
+    assert pack_changes([], 0) == b""
