@@ -109,6 +109,7 @@ class Connection:
                 self._use_credits(request)
             if not (requests and header.flags & RELATED):
                 security = self._find_security(header.session_id)
+            request.security = security
             self._check_protection(request, security, sealed_by)
             requests.append(request)
             if not following:

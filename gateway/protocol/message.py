@@ -10,12 +10,14 @@ __all__ = ["Batch", "Reply", "Request"]
 class Request:
     """One element of a frame. `message` begins at its header and ends where the element ends."""
 
-    __slots__ = ("charge", "credits", "header", "message", "refused", "sealed", "signed")
+    __slots__ = ("charge", "credits", "header", "message", "refused", "sealed", "security", "signed")
 
     def __init__(self, header: Header, message: memoryview, *, sealed: bool) -> None:
         self.header = header
         self.message = message
         self.sealed = sealed
+        self.security: ChannelSecurity | None = None
+        """The keys of the session it names, if there is one."""
         self.signed = False
         """Whether it carried a signature that is right."""
         self.charge = 1

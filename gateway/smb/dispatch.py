@@ -160,9 +160,9 @@ class Exchange:
             reply = self._error(request, STATUS_INTERNAL_ERROR)
         else:
             reply = self._success(request, answer)
-        reply.sign = reply.sign or request.signed
-        if reply.security is None and session is not None:
-            reply.security = session.security
+        if request.signed and not reply.sign:
+            # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1.
+            reply.sign, reply.security = True, request.security
         return reply
 
     async def _handle(
