@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from gateway.config.choices import Backend, Dialect, Encryption, MapToGuest, ShareEncryption, Signing
-from gateway.config.effect import PATHS_BY_CLIENT
 from gateway.config.model import Config
 
 __all__ = ["contradictions", "doubts"]
@@ -22,8 +21,6 @@ def contradictions(config: Config) -> Iterator[str]:
     for share in config.shares.values():
         if share.backend is Backend.POSIX and not share.path:
             yield f"share [{share.name}] needs a 'path', the directory that it shares"
-        if share.directory is None and not PATHS_BY_CLIENT:
-            yield f"share [{share.name}]: a 'path' that depends on the client ({share.path}) is not supported yet"
         if share.smb_encrypt is ShareEncryption.MANDATORY and not seals:
             yield (
                 f"share [{share.name}] has 'smb encrypt = mandatory', but the server does not seal: see "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-__all__ = ["MEANINGLESS", "NOT_YET", "PATHS_BY_CLIENT", "remark"]
+__all__ = ["MEANINGLESS", "NOT_YET", "remark"]
 
 NOT_YET: frozenset[str] = frozenset(
     {
@@ -35,10 +35,6 @@ MEANINGLESS: Mapping[str, str] = {
     "ipc timeout": "has no meaning here: there is no part in the kernel to wait for",
 }
 """Own names of KSMBD's parameters that this server will never need, and why."""
-
-
-PATHS_BY_CLIENT = False
-"""Whether a share's path may depend on who connects (`%U` in it)."""
 
 
 def remark(name: str) -> str | None:

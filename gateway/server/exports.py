@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 
-from gateway.auth.policy import Identity
 from gateway.config import Backend, Config
 from gateway.config.choices import ShareEncryption
-from gateway.config.macros import Client, expand_for
+from gateway.config.macros import expand_for
 from gateway.config.share_parameters import ShareConfig
 from gateway.nt.upcase import upcase
-from gateway.server.errors import ServerError
 from gateway.server.identities import Identities
+from gateway.server.stores import FixedStore, StorePerPath, client_of
 from gateway.share.access import Descriptors
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
-from gateway.smb.exports import IPC, Export
+from gateway.smb.exports import IPC, Export, Store, Visitor
 from vfs_backends.api import FileSystem
-from vfs_backends.errors import VfsError
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
 
@@ -34,11 +32,8 @@ def make_exports(config: Config, identities: Identities) -> list[Export]:
 async def start_shares(exports: Sequence[Export]) -> None:
     """Get the storage of all shares ready. Raises `ServerError`."""
     for export in exports:
-        if export.share is not None:
-            try:
-                await export.share.start()
-            except VfsError as error:
-                raise ServerError(f"share {export.name}: {error}") from error
+        if export.store is not None:
+            await export.store.start()
 
 
 def _export(share: ShareConfig, identities: Identities) -> Export:
@@ -49,8 +44,12 @@ def _export(share: ShareConfig, identities: Identities) -> Export:
         force_directory_mode=share.force_directory_mode,
         store_dos_attributes=share.store_dos_attributes,
     )
-    descriptors = Descriptors(identities.idmap)
-    store = Share(share.name, _file_system(share), MemoryTable(), descriptors, settings)
+
+    def make(path: str) -> Share:
+        descriptors = Descriptors(identities.idmap)
+        return Share(share.name, _file_system(share, path), MemoryTable(), descriptors, settings)
+
+    store: Store = StorePerPath(share, make) if share.directory is None else FixedStore(make(share.directory))
     users = ShareUsers(share, identities)
     return Export(
         share.name,
@@ -67,10 +66,10 @@ def _export(share: ShareConfig, identities: Identities) -> Export:
     )
 
 
-def _file_system(share: ShareConfig) -> FileSystem:
+def _file_system(share: ShareConfig, path: str) -> FileSystem:
     if share.backend is Backend.MEMORY:
         return MemoryFileSystem(fold=upcase)
-    return PosixFileSystem(share.path, fold=upcase, follow_symlinks=share.follow_symlinks)
+    return PosixFileSystem(path, fold=upcase, follow_symlinks=share.follow_symlinks)
 
 
 class ShareUsers:
@@ -83,37 +82,26 @@ class ShareUsers:
         self._share = share
         self._identities = identities
 
-    def may_connect(self, identity: Identity) -> bool:
+    def may_connect(self, visitor: Visitor) -> bool:
         share = self._share
-        if self._lists(share.invalid_users, identity):
+        if self._lists(share.invalid_users, visitor):
             return False
-        return not share.valid_users or self._lists(share.valid_users, identity)
+        return not share.valid_users or self._lists(share.valid_users, visitor)
 
-    def may_write(self, identity: Identity) -> bool:
+    def may_write(self, visitor: Visitor) -> bool:
         share = self._share
-        if self._lists(share.read_list, identity):
+        if self._lists(share.read_list, visitor):
             return False
-        return not share.read_only or self._lists(share.write_list, identity)
+        return not share.read_only or self._lists(share.write_list, visitor)
 
-    def _lists(self, names: Sequence[str], identity: Identity) -> bool:
+    def _lists(self, names: Sequence[str], visitor: Visitor) -> bool:
         """Whether a list names somebody, or (`@group`, `+group`, `&group`) a group of theirs."""
+        user = visitor.identity.user
         for name in names:
-            expanded = expand_for(name, self._client(identity)) if "%" in name else name
+            expanded = expand_for(name, client_of(visitor)) if "%" in name else name
             if expanded[:1] in "@+&":
-                if self._identities.is_in_group(identity.user, expanded.lstrip("@+&")):
+                if self._identities.is_in_group(user, expanded.lstrip("@+&")):
                     return True
-            elif expanded.casefold() == identity.user.casefold():
+            elif expanded.casefold() == user.casefold():
                 return True
         return False
-
-    def _client(self, identity: Identity) -> Client:
-        return Client(
-            user=identity.user,
-            account=identity.user,
-            group="",
-            domain=identity.domain,
-            machine=identity.workstation,
-            address="",
-            server_address="",
-            dialect="",
-        )

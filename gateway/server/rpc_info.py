@@ -15,7 +15,7 @@ def make_rpc_info(config: Config, exports: Exports) -> StaticServerInfo:
 
     def shares(_: Caller) -> Iterable[ShareInfo]:
         for export in exports:
-            is_ipc = export.share is None
+            is_ipc = export.store is None
             kind = ShareType.IPC | ShareType.SPECIAL if is_ipc else ShareType.DISKTREE
             yield ShareInfo(
                 export.name,

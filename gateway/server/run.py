@@ -50,8 +50,8 @@ class Server:
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE_SECONDS):
                 for export in self.service.exports:
-                    if export.share is not None:
-                        await export.share.aclose()
+                    for share in export.store or ():
+                        await share.aclose()
 
     async def _accepted(self, sock: socket.socket, address: tuple[str, int]) -> None:
         """Serve one connection, if there is room for it."""

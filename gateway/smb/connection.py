@@ -40,12 +40,19 @@ _SMB1_MAGIC = b"\xffSMB"
 _numbers = itertools.count(1)
 
 
+def _own_address(sock: socket.socket) -> str:
+    """The address that the client connected to; empty if that cannot be told."""
+    name = sock.getsockname()
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
 class SmbConnection:
     """A connection and what was agreed on it. `run` serves it to its end; the socket is non-blocking and its own."""
 
     def __init__(self, service: Service, sock: socket.socket, address: str) -> None:
         self.service = service
         self.address = address
+        self.server_address = _own_address(sock)
         self.number = next(_numbers)
         self._sock = sock
         limits = service.limits

@@ -1,26 +1,50 @@
 """What clients can connect to: shares of files, and IPC$. [MS-SMB2] 3.3.1.6."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from gateway.auth.policy import Identity
 from gateway.share.share import Share
 
-if TYPE_CHECKING:
-    from gateway.auth.acceptor import Identity
-
-__all__ = ["IPC", "Export", "Exports"]
+__all__ = ["IPC", "Export", "Exports", "Store", "Visitor"]
 
 IPC = "IPC$"
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who connects, and from where. Addresses are texts, empty where they are not known."""
+
+    identity: Identity
+    address: str
+    server_address: str
+    dialect: str
+    """Such as `SMB3_11`."""
+    group: str = ""
+    """Name of the primary group, if the system knows the user."""
+
+
+class Store(Protocol):
+    """The files of an export, which may be others for each visitor."""
+
+    async def start(self) -> None:
+        """Get the storage ready."""
+
+    async def open(self, visitor: Visitor) -> Share:
+        """The tree that a visitor sees. Raises `StatusError` if there is none for them."""
+
+    def __iter__(self) -> Iterator[Share]:
+        """All trees there are."""
+
+
 @dataclass(slots=True, eq=False)
 class Export:
-    """A share as it is offered to SMB clients. `share` is None for IPC$."""
+    """A share as it is offered to SMB clients. `store` is None for IPC$."""
 
     name: str
     comment: str
-    share: Share | None
+    store: Store | None
     browseable: bool = True
     read_only: bool = True
     guest_ok: bool = False
@@ -30,8 +54,8 @@ class Export:
     hide_dot_files: bool = True
     max_connections: int = 0
     """0: any number."""
-    may_connect: "Callable[[Identity], bool]" = field(default=lambda identity: True)
-    may_write: "Callable[[Identity], bool]" = field(default=lambda identity: False)
+    may_connect: Callable[[Visitor], bool] = field(default=lambda visitor: True)
+    may_write: Callable[[Visitor], bool] = field(default=lambda visitor: False)
     connections: int = 0
     """Tree connects there are."""
 
@@ -39,7 +63,7 @@ class Export:
 class Exports:
     """The exports by name; names compare without case."""
 
-    def __init__(self, exports: list[Export]) -> None:
+    def __init__(self, exports: Iterable[Export]) -> None:
         self._exports = {export.name.casefold(): export for export in exports}
 
     def get(self, name: str) -> Export | None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gateway.share.share import Share
     from gateway.smb.exports import Export
     from gateway.smb.opens import SmbOpen
     from gateway.smb.session import Session
@@ -13,10 +14,14 @@ __all__ = ["Tree"]
 class Tree:
     """One TREE_CONNECT."""
 
-    def __init__(self, tree_id: int, session: "Session", export: "Export", maximal_access: int) -> None:
+    def __init__(
+        self, tree_id: int, session: "Session", export: "Export", share: "Share | None", maximal_access: int
+    ) -> None:
         self.tree_id = tree_id
         self.session = session
         self.export = export
+        self.share = share
+        """The files; None for IPC$."""
         self.maximal_access = maximal_access
         """What the share allows at most ([MS-SMB2] 3.3.1.9 TreeConnect.MaximalAccess)."""
         self.opens: set[SmbOpen] = set()

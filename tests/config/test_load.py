@@ -150,7 +150,7 @@ def test_the_first_that_is_not_empty_counts():
     ]
 
 
-def test_macros(paths_by_client):
+def test_macros():
     config = parse("[global]\nnetbios name = BOX\nserver string = 100%% %L\ncomment = %S on %L\npath=/srv/%S/%U\n[50%]")
     assert config.server_string == "100% BOX"
     assert config.shares["50%"].comment == "50% on BOX"
@@ -202,7 +202,6 @@ def test_names_of_shares(name, what):
     ("text", "what"),
     [
         ("[s]\nread only = no", r"share \[s\] needs a 'path'"),
-        ("[s]\npath = /srv/%U", r"depends on the client \(/srv/%U\) is not supported yet"),
         ("[global]\nserver min protocol = SMB3_11\nserver max protocol = SMB3_00", "SMB3_11' is newer than"),
         ("[global]\nsmb3 encryption = mandatory\nserver max protocol = SMB2_10", "needs a 'server max protocol'"),
         ("[global]\nsmb3 encryption = off\n[s]\npath = /\nsmb encrypt = required", "server does not seal"),

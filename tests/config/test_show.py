@@ -18,7 +18,7 @@ TEXT = r"""
 """
 
 
-def test_only_what_is_not_default(paths_by_client):
+def test_only_what_is_not_default():
     assert effective(parse(TEXT)) == (
         "[global]\n"
         "    server string = 100%% ours\n"
@@ -32,7 +32,7 @@ def test_only_what_is_not_default(paths_by_client):
     )
 
 
-def test_what_is_shown_means_the_same(paths_by_client):
+def test_what_is_shown_means_the_same():
     config = parse(TEXT)
     for everything in (False, True):
         again = parse(effective(config, everything=everything))
@@ -40,7 +40,7 @@ def test_what_is_shown_means_the_same(paths_by_client):
         assert effective(again, everything=True) == effective(config, everything=True)
 
 
-def test_everything_is_everything(paths_by_client):
+def test_everything_is_everything():
     shown = effective(parse(TEXT), everything=True)
     for declared in (*GLOBAL_TABLE, *SHARE_TABLE):
         assert f"    {declared.name} =" in shown

@@ -60,7 +60,7 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     if ctx.connection.service.opens >= limits.max_opens:
         raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
     token = session.token
-    share = ctx.tree.export.share
+    share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)
     contexts = {context.name: context.data for context in request.contexts}
