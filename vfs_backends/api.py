@@ -206,14 +206,17 @@ class Handle(ABC):
     node_id: NodeId
     mode: int
     """File type and permission bits at the time it was opened; only the type may be relied on."""
-    stream: str = ""
-    """The named stream it is on, as the storage spells it; empty if on the file itself."""
     path: str
     """How it was reached from the root, each name as the storage spells it. The owner updates it after a rename."""
 
     @property
     def is_directory(self) -> bool:
         return stat_module.S_ISDIR(self.mode)
+
+    @property
+    def stream(self) -> str:
+        """The named stream it is on, as the storage spells it; empty if it is on the file itself."""
+        return ""
 
     @abstractmethod
     async def open_io(self, access: IoAccess) -> None:

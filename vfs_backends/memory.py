@@ -9,166 +9,20 @@ from dataclasses import dataclass
 from vfs_backends.api import (
     Caller,
     Capability,
-    DirectoryEntry,
-    DirectoryStream,
     FileSystem,
     FileSystemStat,
     Fold,
     Handle,
     IoAccess,
-    NodeId,
-    Stat,
-    StatChange,
 )
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.folding import FoldedNames
+from vfs_backends.memory_handles import MemoryHandle, Realm
 from vfs_backends.memory_nodes import CHUNK, MAX_NAME, Contents, Node, Usage, check_name
 
 __all__ = ["MemoryFileSystem", "MemoryHandle"]
 
 _devices = itertools.count(1)
-
-
-class MemoryDirectoryStream(DirectoryStream):
-    """The names as they were when the enumeration began; what is gone since is left out."""
-
-    def __init__(self, node: Node, device: int) -> None:
-        self._node = node
-        self._device = device
-        self._names = iter(list(node.children))
-
-    async def read(
-        self, limit: int, accept: Callable[[str], bool] | None = None, *, with_stat: bool = True
-    ) -> list[DirectoryEntry]:
-        found: list[DirectoryEntry] = []
-        if limit <= 0:
-            return found
-        for name in self._names:
-            child = self._node.children.get(name)
-            if child is None or (accept is not None and not accept(name)):
-                continue
-            found.append(DirectoryEntry(name, child.stat(self._device) if with_stat else None))
-            if len(found) == limit:
-                break
-        return found
-
-    async def rewind(self) -> None:
-        self._names = iter(list(self._node.children))
-
-    async def aclose(self) -> None:
-        self._names = iter([])
-
-
-class MemoryHandle(Handle):
-    """An open node."""
-
-    def __init__(self, file_system: "MemoryFileSystem", node: Node, path: str, access: IoAccess | None = None) -> None:
-        self._file_system = file_system
-        self.node = node
-        self.node_id = NodeId(file_system.device, node.inode, node.generation)
-        self.mode = node.mode
-        self.path = path
-        self._access = access
-        self._closed = False
-        node.opens += 1
-
-    def _check_io(self, access: IoAccess) -> None:
-        if self._access is None or access not in self._access:
-            raise VfsError(Kind.INVALID, f"{self.path}: not open for {access.name}")
-
-    async def open_io(self, access: IoAccess) -> None:
-        if self.node.is_directory and IoAccess.WRITE in access:
-            raise VfsError(Kind.IS_A_DIRECTORY, self.path)
-        self._access = access
-
-    async def stat(self) -> Stat:
-        return self.node.stat(self.node_id.device)
-
-    async def read_into(self, offset: int, buffer: memoryview) -> int:
-        self._check_io(IoAccess.READ)
-        return self.node.contents.read_into(offset, buffer)
-
-    async def write(self, offset: int, data: memoryview) -> None:
-        self._check_io(IoAccess.WRITE)
-        self.node.contents.write(offset, data)
-        self.node.changed(self._file_system.clock, contents=True)
-
-    async def flush(self) -> None:
-        pass
-
-    async def set_size(self, size: int) -> None:
-        self._check_regular()
-        self.node.contents.resize(size)
-        self.node.changed(self._file_system.clock, contents=True)
-
-    async def allocate(self, size: int) -> None:
-        self._check_regular()
-        self.node.contents.reserve(0, size)
-
-    def _check_regular(self) -> None:
-        if self.node.is_directory:
-            raise VfsError(Kind.IS_A_DIRECTORY, self.path)
-
-    async def set_stat(self, change: StatChange) -> None:
-        node = self.node
-        node.changed(self._file_system.clock)
-        if change.mode is not None:
-            node.mode = stat_module.S_IFMT(node.mode) | stat_module.S_IMODE(change.mode)
-        node.uid = node.uid if change.uid is None else change.uid
-        node.gid = node.gid if change.gid is None else change.gid
-        node.atime_ns = node.atime_ns if change.atime_ns is None else change.atime_ns
-        node.mtime_ns = node.mtime_ns if change.mtime_ns is None else change.mtime_ns
-        node.birthtime_ns = node.birthtime_ns if change.birthtime_ns is None else change.birthtime_ns
-        node.dos_attributes = node.dos_attributes if change.dos_attributes is None else change.dos_attributes
-
-    async def open_directory(self) -> DirectoryStream:
-        if not self.node.is_directory:
-            raise VfsError(Kind.NOT_A_DIRECTORY, self.path)
-        return MemoryDirectoryStream(self.node, self.node_id.device)
-
-    def _xattr_name(self, name: str) -> str | None:
-        if name in self.node.xattrs:
-            return name
-        fold = self._file_system.fold
-        wanted = fold(name)
-        return next((stored for stored in self.node.xattrs if fold(stored) == wanted), None)
-
-    async def list_xattrs(self) -> list[str]:
-        return list(self.node.xattrs)
-
-    async def get_xattr(self, name: str) -> bytes:
-        stored = self._xattr_name(name)
-        if stored is None:
-            raise VfsError(Kind.NO_ATTRIBUTE, name)
-        return self.node.xattrs[stored]
-
-    async def set_xattr(self, name: str, value: bytes) -> None:
-        if not name or "\0" in name:
-            raise VfsError(Kind.NAME_INVALID, repr(name))
-        if len(value) > CHUNK:
-            raise VfsError(Kind.TOO_LARGE, f"{name}: {len(value)} bytes")
-        self.node.xattrs[self._xattr_name(name) or name] = bytes(value)
-        self.node.changed(self._file_system.clock)
-
-    async def remove_xattr(self, name: str) -> None:
-        stored = self._xattr_name(name)
-        if stored is None:
-            raise VfsError(Kind.NO_ATTRIBUTE, name)
-        del self.node.xattrs[stored]
-        self.node.changed(self._file_system.clock)
-
-    async def get_security(self) -> bytes | None:
-        return self.node.security
-
-    async def set_security(self, blob: bytes | None) -> None:
-        self.node.security = None if blob is None else bytes(blob)
-        self.node.changed(self._file_system.clock)
-
-    async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self.node.opens -= 1
-            self._file_system.forget(self.node)
 
 
 @dataclass(slots=True)
@@ -194,6 +48,7 @@ class MemoryFileSystem(FileSystem):
         # Like an anonymous device of Linux: no two memory file systems of a process have the same.
         self.device = 0x6D656D0000 + next(_devices)
         self._usage = Usage(capacity)
+        self._realm = Realm(self.device, fold, clock, self._usage, self._forget)
         self._inodes = itertools.count(1)
         self._nodes: dict[int, Node] = {}
         self._root = self._new_node(stat_module.S_IFDIR | 0o755, 0, 0)
@@ -207,6 +62,8 @@ class MemoryFileSystem(FileSystem):
             | Capability.LINKS
             | Capability.BY_ID
             | Capability.ALLOCATE
+            | Capability.STREAMS
+            | Capability.CHANGE_TIME
         )
 
     def _new_node(self, mode: int, uid: int, gid: int) -> Node:
@@ -220,19 +77,19 @@ class MemoryFileSystem(FileSystem):
         self._usage.files += 1
         return node
 
-    def forget(self, node: Node) -> None:
+    def _forget(self, node: Node) -> None:
         """Give up what a node holds once it has neither name nor handle."""
         if node.nlink == 0 and node.opens == 0 and self._nodes.pop(node.inode, None) is not None:
-            node.contents.clear()
+            node.clear()
             self._usage.files -= 1
 
     def _unlinked(self, node: Node) -> None:
         node.nlink = 0 if node.is_directory else node.nlink - 1
         node.changed(self.clock)
-        self.forget(node)
+        self._forget(node)
 
     async def root(self) -> Handle:
-        return MemoryHandle(self, self._root, "")
+        return MemoryHandle(self._realm, self._root, "")
 
     async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
         node = self._node_of(parent)
@@ -249,7 +106,7 @@ class MemoryFileSystem(FileSystem):
                 raise VfsError(Kind.NOT_FOUND if last else Kind.PATH_NOT_FOUND, path)
             node = node.children[found]
             names.append(found)
-        return MemoryHandle(self, node, "/".join(names))
+        return MemoryHandle(self._realm, node, "/".join(names))
 
     def _node_of(self, handle: Handle) -> Node:
         if not isinstance(handle, MemoryHandle) or handle.node_id.device != self.device:
@@ -281,11 +138,11 @@ class MemoryFileSystem(FileSystem):
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
     ) -> Handle:
         node = self._create(parent, name, stat_module.S_IFREG | stat_module.S_IMODE(mode), caller)
-        return MemoryHandle(self, node, _join(parent.path, name), access)
+        return MemoryHandle(self._realm, node, _join(parent.path, name), access)
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
         node = self._create(parent, name, stat_module.S_IFDIR | stat_module.S_IMODE(mode), caller)
-        return MemoryHandle(self, node, _join(parent.path, name))
+        return MemoryHandle(self._realm, node, _join(parent.path, name))
 
     def _existing(self, parent: Handle, name: str, handle: Handle) -> _Place:
         """Where a name is; raises NOT_FOUND if it is nowhere, STALE if it does not lead to `handle`."""
@@ -365,7 +222,7 @@ class MemoryFileSystem(FileSystem):
         node = self._nodes.get(inode)
         if node is None or node.nlink == 0:
             raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
-        return MemoryHandle(self, node, node.path)
+        return MemoryHandle(self._realm, node, node.path)
 
     async def statfs(self) -> FileSystemStat:
         free = self._usage.capacity - self._usage.used

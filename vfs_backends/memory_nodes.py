@@ -8,7 +8,7 @@ from vfs_backends.api import NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.folding import FoldedNames
 
-__all__ = ["CHUNK", "Contents", "Node", "Usage", "check_name", "stored_length"]
+__all__ = ["CHUNK", "Contents", "Node", "Stream", "Usage", "check_name", "check_stream_name", "stored_length"]
 
 CHUNK = 65536
 MAX_SIZE = 2**63 - 1
@@ -99,6 +99,19 @@ class Contents:
 
 
 @dataclass(slots=True, eq=False)
+class Stream:
+    """A named stream."""
+
+    name: str
+    contents: Contents
+    is_removed: bool = False
+
+    def remove(self) -> None:
+        self.is_removed = True
+        self.contents.clear()
+
+
+@dataclass(slots=True, eq=False)
 class Node:
     """A file or directory. Times in nanoseconds since 1970."""
 
@@ -117,6 +130,8 @@ class Node:
     dos_attributes: int | None = None
     security: bytes | None = None
     xattrs: dict[str, bytes] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    """By folded name."""
     children: dict[str, "Node"] = field(default_factory=dict)
     folded: FoldedNames | None = None
     """Set for directories only."""
@@ -168,6 +183,12 @@ class Node:
             self.dos_attributes,
         )
 
+    def clear(self) -> None:
+        """Give up all contents."""
+        self.contents.clear()
+        for stream in self.streams.values():
+            stream.remove()
+
     def changed(self, clock: Callable[[], int], *, contents: bool = False) -> None:
         now = clock()
         self.ctime_ns = now
@@ -183,6 +204,14 @@ def stored_length(name: str) -> int:
 def check_name(name: str) -> None:
     """Raises NAME_INVALID or NAME_TOO_LONG for what cannot be a single name."""
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise VfsError(Kind.NAME_INVALID, repr(name))
+    if stored_length(name) > MAX_NAME:
+        raise VfsError(Kind.NAME_TOO_LONG, repr(name))
+
+
+def check_stream_name(name: str) -> None:
+    """Raises NAME_INVALID or NAME_TOO_LONG for what cannot name a stream."""
+    if not name or not {"\0", "/", ":"}.isdisjoint(name):
         raise VfsError(Kind.NAME_INVALID, repr(name))
     if stored_length(name) > MAX_NAME:
         raise VfsError(Kind.NAME_TOO_LONG, repr(name))

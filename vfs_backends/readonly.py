@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from vfs_backends.api import Capability, IoAccess
+from vfs_backends.api import Capability, Handle, IoAccess
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.stack import CHANGES, StackedFileSystem, StackedHandle
 
@@ -20,6 +20,11 @@ class ReadOnlyHandle(StackedHandle):
         if IoAccess.WRITE in access:
             raise VfsError(Kind.READ_ONLY, self.path)
         await super().open_io(access)
+
+    async def open_stream(self, name: str, access: IoAccess) -> Handle:
+        if IoAccess.WRITE in access:
+            raise VfsError(Kind.READ_ONLY, self.path)
+        return await super().open_stream(name, access)
 
 
 class ReadOnlyFileSystem(StackedFileSystem):

@@ -18,6 +18,7 @@ from vfs_backends.api import (
     IoAccess,
     Stat,
     StatChange,
+    StreamEntry,
 )
 from vfs_backends.errors import Kind, VfsError
 
@@ -30,10 +31,13 @@ CHANGES = frozenset({
     "allocate",
     "create_directory",
     "create_file",
+    "create_stream",
     "link",
     "remove",
+    "remove_stream",
     "remove_xattr",
     "rename",
+    "rename_stream",
     "set_security",
     "set_size",
     "set_stat",
@@ -80,6 +84,10 @@ class StackedHandle(Handle):
     @path.setter
     def path(self, path: str) -> None:
         self.below.path = path
+
+    @property
+    def stream(self) -> str:
+        return self.below.stream
 
     async def _around(self, operation: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.file_system.around(operation, self.below.path, call, *args, **kwargs)
@@ -130,6 +138,21 @@ class StackedHandle(Handle):
     async def set_security(self, blob: bytes | None) -> None:
         await self._around("set_security", self.below.set_security, blob)
 
+    async def open_stream(self, name: str, access: IoAccess) -> Handle:
+        return await self.file_system.opening("open_stream", self.path, self.below.open_stream, name, access)
+
+    async def create_stream(self, name: str, access: IoAccess) -> Handle:
+        return await self.file_system.opening("create_stream", self.path, self.below.create_stream, name, access)
+
+    async def list_streams(self) -> list[StreamEntry]:
+        return await self._around("list_streams", self.below.list_streams)
+
+    async def remove_stream(self, name: str) -> None:
+        await self._around("remove_stream", self.below.remove_stream, name)
+
+    async def rename_stream(self, name: str, new_name: str, *, replace: bool) -> None:
+        await self._around("rename_stream", self.below.rename_stream, name, new_name, replace=replace)
+
     async def aclose(self) -> None:
         await self.below.aclose()
 
@@ -152,9 +175,10 @@ class StackedFileSystem(FileSystem):
         """
         return await call(*args, **kwargs)
 
-    async def _opening(
+    async def opening(
         self, operation: str, path: str, call: Callable[P, Awaitable[Handle]], *args: P.args, **kwargs: P.kwargs
     ) -> Handle:
+        """Make a call that opens something below, and wrap what it opens."""
         return self.handle_class(self, await self.around(operation, path, call, *args, **kwargs))
 
     def _below(self, handle: Handle) -> Handle:
@@ -170,10 +194,10 @@ class StackedFileSystem(FileSystem):
         await self.below.start()
 
     async def root(self) -> Handle:
-        return await self._opening("root", "", self.below.root)
+        return await self.opening("root", "", self.below.root)
 
     async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
-        return await self._opening(
+        return await self.opening(
             "lookup",
             _join(parent.path, path),
             self.below.lookup,
@@ -187,14 +211,14 @@ class StackedFileSystem(FileSystem):
     ) -> Handle:
         path = _join(parent.path, name)
         below = self.below
-        return await self._opening(
+        return await self.opening(
             "create_file", path, below.create_file, self._below(parent), name, mode, access, caller
         )
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
         path = _join(parent.path, name)
         below = self.below
-        return await self._opening(
+        return await self.opening(
             "create_directory", path, below.create_directory, self._below(parent), name, mode, caller
         )
 
@@ -241,7 +265,7 @@ class StackedFileSystem(FileSystem):
         )
 
     async def open_by_id(self, inode: int) -> Handle:
-        return await self._opening("open_by_id", "", self.below.open_by_id, inode)
+        return await self.opening("open_by_id", "", self.below.open_by_id, inode)
 
     async def statfs(self) -> FileSystemStat:
         return await self.around("statfs", "", self.below.statfs)
