@@ -87,7 +87,9 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
     os.mkdir(name, mode, dir_fd=parent)
     fd = openat2(parent, name, _NEW_DIRECTORY)
     if fd < 0:
-        raise os_error(-fd)  # somebody has put something else in its place already
+        if -fd in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+            os.rmdir(name, dir_fd=parent)
+        raise os_error(-fd)  # or else somebody has put something in its place already
     try:
         fields = fields_of(fd)
         # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
