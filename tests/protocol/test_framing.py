@@ -1,0 +1,197 @@
+"""Frames out of a stream that is cut anywhere."""
+
+import pytest
+
+from gateway.protocol.errors import ProtocolError
+from gateway.protocol.framing import PREFIX_SIZE, SMALL_BUFFER, BufferPool, FrameBuffer
+
+MESSAGES = [b"", b"a", b"bc", b"\0" * 9, b"d" * 300]
+
+
+def framed(*messages: bytes) -> bytes:
+    return b"".join(len(one).to_bytes(4, "big") + one for one in messages)
+
+
+def feed(frames: FrameBuffer, data: bytes) -> None:
+    """Receive all of `data` at once."""
+    room = frames.room()
+    assert len(room) >= len(data)
+    room[: len(data)] = data
+    frames.received(len(data))
+
+
+def run(frames: FrameBuffer, data: bytes) -> list[bytes]:
+    """Receive all of `data` in as many steps as the room asks for, and take the messages after each, as a reader."""
+    found = []
+    while data:
+        room = frames.room()
+        assert len(room)
+        count = min(len(room), len(data))
+        room[:count] = data[:count]
+        frames.received(count)
+        data = data[count:]
+        found += take(frames)
+    return found
+
+
+def take(frames: FrameBuffer) -> list[bytes]:
+    found = []
+    while (message := frames.next_message()) is not None:
+        found.append(bytes(message))
+    return found
+
+
+@pytest.mark.parametrize("size", [4, 5, 8, 64, 512])
+def test_cut_at_every_byte(size) -> None:
+    """Whatever the size of the storage and wherever the stream is cut, the messages come out whole and in order."""
+    stream = framed(*MESSAGES)
+    for cut in range(len(stream) + 1):
+        frames = FrameBuffer(BufferPool(size, keep=2), 1000)
+        found = run(frames, stream[:cut])
+        frames.rest()
+        found += run(frames, stream[cut:])
+        assert found == MESSAGES
+        assert frames.pending == 0
+
+
+def test_byte_by_byte() -> None:
+    frames = FrameBuffer(BufferPool(16), 1000)
+    found = []
+    for byte in framed(*MESSAGES):
+        found += run(frames, bytes([byte]))
+        frames.rest()
+    assert found == MESSAGES
+
+
+def test_an_oversize_message_is_refused_as_soon_as_its_length_is_there() -> None:
+    frames = FrameBuffer(BufferPool(), 100)
+    feed(frames, framed(b"x" * 100))
+    assert len(take(frames)[0]) == 100
+    feed(frames, (101).to_bytes(4, "big"))
+    with pytest.raises(ProtocolError):
+        frames.next_message()
+    with pytest.raises(ProtocolError):
+        frames.room()
+
+
+@pytest.mark.parametrize("first", [0x01, 0x81, 0x85, 0xFF])
+def test_a_first_byte_that_is_not_zero(first) -> None:
+    """NetBIOS session packets and other protocols."""
+    frames = FrameBuffer(BufferPool(), 0xFFFFFF)
+    feed(frames, bytes([first, 0, 0, 4]))
+    with pytest.raises(ProtocolError):
+        frames.next_message()
+
+
+def test_the_limit_can_be_raised() -> None:
+    frames = FrameBuffer(BufferPool(), 10)
+    feed(frames, framed(b"x" * 10))
+    assert take(frames) == [b"x" * 10]
+    frames.max_message = 200_000
+    assert run(frames, framed(b"y" * 200_000)) == [b"y" * 200_000]
+
+
+def test_wanted() -> None:
+    frames = FrameBuffer(BufferPool(), 1000)
+    assert frames.wanted == 0
+    feed(frames, b"\0\0\0")
+    assert frames.wanted == 0
+    feed(frames, b"\x07ab")
+    assert (frames.wanted, frames.pending) == (11, 6)
+
+
+def test_an_idle_buffer_holds_nothing() -> None:
+    pool = BufferPool(64, keep=4)
+    frames = FrameBuffer(pool, 1000)
+    feed(frames, framed(b"abc"))
+    assert take(frames) == [b"abc"]
+    frames.rest()
+    assert len(pool._free) == 1
+    assert len(frames._view) == 0
+    frames.rest()
+    assert len(pool._free) == 1
+
+
+def test_a_small_beginning_is_kept_in_little() -> None:
+    pool = BufferPool(SMALL_BUFFER, keep=4)
+    frames = FrameBuffer(pool, 100_000)
+    stream = framed(b"abc" * 20_000)
+    feed(frames, stream[:10])
+    frames.rest()
+    assert len(frames._view) == 10
+    assert len(pool._free) == 1
+    assert run(frames, stream[10:]) == [b"abc" * 20_000]
+
+
+def test_a_large_beginning_stays_where_it_is() -> None:
+    pool = BufferPool(SMALL_BUFFER, keep=4)
+    frames = FrameBuffer(pool, 1_000_000)
+    stream = framed(b"abc" * 100_000)
+    assert run(frames, stream[:200_000]) == []
+    before = frames._view
+    frames.rest()
+    assert frames._view is before
+    assert run(frames, stream[200_000:]) == [b"abc" * 100_000]
+
+
+def test_detached_messages_stay_as_they_were() -> None:
+    """What was given out before is not overwritten by what comes after."""
+    frames = FrameBuffer(BufferPool(32, keep=4), 1000)
+    feed(frames, framed(b"first", b"second")[:-2])
+    first = frames.next_message()
+    frames.detach()
+    assert frames.pending == len(framed(b"second")) - 2
+    assert run(frames, b"nd" + framed(b"x" * 10, b"y" * 500)) == [b"second", b"x" * 10, b"y" * 500]
+    assert first is not None
+    assert bytes(first) == b"first"
+
+
+def test_detached_storage_does_not_come_back_to_the_pool() -> None:
+    pool = BufferPool(32, keep=4)
+    frames = FrameBuffer(pool, 1000)
+    feed(frames, framed(b"abc"))
+    frames.next_message()
+    frames.detach()
+    frames.rest()
+    assert pool._free == []
+    frames.detach()
+    assert frames.pending == 0
+
+
+def test_detach_with_more_behind_it_than_a_piece_of_the_pool_holds() -> None:
+    whole, more = framed(b"a" * 5), framed(b"z" * 60)
+    pool = BufferPool(48, keep=4)
+    frames = FrameBuffer(pool, 1000)
+    feed(frames, whole + more[:30])
+    first = frames.next_message()
+    assert first is not None
+    pool.size = 16  # as if the pieces were smaller than what is left
+    frames.detach()
+    assert run(frames, more[30:]) == [b"z" * 60]
+    assert bytes(first) == b"a" * 5
+
+
+def test_close_gives_all_up() -> None:
+    pool = BufferPool(32)
+    frames = FrameBuffer(pool, 100)
+    feed(frames, b"\0\0")
+    frames.close()
+    frames.close()
+    assert frames.pending == 0
+    assert pool._free == []
+
+
+def test_the_pool_keeps_only_so_much() -> None:
+    pool = BufferPool(8, keep=1)
+    one, two = pool.take(), pool.take()
+    pool.give(one)
+    pool.give(two)
+    pool.give(bytearray(9))
+    assert pool._free == [one]
+    assert pool.take() is one
+
+
+def test_room_is_never_empty() -> None:
+    """Even where the storage of the pool holds no more than a prefix."""
+    frames = FrameBuffer(BufferPool(PREFIX_SIZE), 100)
+    assert run(frames, framed(b"", b"abcdefg", b"")) == [b"", b"abcdefg", b""]
