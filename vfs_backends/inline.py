@@ -22,7 +22,16 @@ import trio
 
 T = TypeVar("T")
 
-__all__ = ["NotNow", "committed", "effect_scope", "first_effect", "may_wait", "point_of_no_return", "run_inline"]
+__all__ = [
+    "NotNow",
+    "committed",
+    "effect_scope",
+    "first_effect",
+    "may_wait",
+    "nothing_happened",
+    "point_of_no_return",
+    "run_inline",
+]
 
 _TASK, _INLINE, _COMMITTED = range(3)
 
@@ -62,6 +71,17 @@ def point_of_no_return() -> None:
         scope = effect_scope.get()
         if scope is not None:
             scope.shield = True
+
+
+def nothing_happened() -> None:
+    """Take `point_of_no_return` back: what was to be the first effect did not come about."""
+    global _state  # noqa: PLW0603
+    if _state == _COMMITTED:
+        _state = _INLINE
+    elif _state == _TASK:
+        scope = effect_scope.get()
+        if scope is not None:
+            scope.shield = False
 
 
 async def first_effect(operation: Awaitable[T]) -> T:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DIRECTORY_NOT_EMPTY, StatusError
 from gateway.share.closing import clear_delete_pending, set_delete_on_close, set_delete_pending
+from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from vfs_backends.api import Handle, IoAccess, StatChange
@@ -13,19 +14,30 @@ from vfs_backends.inline import first_effect, point_of_no_return
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["is_empty", "set_delete", "set_size", "set_stat"]
+__all__ = ["is_empty", "set_allocation", "set_delete", "set_size", "set_stat"]
 
 
 async def set_size(share: "Share", one: Open, size: int) -> None:
     """Truncate or extend. The access was checked. [MS-FSA] 2.1.5.15.4."""
     share.enter()
+    await share.breaks.before_change(one)
     await first_effect(one.handle.set_size(size))
+    await entry_changed(share, one)
+
+
+async def set_allocation(share: "Share", one: Open, size: int) -> None:
+    """Reserve space for `size` bytes, more than there are. The access was checked. [MS-FSA] 2.1.5.15.1."""
+    share.enter()
+    await share.breaks.before_change(one)
+    await first_effect(one.handle.allocate(size))
+    await entry_changed(share, one)
 
 
 async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
     """Change times or attributes. The access was checked. [MS-FSA] 2.1.5.15.2."""
     share.enter()
     await first_effect(one.handle.set_stat(change))
+    await entry_changed(share, one)
 
 
 async def set_delete(
@@ -43,6 +55,7 @@ async def set_delete(
     """
     share.enter()
     if delete:
+        await share.breaks.before_name_change(one.node_id, one.open_id)
         await _check_deletable(share, one, ignore_readonly=ignore_readonly)
 
     def decide(record: FileRecord | None) -> tuple[FileRecord | None, None]:

@@ -17,20 +17,23 @@ from gateway.nt.status import (
     STATUS_CANNOT_DELETE,
     STATUS_DELETE_PENDING,
     STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_INVALID_PARAMETER,
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_COLLISION,
+    STATUS_SHARING_VIOLATION,
     StatusError,
 )
+from gateway.share.breaking import Admission, Conflict, admit
 from gateway.share.closing import close_open
 from gateway.share.granting import grant_existing
 from gateway.share.intent import OpenIntent
+from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import FileRecord, OpenEntry, add_open
-from gateway.share.sharemodes import check_share
 from vfs_backends.api import Capability, Handle, IoAccess, Stat, StatChange
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import first_effect, point_of_no_return
+from vfs_backends.inline import first_effect, nothing_happened, point_of_no_return
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -61,18 +64,23 @@ _ACTIONS = {
 
 async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
-    for _ in range(_ATTEMPTS):
+    attempts = 0
+    while attempts < _ATTEMPTS:
         handle = await _find(share, intent)
         if handle is not None:
             if intent.disposition == nt.FILE_CREATE:
                 await handle.aclose()
                 raise StatusError(STATUS_OBJECT_NAME_COLLISION)
-            return await _open_existing(share, intent, token, handle)
+            one = await _open_existing(share, intent, token, handle)
+            if one is not None:
+                return one
+            continue
         try:
             return await _create(share, intent, token)
         except VfsError as error:
             if error.kind is not Kind.EXISTS:
                 raise
+        attempts += 1
     raise StatusError(STATUS_OBJECT_NAME_COLLISION)
 
 
@@ -91,7 +99,8 @@ async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
 # --- an existing file
 
 
-async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open:
+async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
+    """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
         stat = await handle.stat()
         _check_type(intent, stat)
@@ -99,16 +108,19 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         _check_attributes(intent, stat, granted)
         open_id = share.new_open_id()
         entry = _entry(intent, token, open_id, granted)
-        conflict = check_share(share.table.peek_nowait(handle.node_id), entry)
-        if conflict is not None:
-            raise StatusError(conflict.status)
+        if not await _admitted(share, intent, handle, entry):
+            await handle.aclose()
+            return None
         access = _io_access(granted, stat.is_directory)
         if intent.overwrites:
             access |= IoAccess.WRITE
         if access:
             await handle.open_io(access)
         point_of_no_return()
-        await _register(share, handle, entry)
+        if not await _register(share, intent, handle, entry):
+            nothing_happened()
+            await handle.aclose()
+            return None
     except BaseException:
         await handle.aclose()
         raise
@@ -121,7 +133,28 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         await _unregister(share, handle, open_id)
         await handle.aclose()
         raise
-    return _opened(share, intent, token, handle, open_id, granted, action, stat)
+    one = _opened(share, intent, token, handle, open_id, granted, action, stat)
+    if intent.overwrites:
+        await entry_changed(share, one)
+    return one
+
+
+async def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
+    """Whether the others let the file be opened. False if that took a while; raises `StatusError` if they do not."""
+    if entry.lease_key and not share.breaks.is_key_free(entry.owner, entry.lease_key, handle.node_id):
+        raise StatusError(STATUS_INVALID_PARAMETER)
+    admission = admit(share.table.peek_nowait(handle.node_id), entry, overwrite=intent.overwrites)[1]
+    if admission.status:
+        raise StatusError(admission.status)
+    if not admission.conflict.wait_for:
+        return True
+
+    def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
+        changed, again = admit(record, entry, overwrite=intent.overwrites, waited=waited)
+        return changed or record, again.conflict
+
+    await share.breaks.settle(handle.node_id, rule)
+    return False
 
 
 def _check_type(intent: OpenIntent, stat: Stat) -> None:
@@ -163,14 +196,18 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
     parent, name = await open_parent(share, intent.path)
     try:
         await _check_parent(share, intent, token, parent)
+        if intent.lease_key and not share.breaks.is_key_free(intent.owner, intent.lease_key, None):
+            raise StatusError(STATUS_INVALID_PARAMETER)
         granted = _grant_new(intent)
         open_id = share.new_open_id()
         handle = await first_effect(_make(share, intent, token, parent, name))
         try:
-            return await _begin(share, intent, token, handle, open_id, granted)
+            one = await _begin(share, intent, token, handle, open_id, granted)
         except BaseException:
             await _undo(share, parent, name, handle, open_id)
             raise
+        await share.breaks.directory_changed(parent.node_id, (intent.owner, intent.parent_key))
+        return one
     finally:
         await parent.aclose()
 
@@ -208,7 +245,9 @@ async def _make(share: "Share", intent: OpenIntent, token: Token, parent: Handle
 
 async def _begin(share: "Share", intent: OpenIntent, token: Token, handle: Handle, open_id: int, granted: int) -> Open:
     """From a new file to an open of it."""
-    await _register(share, handle, _entry(intent, token, open_id, granted))
+    if not await _register(share, intent, handle, _entry(intent, token, open_id, granted)):
+        # Somebody was faster in opening the new file, and cached it.
+        raise StatusError(STATUS_SHARING_VIOLATION)
     if handle.is_directory and granted & _READ_DATA:
         await handle.open_io(IoAccess.READ)
     await _initialise(share, intent, handle, is_directory=handle.is_directory)
@@ -250,6 +289,8 @@ def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> Open
         granted,
         intent.share_access,
         delete_on_close=bool(intent.options & nt.FILE_DELETE_ON_CLOSE),
+        lease_key=intent.lease_key,
+        parent_key=intent.parent_key,
         token=token,
     )
 
@@ -261,18 +302,22 @@ def _io_access(granted: int, is_directory: bool) -> IoAccess:
     return access
 
 
-async def _register(share: "Share", handle: Handle, entry: OpenEntry) -> None:
-    """Enter the open in the table, if the others still let it."""
+async def _register(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
+    """Enter the open in the table, if the others still let it. False if somebody has to be waited for (again)."""
+    overwrite = intent.overwrites
 
-    def enter(record: FileRecord | None) -> tuple[FileRecord | None, int]:
-        conflict = check_share(record, entry)
-        if conflict is not None:
-            return record, conflict.status
-        return add_open(record, entry), 0
+    def enter(record: FileRecord | None) -> tuple[FileRecord | None, Admission]:
+        record, admission = admit(record, entry, overwrite=overwrite)
+        if admission.status or admission.conflict.wait_for:
+            return record, admission
+        return add_open(record, entry), admission
 
-    status = await share.table.transact(handle.node_id, enter)
+    status, conflict = await share.table.transact(handle.node_id, enter)
     if status:
         raise StatusError(status)
+    if conflict.breaks:
+        share.breaks.tell(conflict.breaks)
+    return not conflict.wait_for
 
 
 async def _unregister(share: "Share", handle: Handle, open_id: int) -> None:
@@ -289,6 +334,19 @@ def _opened(
     action: int,
     stat: Stat,
 ) -> Open:
-    one = Open(share, open_id, handle, granted, intent.share_access, intent.options, token, action, stat)
+    one = Open(
+        share,
+        open_id,
+        handle,
+        granted,
+        intent.share_access,
+        intent.options,
+        token,
+        action,
+        stat,
+        intent.owner,
+        intent.lease_key,
+        intent.parent_key,
+    )
     share.opens[open_id] = one
     return one

@@ -24,6 +24,7 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
         parent, name = await open_parent(share, one.path)
         try:
             await share.fs.remove(parent, name, one.handle)
+            await share.breaks.directory_changed(parent.node_id, pending.by)
         finally:
             await parent.aclose()
     except VfsError as error:

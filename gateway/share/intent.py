@@ -79,6 +79,10 @@ class OpenIntent:
     owner: Hashable = None
     access_limit: int = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY
     """What the way by which the caller came (a read-only share, say) allows at most."""
+    lease_key: bytes = b""
+    """The lease of `owner` that the open is to belong to; empty if to none. It is asked for by `Share.grant`."""
+    parent_key: bytes = b""
+    """The lease that `owner` has on the directory, and that changes by this open need not break."""
 
     @property
     def wants_directory(self) -> bool:

@@ -56,6 +56,7 @@ async def lock(table: Table, one: Open, wanted: Sequence[LockEntry]) -> None:
         record, outcome = locks.acquire(record, wanted)
         return record, outcome.status
 
+    await one.share.breaks.before_change(one)
     point_of_no_return()
     status = await table.transact(one.node_id, acquire)
     if status:
@@ -65,6 +66,7 @@ async def lock(table: Table, one: Open, wanted: Sequence[LockEntry]) -> None:
 async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: LockEntry) -> None:
     """Lock, and wait for as long as it takes. Raises `StatusError`: INVALID_LOCK_RANGE, RANGE_NOT_LOCKED."""
     may_wait()
+    await one.share.breaks.before_change(one)
     wanted = wanted._replace(ticket=next(_tickets))
     event = waiters.add(wanted.ticket)
 

@@ -1,5 +1,6 @@
 """An open file or directory, as every front end sees it. [MS-SMB2] 3.3.1.10, [MS-FSA] 2.1.1.6."""
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from acl.token import Token
@@ -25,14 +26,19 @@ class Open:
         "granted_access",
         "handle",
         "is_directory",
+        "lease_holder",
+        "lease_key",
         "node_id",
         "open_id",
         "options",
+        "owner",
+        "parent_key",
         "path",
         "position",
         "share",
         "share_access",
         "token",
+        "written",
     )
 
     def __init__(
@@ -46,6 +52,9 @@ class Open:
         token: Token,
         action: int,
         stat: Stat,
+        owner: Hashable = None,
+        lease_key: bytes = b"",
+        parent_key: bytes = b"",
     ) -> None:
         self.share = share
         self.open_id = open_id
@@ -67,3 +76,10 @@ class Open:
         self.position = 0
         self.allocation_size = 0
         self.closed = False
+        self.owner = owner
+        self.lease_key = lease_key
+        self.parent_key = parent_key
+        self.lease_holder = (owner, lease_key, 0 if lease_key else open_id)
+        """Names its lease, or its oplock, if it has any."""
+        self.written = False
+        """Whether the directory's entry has to be looked at anew when it is closed."""

@@ -28,15 +28,23 @@ __all__ = ["link", "rename"]
 
 async def rename(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
     """Move an open file to the path `target`. DELETE access was checked. Raises `StatusError` and `VfsError`."""
+    while not await _try_rename(share, one, target, replace=replace, ignore_readonly=ignore_readonly):
+        pass
+
+
+async def _try_rename(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool) -> bool:
+    """False if somebody had to give up a lease first: then everything may be different."""
     share.enter()
     if not one.path or not target:
         raise StatusError(STATUS_ACCESS_DENIED if target else STATUS_INVALID_PARAMETER)
     if target == one.path:
-        return
+        return True
     if is_delete_pending(share.record(one), one.open_id):
         raise StatusError(STATUS_DELETE_PENDING)
-    if one.is_directory:
-        _check_children(share, one, target)
+    if await share.breaks.before_name_change(one.node_id, one.open_id):
+        return False
+    if one.is_directory and not await _check_children(share, one, target):
+        return False
     new_parent, new_name = await open_parent(share, target)
     try:
         await _check_parent(share, one, new_parent)
@@ -44,6 +52,8 @@ async def rename(share: "Share", one: Open, target: str, *, replace: bool, ignor
         try:
             stale = None
             if existing is not None and existing.node_id != one.node_id:
+                if replace and await share.breaks.before_name_change(existing.node_id, None):
+                    return False
                 await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
                 stale = split(existing.path)[1]
             await _move(share, one, new_parent, new_name, stale)
@@ -52,14 +62,23 @@ async def rename(share: "Share", one: Open, target: str, *, replace: bool, ignor
                 await existing.aclose()
     finally:
         await new_parent.aclose()
+    return True
 
 
-def _check_children(share: "Share", one: Open, target: str) -> None:
-    """A directory in which something is open stays where it is, and nothing goes below itself."""
+async def _check_children(share: "Share", one: Open, target: str) -> bool:
+    """A directory in which something is open stays where it is, and nothing goes below itself.
+
+    False if somebody had to be asked to close what they keep open only in their cache.
+    """
     if is_below(target, one.path):
         raise StatusError(STATUS_ACCESS_DENIED)
-    if any(is_below(other.path, one.path) for other in share.opens.values()):
+    inside = {other.node_id for other in share.opens.values() if is_below(other.path, one.path)}
+    for node_id in inside:
+        if await share.breaks.before_name_change(node_id, None):
+            return False
+    if inside:
         raise StatusError(STATUS_ACCESS_DENIED)
+    return True
 
 
 async def _check_parent(share: "Share", one: Open, parent: Handle) -> None:
@@ -108,6 +127,10 @@ async def _move(share: "Share", one: Open, new_parent: Handle, new_name: str, st
         )
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
+        by = (one.owner, one.parent_key)
+        await share.breaks.directory_changed(parent.node_id, by)
+        if new_parent.node_id != parent.node_id:
+            await share.breaks.directory_changed(new_parent.node_id, by)
     finally:
         await parent.aclose()
     _update_paths(share, one.path, join(new_parent.path, new_name))
@@ -122,22 +145,34 @@ def _update_paths(share: "Share", old: str, new: str) -> None:
 
 async def link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
     """Give an open file the further name `target`. Raises `StatusError` and `VfsError`."""
+    while not await _try_link(share, one, target, replace=replace, ignore_readonly=ignore_readonly):
+        pass
+
+
+async def _try_link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool) -> bool:
+    """False if somebody had to give up a lease first: then everything may be different."""
     share.enter()
     if one.is_directory:
         raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
     if not target:
         raise StatusError(STATUS_INVALID_PARAMETER)
+    if await share.breaks.before_name_change(one.node_id, one.open_id):
+        return False
     parent, name = await open_parent(share, target)
     try:
         await _check_parent(share, one, parent)
         existing = await _existing(share, parent, name)
         if existing is not None:
             try:
+                if replace and await share.breaks.before_name_change(existing.node_id, None):
+                    return False
                 await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
                 name = split(existing.path)[1]
             finally:
                 await existing.aclose()
         caller = share.caller(one.token)
         await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
+        await share.breaks.directory_changed(parent.node_id, (one.owner, one.parent_key))
     finally:
         await parent.aclose()
+    return True

@@ -9,10 +9,13 @@ import logging
 
 from acl.token import Token
 from gateway.share.access import Descriptors
+from gateway.share.breaks import Breaks, LeaseHolder
 from gateway.share.closing import Closed, close_open
 from gateway.share.creating import open_file
 from gateway.share.deleting import delete_name
 from gateway.share.intent import OpenIntent
+from gateway.share.leases import Granted, LeaseRequest
+from gateway.share.listing import entry_changed
 from gateway.share.locking import LockWaiters, check_read, check_write
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
@@ -34,7 +37,13 @@ class Share:
     root: Handle
 
     def __init__(
-        self, name: str, file_system: FileSystem, table: Table, descriptors: Descriptors, settings: ShareSettings
+        self,
+        name: str,
+        file_system: FileSystem,
+        table: Table,
+        descriptors: Descriptors,
+        settings: ShareSettings,
+        breaks: Breaks | None = None,
     ) -> None:
         self.name = name
         self.fs = file_system
@@ -44,6 +53,8 @@ class Share:
         self.opens: dict[int, Open] = {}
         """All that is open, by open id."""
         self.lock_waiters = LockWaiters()
+        self.breaks = breaks or Breaks(table)
+        """The same for all shares of a table."""
         self.volume_id = 0
         """64 bits that name the storage."""
 
@@ -74,6 +85,10 @@ class Share:
         self.enter()
         return await open_file(self, intent, token)
 
+    async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
+        """Give an open an oplock, or let it join its lease. [MS-FSA] 2.1.5.18. Once, before its client knows of it."""
+        return await self.breaks.grant(one, request, holder)
+
     async def close(self, one: Open) -> None:
         """Close it, and delete what is to go with it. [MS-FSA] 2.1.5.5. May be called twice; never raises."""
         if one.closed:
@@ -85,13 +100,20 @@ class Share:
         self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         for pending in closed.delete:
             await delete_name(self, one, pending)
+        self.breaks.closed(one)
+        if one.written and not closed.delete:
+            await entry_changed(self, one)
         self.opens.pop(one.open_id, None)
         await one.handle.aclose()
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller."""
         self.enter()
-        check_read(self.table.peek_nowait(one.node_id), one, offset, len(buffer))
+        record = self.table.peek_nowait(one.node_id)
+        if record is not None and record.leases and len(record.opens) > 1:
+            await self.breaks.before_read(one)
+            record = self.table.peek_nowait(one.node_id)
+        check_read(record, one, offset, len(buffer))
         return await one.handle.read_into(offset, buffer)
 
     async def write(self, one: Open, offset: int, data: memoryview, *, through: bool = False) -> None:
@@ -99,7 +121,12 @@ class Share:
         self.enter()
         if through:
             may_wait()
-        check_write(self.table.peek_nowait(one.node_id), one, offset, len(data))
+        record = self.table.peek_nowait(one.node_id)
+        if record is not None and record.leases:
+            await self.breaks.before_change(one)
+            record = self.table.peek_nowait(one.node_id)
+        check_write(record, one, offset, len(data))
+        one.written = True
         await one.handle.write(offset, data)
         if through:
             await one.handle.flush()

@@ -10,7 +10,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.nt.time import ns_from_filetime
-from gateway.share.changing import set_delete, set_size, set_stat
+from gateway.share.changing import set_allocation, set_delete, set_size, set_stat
 from gateway.share.renaming import link, rename
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
@@ -152,7 +152,7 @@ async def _set_size(one: FileOpen, info_class: int, size: int) -> None:
             # [MS-FSA] 2.1.5.15.1: an allocation below the end of the file cuts it.
             await set_size(share, file, size)
         elif size > current and Capability.ALLOCATE in share.fs.capabilities:
-            await first_effect(file.handle.allocate(size))
+            await set_allocation(share, file, size)
     elif size > (await file.handle.stat()).size:
         raise StatusError(STATUS_INVALID_PARAMETER)
 

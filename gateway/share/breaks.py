@@ -1,0 +1,308 @@
+"""Breaks as they happen: telling the holders of oplocks and leases, waiting for them, and giving them up.
+
+[MS-SMB2] 3.3.2.1, 3.3.2.5 (timers), 3.3.4.6, 3.3.4.7, 3.3.5.22, 3.3.6.1, 3.3.6.5. What is broken, and for whom, is in
+`breaking`; here are those who hold and those who wait.
+
+No task stands behind a break. Whoever waits for it gives it up when its time is over; if nobody waits, it is given up
+when somebody looks, which is as good.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, Protocol
+
+import trio
+
+from gateway.share.breaking import (
+    Conflict,
+    break_for_directory_change,
+    break_for_name_change,
+    break_for_read,
+    break_for_write,
+)
+from gateway.share.leases import (
+    NOTHING,
+    Acknowledged,
+    Break,
+    Granted,
+    Holder,
+    LeaseRequest,
+    acknowledge,
+    expire,
+    find_lease,
+    grant,
+)
+from gateway.share.opens import Open
+from gateway.share.record import FileRecord
+from gateway.share.table import Table
+from vfs_backends.api import NodeId
+from vfs_backends.inline import may_wait
+
+__all__ = ["BREAK_SECONDS", "Breaks", "LeaseHolder", "Rule"]
+
+log = logging.getLogger("gateway.oplock")
+
+BREAK_SECONDS: Final = 35.0
+"""How long a holder may take to acknowledge."""
+
+Rule = Callable[[FileRecord, bool], tuple[FileRecord, Conflict]]
+"""What an operation breaks, of those in `breaking`; its second argument is `waited`."""
+
+
+class LeaseHolder(Protocol):
+    """A front end's side of an open that has an oplock or belongs to a lease."""
+
+    def broken(self, told: Break) -> bool:
+        """Tell the client. False if it cannot be reached by this open (any more). Must not wait."""
+
+
+class _Held:
+    """A lease, or an oplock, as long as there are opens to it."""
+
+    __slots__ = ("deadline", "members", "node_id", "told", "told_by")
+
+    def __init__(self, node_id: NodeId) -> None:
+        self.node_id = node_id
+        self.members: dict[int, LeaseHolder] = {}
+        """Its opens, by open id."""
+        self.deadline = math.inf
+        """When the break in progress is given up, on trio's clock."""
+        self.told: Break | None = None
+        """What is to be acknowledged."""
+        self.told_by = 0
+        """The open by which the client was told."""
+
+    def tell(self, told: Break, seconds: float) -> None:
+        """Tell the client by whichever open reaches it. If none does, the break is over at once."""
+        for open_id, member in self.members.items():
+            if member.broken(told):
+                if told.acknowledge:
+                    self.told, self.told_by = told, open_id
+                    self.deadline = trio.current_time() + seconds
+                return
+        self.settle()
+        if told.acknowledge:
+            self.deadline = -math.inf
+
+    def settle(self) -> None:
+        """No break is in progress any more."""
+        self.told, self.told_by, self.deadline = None, 0, math.inf
+
+
+class _Bell:
+    """Rings when a file's leases have changed."""
+
+    __slots__ = ("event",)
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def ring(self) -> None:
+        self.event.set()
+        self.event = trio.Event()
+
+
+class Breaks:
+    """Who holds what of the files of one table, and who waits for it."""
+
+    def __init__(self, table: Table, seconds: float = BREAK_SECONDS) -> None:
+        self.table = table
+        self.seconds = seconds
+        self._held: dict[Holder, _Held] = {}
+        self._directories: set[NodeId] = set()
+        """Those that somebody has a lease on."""
+        self._waiting: dict[NodeId, set[_Bell]] = {}
+
+    @property
+    def watches_directories(self) -> bool:
+        """Whether anybody has a lease on any directory: if not, no change of one has to be looked at."""
+        return bool(self._directories)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody holds or waits for anything."""
+        return not (self._held or self._directories or self._waiting)
+
+    # --- holders
+
+    def is_key_free(self, owner: Hashable, key: bytes, node_id: NodeId | None) -> bool:
+        """Whether a lease key may be used for this file (None: for a new one): a lease is for one file."""
+        held = self._held.get((owner, key, 0))
+        return held is None or held.node_id == node_id
+
+    async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
+        """Give an open what it may have of what it asks for; once, when its client is about to be told of the open.
+
+        [MS-FSA] 2.1.5.18. `holder` will be told of breaks until the open is closed.
+        """
+        name = one.lease_holder
+        if not self.is_key_free(one.owner, one.lease_key, one.node_id):
+            return NOTHING
+        held = self._held.setdefault(name, _Held(one.node_id))
+        held.members[one.open_id] = holder
+        granted = await self.table.transact(
+            one.node_id, lambda record: (None, NOTHING) if record is None else grant(record, one.open_id, request)
+        )
+        if find_lease(self.table.peek_nowait(one.node_id), name) is None:
+            self._leave(one)
+        elif one.is_directory:
+            self._directories.add(one.node_id)
+        return granted
+
+    async def acknowledge(self, name: Holder, state: int) -> Acknowledged:
+        """A holder has answered a break. [MS-SMB2] 3.3.5.22.1, 3.3.5.22.2."""
+        held = self._held.get(name)
+        if held is None:
+            return acknowledge(None, name, state)[1]
+        late = held.deadline <= trio.current_time()
+
+        def step(record: FileRecord | None) -> tuple[FileRecord | None, Acknowledged]:
+            return acknowledge(expire(record, name) if late else record, name, state)
+
+        outcome = await self.table.transact(held.node_id, step)
+        held.settle()
+        if outcome.following is not None:
+            # The client must have the answer first. Until the message is sent, the time for it runs already.
+            held.told, held.deadline = outcome.following, trio.current_time() + self.seconds
+            trio.lowlevel.current_trio_token().run_sync_soon(self._tell, outcome.following)
+        self.ring(held.node_id)
+        return outcome
+
+    def closed(self, one: Open) -> None:
+        """An open has ended, and is in the record no more."""
+        self._leave(one)
+        if one.node_id in self._directories and not self._has_leases(one.node_id):
+            self._directories.discard(one.node_id)
+        self.ring(one.node_id)
+
+    def _leave(self, one: Open) -> None:
+        held = self._held.get(one.lease_holder)
+        if held is None or held.members.pop(one.open_id, None) is None:
+            return
+        if not held.members:
+            del self._held[one.lease_holder]
+
+    def _has_leases(self, node_id: NodeId) -> bool:
+        record = self.table.peek_nowait(node_id)
+        return record is not None and bool(record.leases)
+
+    def connection_lost(self, one: Open) -> None:
+        """The client is not to be reached by this open any more, which ends soon: if it was told something that it
+        has not acknowledged, it is told again by another open of the same lease."""
+        held = self._held.get(one.lease_holder)
+        if held is None or held.told is None or held.told_by != one.open_id:
+            return
+        member = held.members.pop(one.open_id)
+        if held.members:
+            held.tell(held.told, self.seconds)
+        held.members[one.open_id] = member
+
+    # --- breaking
+
+    async def settle(self, node_id: NodeId, rule: Rule) -> bool:
+        """Before an operation on a file: break what `rule` says, and wait until nobody has to be waited for.
+
+        True if anybody had to be told or waited for: the world may have moved. Cancelling it takes nothing back.
+        """
+        record = self.table.peek_nowait(node_id)
+        if record is None or not record.leases:
+            return False
+        conflict = rule(record, False)[1]
+        if not conflict.breaks and not conflict.wait_for:
+            return False
+        may_wait()
+        with self._listen(node_id) as bell:
+            waited = False
+            while True:
+                event = bell.event
+                conflict = await self.table.transact(node_id, partial(_apply, rule, waited))
+                self.tell(conflict.breaks)
+                if not conflict.wait_for:
+                    return True
+                await self._wait(node_id, event, conflict.wait_for)
+                waited = True
+
+    async def before_change(self, one: Open) -> None:
+        """Before an open changes contents or size, or locks a range."""
+        await self.settle(one.node_id, lambda record, waited: break_for_write(record, one.open_id, waited=waited))
+
+    async def before_read(self, one: Open) -> None:
+        """Before an open reads."""
+        await self.settle(one.node_id, lambda record, waited: break_for_read(record, one.open_id, waited=waited))
+
+    async def before_name_change(self, node_id: NodeId, open_id: int | None) -> bool:
+        """Before a file gets or loses a name, or becomes delete pending, by this open or by somebody without one.
+
+        True if that took a while.
+        """
+        return await self.settle(node_id, lambda record, waited: break_for_name_change(record, open_id, waited=waited))
+
+    def tell(self, breaks: Iterable[Break]) -> None:
+        """Tell the holders. The record must have been stored."""
+        for told in breaks:
+            self._tell(told)
+
+    async def directory_changed(self, node_id: NodeId, by: tuple[Hashable, bytes]) -> None:
+        """An entry of this directory was added, removed or changed by an open of that owner and parent lease key."""
+        if node_id not in self._directories:
+            return
+        conflict = await self.table.transact(
+            node_id, lambda record: (None, Conflict()) if record is None else break_for_directory_change(record, by)
+        )
+        self.tell(conflict.breaks)
+
+    def ring(self, node_id: NodeId) -> None:
+        """Let those who wait for this file look again."""
+        for bell in self._waiting.get(node_id, ()):
+            bell.ring()
+
+    def _tell(self, told: Break) -> None:
+        held = self._held.get(told.holder)
+        if held is not None:
+            held.tell(told, self.seconds)
+
+    @contextmanager
+    def _listen(self, node_id: NodeId) -> Iterator[_Bell]:
+        bell = _Bell()
+        bells = self._waiting.setdefault(node_id, set())
+        bells.add(bell)
+        try:
+            yield bell
+        finally:
+            bells.discard(bell)
+            if not bells:
+                del self._waiting[node_id]
+
+    async def _wait(self, node_id: NodeId, event: trio.Event, wait_for: Sequence[Holder]) -> None:
+        """Wait until something has changed; whose time is over by then loses what it was to give up."""
+        # One that was not told yet has no deadline; then looking again is all that can be done.
+        latest = trio.current_time() + self.seconds
+        with trio.move_on_at(min(latest, *map(self._deadline, wait_for))):
+            await event.wait()
+            return
+        late = [name for name in wait_for if self._deadline(name) <= trio.current_time()]
+
+        def give_up(record: FileRecord | None) -> tuple[FileRecord | None, None]:
+            for name in late:
+                record = expire(record, name)
+            return record, None
+
+        with trio.CancelScope(shield=True):
+            await self.table.transact(node_id, give_up)
+        for name in late:
+            held = self._held.get(name)
+            if held is not None:
+                log.info("a break was not acknowledged in %.0f s; the lease or oplock is lost", self.seconds)
+                held.settle()
+        self.ring(node_id)
+
+    def _deadline(self, name: Holder) -> float:
+        held = self._held.get(name)
+        return -math.inf if held is None else held.deadline
+
+
+def _apply(rule: Rule, waited: bool, record: FileRecord | None) -> tuple[FileRecord | None, Conflict]:
+    return (None, Conflict()) if record is None else rule(record, waited)
