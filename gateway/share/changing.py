@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
+from gateway.nt.constants import (
+    FILE_ATTRIBUTE_READONLY,
+    FILE_NOTIFY_CHANGE_ATTRIBUTES,
+    FILE_NOTIFY_CHANGE_CREATION,
+    FILE_NOTIFY_CHANGE_LAST_ACCESS,
+    FILE_NOTIFY_CHANGE_LAST_WRITE,
+    FILE_NOTIFY_CHANGE_SECURITY,
+    FILE_NOTIFY_CHANGE_SIZE,
+)
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DIRECTORY_NOT_EMPTY, StatusError
 from gateway.share.closing import clear_delete_pending, set_delete_on_close, set_delete_pending
 from gateway.share.listing import entry_changed
@@ -22,7 +30,7 @@ async def set_size(share: "Share", one: Open, size: int) -> None:
     share.enter()
     await share.breaks.before_change(one)
     await first_effect(one.handle.set_size(size))
-    await entry_changed(share, one)
+    await entry_changed(share, one, FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE)
 
 
 async def set_allocation(share: "Share", one: Open, size: int) -> None:
@@ -30,14 +38,31 @@ async def set_allocation(share: "Share", one: Open, size: int) -> None:
     share.enter()
     await share.breaks.before_change(one)
     await first_effect(one.handle.allocate(size))
-    await entry_changed(share, one)
+    await entry_changed(share, one, FILE_NOTIFY_CHANGE_SIZE)
 
 
 async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
     """Change times or attributes. The access was checked. [MS-FSA] 2.1.5.15.2."""
     share.enter()
     await first_effect(one.handle.set_stat(change))
-    await entry_changed(share, one)
+    await entry_changed(share, one, _changed_by(change))
+
+
+def _changed_by(change: StatChange) -> int:
+    """The FILE_NOTIFY_CHANGE_* bits that stand for a change."""
+    what = 0
+    for value, bit in (
+        (change.dos_attributes, FILE_NOTIFY_CHANGE_ATTRIBUTES),
+        (change.mode, FILE_NOTIFY_CHANGE_SECURITY),
+        (change.uid, FILE_NOTIFY_CHANGE_SECURITY),
+        (change.gid, FILE_NOTIFY_CHANGE_SECURITY),
+        (change.atime_ns, FILE_NOTIFY_CHANGE_LAST_ACCESS),
+        (change.mtime_ns, FILE_NOTIFY_CHANGE_LAST_WRITE),
+        (change.birthtime_ns, FILE_NOTIFY_CHANGE_CREATION),
+    ):
+        if value is not None:
+            what |= bit
+    return what
 
 
 async def set_delete(

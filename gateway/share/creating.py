@@ -27,7 +27,7 @@ from gateway.share.breaking import Admission, Conflict, admit
 from gateway.share.closing import close_open
 from gateway.share.granting import grant_existing
 from gateway.share.intent import OpenIntent
-from gateway.share.listing import entry_changed
+from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import FileRecord, OpenEntry, add_open
@@ -55,6 +55,7 @@ _SETTABLE = (
 _WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
 _READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
 _NO_ACCESS = IoAccess(0)
+_OVERWRITTEN = nt.FILE_NOTIFY_CHANGE_ATTRIBUTES | nt.FILE_NOTIFY_CHANGE_SIZE | nt.FILE_NOTIFY_CHANGE_LAST_WRITE
 _ACTIONS = {
     nt.FILE_SUPERSEDE: nt.FILE_SUPERSEDED,
     nt.FILE_OVERWRITE: nt.FILE_OVERWRITTEN,
@@ -135,7 +136,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         raise
     one = _opened(share, intent, token, handle, open_id, granted, action, stat)
     if intent.overwrites:
-        await entry_changed(share, one)
+        await entry_changed(share, one, _OVERWRITTEN)
     return one
 
 
@@ -206,7 +207,8 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         except BaseException:
             await _undo(share, parent, name, handle, open_id)
             raise
-        await share.breaks.directory_changed(parent.node_id, (intent.owner, intent.parent_key))
+        by = (intent.owner, intent.parent_key)
+        await name_added(share, parent, name, by, is_directory=one.is_directory)
         return one
     finally:
         await parent.aclose()

@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.share.listing import name_removed
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import DeletePending
@@ -24,7 +25,7 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
         parent, name = await open_parent(share, one.path)
         try:
             await share.fs.remove(parent, name, one.handle)
-            await share.breaks.directory_changed(parent.node_id, pending.by)
+            await name_removed(share, parent, name, pending.by, is_directory=one.is_directory)
         finally:
             await parent.aclose()
     except VfsError as error:

@@ -1,19 +1,38 @@
-"""When what a directory lists of a file has changed: who caches the listing must know. [MS-SMB2] 3.3.4.7."""
+"""What a change means to those who look at a directory: leases on it break, and its watchers are told.
 
+[MS-SMB2] 3.3.4.7 (directory leases), [MS-FSA] 2.1.4.1 (change notification). Everything that changes a name, or what a
+directory lists of it, goes through here after it has happened.
+"""
+
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from gateway.nt.constants import (
+    FILE_ACTION_ADDED,
+    FILE_ACTION_MODIFIED,
+    FILE_ACTION_REMOVED,
+    FILE_ACTION_RENAMED_NEW_NAME,
+    FILE_ACTION_RENAMED_OLD_NAME,
+    FILE_NOTIFY_CHANGE_DIR_NAME,
+    FILE_NOTIFY_CHANGE_FILE_NAME,
+)
 from gateway.share.opens import Open
-from gateway.share.paths import open_parent
+from gateway.share.paths import join, open_parent
+from vfs_backends.api import Handle
 from vfs_backends.errors import VfsError
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["entry_changed"]
+__all__ = ["By", "contents_changed", "entry_changed", "name_added", "name_moved", "name_removed"]
+
+By = tuple[Hashable, bytes]
+"""Owner and parent lease key of the open that changes something: its own lease on the directory stays."""
 
 
-async def entry_changed(share: "Share", one: Open) -> None:
-    """By this open, size, times or attributes of its file have changed. Free while no directory is cached."""
+async def entry_changed(share: "Share", one: Open, what: int) -> None:
+    """By this open, something of its file has changed: the FILE_NOTIFY_CHANGE_* bits in `what`."""
+    contents_changed(share, one, what)
     if not share.breaks.watches_directories or not one.path:
         return
     try:
@@ -25,3 +44,41 @@ async def entry_changed(share: "Share", one: Open) -> None:
         await share.breaks.directory_changed(parent.node_id, (one.owner, one.parent_key))
     finally:
         await parent.aclose()
+
+
+def contents_changed(share: "Share", one: Open, what: int) -> None:
+    """The same for what is written: leases on the directory break once, when the open is closed."""
+    if share.watches:
+        share.watches.tell(one.path, FILE_ACTION_MODIFIED, what)
+
+
+async def name_added(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+    """A file was created, or got another name."""
+    share.watches.tell(join(parent.path, name), FILE_ACTION_ADDED, _kind(is_directory))
+    await share.breaks.directory_changed(parent.node_id, by)
+
+
+async def name_removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+    """A file was deleted, or lost a name."""
+    share.watches.tell(join(parent.path, name), FILE_ACTION_REMOVED, _kind(is_directory))
+    await share.breaks.directory_changed(parent.node_id, by)
+
+
+async def name_moved(
+    share: "Share", old: tuple[Handle, str], new: tuple[Handle, str], by: By, *, is_directory: bool
+) -> None:
+    """A file was renamed. In another directory it is one that comes, and in its own one that goes."""
+    parent, name = old
+    new_parent, new_name = new
+    if new_parent.node_id != parent.node_id:
+        await name_removed(share, parent, name, by, is_directory=is_directory)
+        await name_added(share, new_parent, new_name, by, is_directory=is_directory)
+        return
+    what = _kind(is_directory)
+    share.watches.tell(join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME, what)
+    share.watches.tell(join(parent.path, new_name), FILE_ACTION_RENAMED_NEW_NAME, what)
+    await share.breaks.directory_changed(parent.node_id, by)
+
+
+def _kind(is_directory: bool) -> int:
+    return FILE_NOTIFY_CHANGE_DIR_NAME if is_directory else FILE_NOTIFY_CHANGE_FILE_NAME

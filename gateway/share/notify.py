@@ -5,11 +5,9 @@ beyond it, it only remembers that there were too many. Whoever changes something
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import trio
-
-from gateway.share.opens import Open
 
 __all__ = ["Change", "Watch", "Watches"]
 
@@ -25,12 +23,19 @@ class Change(NamedTuple):
     """Relative to the watched directory, `/` between names."""
 
 
+class Watched(Protocol):
+    """An open directory, as far as it matters here."""
+
+    path: str
+    """Kept true across renames."""
+
+
 class Watch:
     """What one open directory is watched for, and what has happened since it was last asked."""
 
     __slots__ = ("_changes", "_event", "_over", "completion_filter", "one", "recursive")
 
-    def __init__(self, one: Open, completion_filter: int, *, recursive: bool) -> None:
+    def __init__(self, one: Watched, completion_filter: int, *, recursive: bool) -> None:
         self.one = one
         self.completion_filter = completion_filter
         """FILE_NOTIFY_CHANGE_* bits ([MS-SMB2] 2.2.35)."""

@@ -14,6 +14,7 @@ from gateway.nt.status import (
 )
 from gateway.share.closing import is_delete_pending
 from gateway.share.granting import maximal_access
+from gateway.share.listing import name_added, name_moved
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
 from vfs_backends.api import Handle
@@ -128,9 +129,7 @@ async def _move(share: "Share", one: Open, new_parent: Handle, new_name: str, st
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
         by = (one.owner, one.parent_key)
-        await share.breaks.directory_changed(parent.node_id, by)
-        if new_parent.node_id != parent.node_id:
-            await share.breaks.directory_changed(new_parent.node_id, by)
+        await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
         await parent.aclose()
     _update_paths(share, one.path, join(new_parent.path, new_name))
@@ -141,6 +140,7 @@ def _update_paths(share: "Share", old: str, new: str) -> None:
     for other in share.opens.values():
         if other.path == old or is_below(other.path, old):
             other.path = other.handle.path = new + other.path[len(old) :]
+    share.watches.moved()
 
 
 async def link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
@@ -172,7 +172,7 @@ async def _try_link(share: "Share", one: Open, target: str, *, replace: bool, ig
                 await existing.aclose()
         caller = share.caller(one.token)
         await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
-        await share.breaks.directory_changed(parent.node_id, (one.owner, one.parent_key))
+        await name_added(share, parent, name, (one.owner, one.parent_key), is_directory=False)
     finally:
         await parent.aclose()
     return True

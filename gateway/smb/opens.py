@@ -8,6 +8,7 @@ import trio
 from acl.token import Token
 from gateway.nt.status import STATUS_NOTIFY_CLEANUP
 from gateway.rpc.pipe import Pipe
+from gateway.share.notify import Watch
 from gateway.share.opens import Open
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class SmbOpen(ABC):
             await self._last_left.wait()
         await self.release()
 
+    def connection_lost(self) -> None:
+        """The connection that it came by has ended, and soon it ends, too."""
+
     @abstractmethod
     async def release(self) -> None:
         """Close what is behind it."""
@@ -82,12 +86,19 @@ class FileOpen(SmbOpen):
         self.granted_access = one.granted_access
         self.search: Search | None = None
         """The enumeration of a directory that goes on."""
+        self.watch: Watch | None = None
+        """What happens in a directory, from the first CHANGE_NOTIFY on."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
+
+    def connection_lost(self) -> None:
+        self.file.share.breaks.connection_lost(self.file)
 
     async def release(self) -> None:
         if self.search is not None:
             await self.search.aclose()
+        if self.watch is not None:
+            self.file.share.watches.remove(self.watch)
         await self.file.share.close(self.file)
 
 

@@ -1,37 +1,58 @@
 """CHANGE_NOTIFY: [MS-SMB2] 3.3.5.19."""
 
-import trio
-
 from acl.mask import FILE_LIST_DIRECTORY
-from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER, StatusError
+from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER, STATUS_NOTIFY_ENUM_DIR, StatusError
+from gateway.share.notify import Watch
+from gateway.smb.answer import Answer
 from gateway.smb.context import FileContext
+from gateway.smb.info.notify import pack_changes
+from gateway.smb.opens import FileOpen
 from gateway.smb.registry import command
-from gateway.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
+from gateway.wire.change_notify import SMB2_WATCH_TREE, ChangeNotifyRequest, ChangeNotifyResponse
 from gateway.wire.header import Opcode
-from vfs_backends.inline import may_wait
+from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["handle"]
 
 
 @command(Opcode.CHANGE_NOTIFY, ChangeNotifyRequest, FileContext)
-async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> ChangeNotifyResponse:
-    """[MS-SMB2] 3.3.5.19. Waits until it is cancelled or its directory is closed; changes are not told yet.
-
-    A refusal would be worse than waiting: macOS hangs on unmounting when its request is answered with an error.
-    """
+async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> Answer:
+    """[MS-SMB2] 3.3.5.19. What happens between two requests is told by the second one."""
     one = ctx.open
-    if not one.file.is_directory or request.output_buffer_length > ctx.negotiated.max_transact_size:
+    length = request.output_buffer_length
+    if not one.file.is_directory or length > ctx.negotiated.max_transact_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    ctx.check_charge(request.output_buffer_length)
+    ctx.check_charge(length)
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
-    may_wait()
+    watch = _watch(one, request)
+    if not watch:
+        may_wait()
+        await _wait(ctx, watch)
+    point_of_no_return()
+    changes = watch.take()
+    output = pack_changes(changes, length) if changes is not None else None
+    if output is None:
+        return Answer(ChangeNotifyResponse().to_bytes(), STATUS_NOTIFY_ENUM_DIR)
+    return Answer(ChangeNotifyResponse(output=output).to_bytes())
+
+
+def _watch(one: FileOpen, request: ChangeNotifyRequest) -> Watch:
+    """The watch of an open: the first request says for good what it is for ([MS-FSA] 2.1.5.11)."""
+    if one.watch is None:
+        recursive = bool(request.flags & SMB2_WATCH_TREE)
+        one.watch = Watch(one.file, request.completion_filter, recursive=recursive)
+        one.file.share.watches.add(one.watch)
+    return one.watch
+
+
+async def _wait(ctx: FileContext, watch: Watch) -> None:
     pending = ctx.pending
     if pending is None:
         raise RuntimeError("a request waits that is in no task")
     pending.wait_without_bound(ctx.session)
-    one.waiters.add(pending)
+    ctx.open.waiters.add(pending)
     try:
-        await trio.sleep_forever()
+        await watch.happened()
     finally:
-        one.waiters.discard(pending)
+        ctx.open.waiters.discard(pending)
