@@ -8,6 +8,7 @@ import itertools
 import logging
 
 from acl.token import Token
+from gateway.nt.constants import FILE_NOTIFY_CHANGE_LAST_WRITE, FILE_NOTIFY_CHANGE_SIZE
 from gateway.share.access import Descriptors
 from gateway.share.breaks import Breaks, LeaseHolder
 from gateway.share.closing import Closed, close_open
@@ -15,8 +16,9 @@ from gateway.share.creating import open_file
 from gateway.share.deleting import delete_name
 from gateway.share.intent import OpenIntent
 from gateway.share.leases import Granted, LeaseRequest
-from gateway.share.listing import entry_changed
+from gateway.share.listing import contents_changed, entry_changed
 from gateway.share.locking import LockWaiters, check_read, check_write
+from gateway.share.notify import Watches
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from gateway.share.settings import ShareSettings
@@ -44,6 +46,7 @@ class Share:
         descriptors: Descriptors,
         settings: ShareSettings,
         breaks: Breaks | None = None,
+        lock_waiters: LockWaiters | None = None,
     ) -> None:
         self.name = name
         self.fs = file_system
@@ -52,9 +55,10 @@ class Share:
         self.settings = settings
         self.opens: dict[int, Open] = {}
         """All that is open, by open id."""
-        self.lock_waiters = LockWaiters()
+        self.lock_waiters = lock_waiters or LockWaiters()
+        """Like `breaks`, the same for all shares of a table."""
+        self.watches = Watches()
         self.breaks = breaks or Breaks(table)
-        """The same for all shares of a table."""
         self.volume_id = 0
         """64 bits that name the storage."""
 
@@ -102,7 +106,7 @@ class Share:
             await delete_name(self, one, pending)
         self.breaks.closed(one)
         if one.written and not closed.delete:
-            await entry_changed(self, one)
+            await entry_changed(self, one, 0)
         self.opens.pop(one.open_id, None)
         await one.handle.aclose()
 
@@ -128,6 +132,8 @@ class Share:
         check_write(record, one, offset, len(data))
         one.written = True
         await one.handle.write(offset, data)
+        if self.watches:
+            contents_changed(self, one, FILE_NOTIFY_CHANGE_LAST_WRITE | FILE_NOTIFY_CHANGE_SIZE)
         if through:
             await one.handle.flush()
 
