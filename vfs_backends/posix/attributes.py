@@ -3,6 +3,10 @@
 The value starts with the attributes as text, ended by a zero byte and padded to two; a 16-bit version, given twice,
 padded to four; then what that version holds. Little-endian; times are FILETIME ([MS-DTYP] 2.3.3). The oldest form is
 the text alone. Versions 1 to 5 are understood; version 4 is written, which Samba and KSMBD of any age can read.
+
+Version 3 has room for a time of change, and is written if a client has set one. No kernel lets that time be set, so it
+is true only until the file is changed: until its status change time is later than what stands in the field of the
+allocated size, which nobody else uses (its flag is never set).
 """
 
 import struct
@@ -17,6 +21,7 @@ _EPOCH = 116_444_736_000_000_000
 
 _VALID_ATTRIBUTES = 0x01
 _VALID_CREATION_TIME = 0x10
+_VALID_CHANGE_TIME = 0x20
 
 _HEADER = struct.Struct("<HH")
 _VERSION_1 = struct.Struct("<IIQQQQ")  # attributes, ea size, size, allocated, creation, change time
@@ -25,8 +30,10 @@ _VERSION_3 = struct.Struct("<IIIQQQQ")  # flags, attributes, ea size, size, allo
 _VERSION_4 = struct.Struct("<IIQQ")  # flags, attributes, file id time, creation time
 _VERSION_5 = struct.Struct("<IIQ")  # flags, attributes, creation time
 _WRITTEN = struct.Struct("<2x HH 2x IIQQ")
+_WRITTEN_CHANGED = struct.Struct("<2x HH 2x IIIQQQQ")
 
-_Raw = tuple[int, int, int]  # flags, attributes, creation time
+_Raw = tuple[int, int, int, int, int]
+"""Flags, attributes, creation time, change time, and until when that holds."""
 
 
 def filetime_to_ns(filetime: int) -> int:
@@ -47,6 +54,10 @@ class DosAttributes:
     """FILE_ATTRIBUTE_* ([MS-FSCC] 2.6)."""
     birthtime_ns: int | None
     """Creation time, in nanoseconds since 1970."""
+    changed_ns: int | None = None
+    """Change time, in nanoseconds since 1970."""
+    changed_until_ns: int = 0
+    """It holds as long as the kernel's is not later than this."""
 
     @classmethod
     def parse(cls, value: bytes) -> "DosAttributes | None":
@@ -57,21 +68,28 @@ class DosAttributes:
             return None
         if raw is None:
             return None
-        flags, attributes, created = raw
+        flags, attributes, created, changed, until = raw
         has_time = flags & _VALID_CREATION_TIME and 0 < created < 2**63 - 1
+        has_changed = flags & _VALID_CHANGE_TIME and until
         return cls(
             attributes if flags & _VALID_ATTRIBUTES else None,
             filetime_to_ns(created) if has_time else None,
+            filetime_to_ns(changed) if has_changed else None,
+            filetime_to_ns(until) if has_changed else 0,
         )
 
     def to_bytes(self) -> bytes:
-        """The value in version 4."""
+        """The value in version 4, or in version 3 if there is a change time."""
         flags = created = 0
         if self.attributes is not None:
             flags |= _VALID_ATTRIBUTES
         if self.birthtime_ns is not None:
             flags |= _VALID_CREATION_TIME
             created = ns_to_filetime(self.birthtime_ns)
+        if self.changed_ns is not None:
+            changed, until = ns_to_filetime(self.changed_ns), ns_to_filetime(self.changed_until_ns)
+            flags |= _VALID_CHANGE_TIME
+            return _WRITTEN_CHANGED.pack(3, 3, flags, self.attributes or 0, 0, 0, until, created, changed)
         # The file id time is left unset: without its flag nobody takes it for an id.
         return _WRITTEN.pack(4, 4, flags, self.attributes or 0, 0, created)
 
@@ -80,12 +98,12 @@ def _parse(value: bytes) -> _Raw | None:
     """Raises ValueError or struct.error for what is malformed."""
     if len(value) == 32 and value[0] == 0 and value[2] == 4 == value[4]:  # what we write, and most of what there is
         _, _, flags, attributes, _, created = _WRITTEN.unpack(value)
-        return flags, attributes, created
+        return flags, attributes, created, 0, 0
     end = value.index(0) if 0 in value else len(value)
     text = value[:end]
     offset = end + 1 + ((end + 1) & 1)
     if offset + _HEADER.size > len(value):
-        return _VALID_ATTRIBUTES, int(text, 16) & 0xFFFFFFFF, 0
+        return _VALID_ATTRIBUTES, int(text, 16) & 0xFFFFFFFF, 0, 0, 0
     version, again = _HEADER.unpack_from(value, offset)
     if version != again:
         return None
@@ -95,18 +113,19 @@ def _parse(value: bytes) -> _Raw | None:
 
 def _parse_version(version: int, text: bytes, value: bytes, offset: int) -> _Raw | None:
     if version == 0xFFFF:
-        return _VALID_ATTRIBUTES, int(text, 16) & 0xFFFFFFFF, 0
+        return _VALID_ATTRIBUTES, int(text, 16) & 0xFFFFFFFF, 0, 0, 0
     if version == 1:
         attributes, _, _, _, created, _ = _VERSION_1.unpack_from(value, offset)
-        return _VALID_ATTRIBUTES | _VALID_CREATION_TIME, attributes, created
+        return _VALID_ATTRIBUTES | _VALID_CREATION_TIME, attributes, created, 0, 0
     if version == 2:
         flags, attributes, _, _, _, created, _, _ = _VERSION_2.unpack_from(value, offset)
     elif version == 3:
-        flags, attributes, _, _, _, created, _ = _VERSION_3.unpack_from(value, offset)
+        flags, attributes, _, _, until, created, changed = _VERSION_3.unpack_from(value, offset)
+        return flags, attributes, created, changed, until
     elif version == 4:
         flags, attributes, _, created = _VERSION_4.unpack_from(value, offset)
     elif version == 5:
         flags, attributes, created = _VERSION_5.unpack_from(value, offset)
     else:
         return None
-    return flags, attributes, created
+    return flags, attributes, created, 0, 0

@@ -12,6 +12,7 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import committed, may_wait
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.names import name_from_bytes, name_to_bytes
+from vfs_backends.posix.sidestore import NAME as HIDDEN
 from vfs_backends.posix.volume import Volume
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class PosixDirectoryStream(DirectoryStream):
                 budget = _NAMES
             budget -= 1
             stored = self._names.pop()
+            if stored == HIDDEN:
+                continue
             name = stored if stored.isascii() else decoded(stored)
             if accept is not None and not accept(name):
                 continue

@@ -1,5 +1,6 @@
 """A directory of the local machine as a file system: Linux 5.6 or later, with /proc."""
 
+import contextlib
 import errno
 import os
 import struct
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess
+from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes
 from vfs_backends.posix.failures import vfs_error
@@ -18,7 +19,10 @@ from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
+from vfs_backends.posix.sidestore import is_hidden
 from vfs_backends.posix.stats import birth_of, fields_of, identity_of
+from vfs_backends.posix.stream_handles import StreamTable
+from vfs_backends.posix.streams import aside_tokens
 from vfs_backends.posix.syscalls import RESOLVE_BENEATH, How, fs_magic, name_to_handle, open_by_handle, openat2
 from vfs_backends.posix.volume import Tree, Volume, proc_path
 from vfs_backends.posix.watch import Watcher
@@ -26,6 +30,9 @@ from vfs_backends.posix.watch import Watcher
 __all__ = ["PosixFileSystem"]
 
 T = TypeVar("T")
+
+Aside = tuple[NodeId, list[str]]
+"""A file, and what leads to its streams in the side store."""
 
 _UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
 _MASK64 = (1 << 64) - 1
@@ -80,6 +87,8 @@ class PosixFileSystem(FileSystem):
                 watcher = None
         self._index = CaseIndex(self._tree, self._index_names, watcher)
         self._resolver = Resolver(self._tree, self._index)
+        if self._tree.has_xattrs:
+            self._tree.streams = await trio.to_thread.run_sync(self._open_streams)
 
     def _open_tree(self) -> Tree:
         root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -91,6 +100,13 @@ class PosixFileSystem(FileSystem):
         except (OSError, VfsError):
             os.close(root)
             raise
+
+    def _open_streams(self) -> StreamTable:
+        table = StreamTable(self._tree)
+        if self._tree.opens_by_inode:
+            with contextlib.suppress(OSError):
+                table.side.sweep(lambda inode, generation: _is_there(self._tree.root, inode, generation))
+        return table
 
     @property
     def capabilities(self) -> Capability:
@@ -133,6 +149,8 @@ class PosixFileSystem(FileSystem):
         start = self._own(parent)
         if not path:
             return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path)
+        if is_hidden(path):
+            raise VfsError(Kind.NOT_FOUND, path)
         raw = path_to_bytes(path)
         found = self._resolver.exact_at_hand(start, raw)
         if isinstance(found, int):
@@ -148,7 +166,7 @@ class PosixFileSystem(FileSystem):
     async def create_file(
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
     ) -> Handle:
-        raw = name_to_bytes(name)
+        raw = _new_name(name)
         directory = self._own(parent)
         found = await self._create(
             name,
@@ -158,7 +176,7 @@ class PosixFileSystem(FileSystem):
         return self._handle(found, _join(directory.path, name), access)
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
-        raw = name_to_bytes(name)
+        raw = _new_name(name)
         directory = self._own(parent)
         found = await self._create(
             name,
@@ -180,10 +198,38 @@ class PosixFileSystem(FileSystem):
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         raw = name_to_bytes(name)
         directory = self._own(parent)
+        doomed = await self._doomed(self._own(handle))
         await self._change(
             name, directory, directory, lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id)
         )
         self._index.changed(directory.node_id, removed=name)
+        await self._forget(directory.volume, doomed)
+
+    async def _doomed(self, handle: PosixHandle) -> Aside | None:
+        """What is in the side store of a file that is about to lose a name, if that is its last one."""
+        table = self._tree.streams
+        if table is None or not table.side.in_use:
+            return None
+        return await handle.ask(_last_aside, handle)
+
+    async def _doomed_at(self, parent: PosixHandle, name: str) -> Aside | None:
+        """The same of what has a name that is about to be replaced."""
+        if self._tree.streams is None or not self._tree.streams.side.in_use:
+            return None
+        try:
+            handle = await self.lookup(parent, name, case_sensitive=True)
+        except VfsError:  # there is none
+            return None
+        try:
+            return await self._doomed(self._own(handle))
+        finally:
+            await handle.aclose()
+
+    async def _forget(self, volume: Volume, doomed: Aside | None) -> None:
+        table = self._tree.streams
+        if doomed is not None and table is not None:
+            with contextlib.suppress(OSError):  # what is left there is removed at the next start
+                await volume.threads.change(lambda: table.side.remove(*doomed))
 
     async def rename(
         self,
@@ -196,8 +242,9 @@ class PosixFileSystem(FileSystem):
         replace: bool,
         caller: Caller | None = None,
     ) -> None:
-        raw, new_raw = name_to_bytes(name), name_to_bytes(new_name)
+        raw, new_raw = name_to_bytes(name), _new_name(new_name)
         source, target = self._own(parent), self._own(new_parent)
+        doomed = await self._doomed_at(target, new_name) if replace else None
         await self._change(
             name,
             source,
@@ -214,18 +261,23 @@ class PosixFileSystem(FileSystem):
         )
         self._index.changed(source.node_id, removed=name)
         self._index.changed(target.node_id, added=new_name)
+        if doomed is not None and doomed[0] != handle.node_id:
+            await self._forget(target.volume, doomed)
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
     ) -> None:
-        raw = name_to_bytes(name)
+        raw = _new_name(name)
         source, target = self._own(handle), self._own(parent)
         if source.is_directory:
             raise VfsError(Kind.IS_A_DIRECTORY, source.path)
+        doomed = await self._doomed_at(target, name) if replace else None
         await self._change(
             name, source, target, lambda: changes.link(self._tree, source.fd, target.fd, raw, replace=replace)
         )
         self._index.changed(target.node_id, added=name)
+        if doomed is not None and doomed[0] != handle.node_id:
+            await self._forget(target.volume, doomed)
 
     async def open_by_id(self, inode: int) -> Handle:
         if not self._tree.opens_by_inode:
@@ -266,11 +318,27 @@ class PosixFileSystem(FileSystem):
 
     async def aclose(self) -> None:
         self._index.close()
+        if self._tree.streams is not None:
+            self._tree.streams.close()
         self._tree.close()
+
+
+def _last_aside(handle: PosixHandle) -> Aside | None:
+    if not handle.is_directory and fields_of(handle.fd)[1] > 1:
+        return None
+    tokens = aside_tokens(proc_path(handle.fd))
+    return (handle.node_id, tokens) if tokens else None
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
+
+
+def _new_name(name: str) -> bytes:
+    """The bytes of a name that is to come into being."""
+    if is_hidden(name):
+        raise VfsError(Kind.ACCESS_DENIED, f"{name} is reserved")
+    return name_to_bytes(name)
 
 
 def _check_system(root: int) -> None:
@@ -298,6 +366,20 @@ def _open_again(fd: int) -> Found:
 
 
 _FILEID_INO32_GEN = 1
+
+
+def _is_there(root: int, inode: int, generation: int) -> bool:
+    """Whether a file still exists; also if that cannot be told."""
+    template = name_to_handle(root)
+    if template is None or template[0] != _FILEID_INO32_GEN or not 0 < inode < 1 << 32:
+        return True
+    fd = open_by_handle(root, _FILEID_INO32_GEN, struct.pack("=II", inode, 0), os.O_PATH | os.O_CLOEXEC)
+    if fd < 0:
+        return fd not in (-errno.ESTALE, -errno.ENOENT)
+    try:
+        return generation in (0, birth_of(fields_of(fd)))
+    finally:
+        os.close(fd)
 
 
 def _path_of_inode(root: int, inode: int) -> str | None:

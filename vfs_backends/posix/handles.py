@@ -6,19 +6,23 @@ import os
 import stat as stat_module
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from vfs_backends.api import DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange
+from vfs_backends.api import DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange, StreamEntry
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import committed
 from vfs_backends.posix import xattrs
 from vfs_backends.posix.attributes import XATTR, DosAttributes
+from vfs_backends.posix.changed import set_changed
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, statx, utimensat
 from vfs_backends.posix.volume import Volume, proc_path
 
-__all__ = ["PosixHandle"]
+if TYPE_CHECKING:
+    from vfs_backends.posix.stream_handles import StreamTable
+
+__all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle", "close_quietly", "read_all", "write_all"]
 
 T = TypeVar("T")
 
@@ -42,7 +46,8 @@ def _reopen(fd: int, flags: int, proc: int) -> int:
     return os.open(b"%d" % fd, flags | _ALWAYS, dir_fd=proc)
 
 
-def _read_all(fd: int, offset: int, buffer: memoryview) -> int:
+def read_all(fd: int, offset: int, buffer: memoryview) -> int:
+    """Read until the buffer is full or the file at its end; how many bytes there were."""
     done = 0
     while done < len(buffer):
         got = os.preadv(fd, [buffer[done:]], offset + done)
@@ -52,7 +57,8 @@ def _read_all(fd: int, offset: int, buffer: memoryview) -> int:
     return done
 
 
-def _write_all(fd: int, offset: int, data: memoryview) -> None:
+def write_all(fd: int, offset: int, data: memoryview) -> None:
+    """Write all of `data`."""
     done = os.pwrite(fd, data, offset)
     while done < len(data):
         done += os.pwrite(fd, data[done:], offset + done)
@@ -86,6 +92,10 @@ class PosixHandle(Handle):
         """Keep the descriptor's number from being used for another file until `unpin`."""
         self._pins += 1
 
+    @property
+    def is_pinned(self) -> bool:
+        return self._pins > 0
+
     def unpin(self) -> None:
         self._pins -= 1
         if self._pins == 0 and self._retired:
@@ -101,7 +111,7 @@ class PosixHandle(Handle):
         finally:
             self.unpin()
 
-    async def _ask(self, call: Callable[..., T], *args: object) -> T:
+    async def ask(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that answers from memory unless the storage is slow; OSError becomes VfsError."""
         try:
             if self.volume.threads.always:
@@ -112,7 +122,16 @@ class PosixHandle(Handle):
         except OverflowError as error:
             raise VfsError(Kind.TOO_LARGE, self.path) from error
 
-    async def _change(self, call: Callable[..., T], *args: object) -> T:
+    async def ask_in_thread(self, call: Callable[..., T], *args: object) -> T:
+        """Make a call that takes long; OSError becomes VfsError."""
+        try:
+            return await self.in_thread(call, *args)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
+        except OverflowError as error:
+            raise VfsError(Kind.TOO_LARGE, self.path) from error
+
+    async def change(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that changes the file's attributes; OSError becomes VfsError."""
         self._pins += 1
         try:
@@ -137,7 +156,7 @@ class PosixHandle(Handle):
         elif kind != stat_module.S_IFREG:
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
-        fd = await self._ask(_reopen, self.fd, _IO_FLAGS[access], self.volume.tree.proc)
+        fd = await self.ask(_reopen, self.fd, _IO_FLAGS[access], self.volume.tree.proc)
         self._retired.append(self.fd)
         self._pins += 1
         self.fd = fd
@@ -147,7 +166,7 @@ class PosixHandle(Handle):
     async def stat(self) -> Stat:
         volume = self.volume
         if volume.threads.always:
-            return await self._ask(self._stat)
+            return await self.ask(self._stat)
         try:
             return volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
         except OSError as error:
@@ -190,9 +209,9 @@ class PosixHandle(Handle):
                 or pace.is_slow
                 or (len(buffer) > INLINE_READ and not committed())
             ):
-                return await self.in_thread(_read_all, self.fd, offset, buffer)
+                return await self.in_thread(read_all, self.fd, offset, buffer)
             start = time.perf_counter()
-            done = _read_all(self.fd, offset, buffer)
+            done = read_all(self.fd, offset, buffer)
             pace.took(start)
             return done
         except OSError as error:
@@ -205,10 +224,10 @@ class PosixHandle(Handle):
         pace = volume.writes
         try:
             if len(data) > INLINE_WRITE or pace.is_slow or volume.threads.always:
-                await self.in_thread(_write_all, self.fd, offset, data)
+                await self.in_thread(write_all, self.fd, offset, data)
                 return
             start = time.perf_counter()
-            _write_all(self.fd, offset, data)
+            write_all(self.fd, offset, data)
             pace.took(start)
         except OSError as error:
             raise vfs_error(error, self.path) from error
@@ -233,7 +252,7 @@ class PosixHandle(Handle):
                     return await self.in_thread(call, target, size)
                 except OSError as error:
                     raise vfs_error(error, self.path) from error
-        await self._change(call, target, size)
+        await self.change(call, target, size)
 
     async def allocate(self, size: int) -> None:
         if not self.volume.kind.preallocates:
@@ -242,10 +261,10 @@ class PosixHandle(Handle):
             raise VfsError(Kind.IS_A_DIRECTORY, self.path)
         if size > 0:
             writable = self._access is not None and IoAccess.WRITE in self._access
-            await self._change(_allocate, self.fd, size, None if writable else self.volume.tree.proc)
+            await self.change(_allocate, self.fd, size, None if writable else self.volume.tree.proc)
 
     async def set_stat(self, change: StatChange) -> None:
-        await self._change(self._set_stat, change)
+        await self.change(self._set_stat, change)
 
     def _set_stat(self, change: StatChange) -> None:
         # In this order: a change of owner resets mode bits, and an attribute must be writable under the new owner.
@@ -254,12 +273,13 @@ class PosixHandle(Handle):
             os.chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
         if change.mode is not None:
             os.chmod(target, stat_module.S_IMODE(change.mode))
-        if change.dos_attributes is not None or change.birthtime_ns is not None:
-            self._set_dos_attributes(target, change)
         if change.atime_ns is not None or change.mtime_ns is not None:
             result = utimensat(AT_FDCWD, proc_path(self.fd), change.atime_ns, change.mtime_ns)
             if result < 0:
                 raise os_error(-result)
+        # Last, because whatever is changed after it ends a time of change that was set.
+        if change.dos_attributes is not None or change.birthtime_ns is not None or change.ctime_ns is not None:
+            self._set_dos_attributes(target, change)
 
     def _set_dos_attributes(self, target: int | bytes, change: StatChange) -> None:
         if not self.volume.tree.has_xattrs:
@@ -275,13 +295,15 @@ class PosixHandle(Handle):
             attributes if change.dos_attributes is None else change.dos_attributes,
             birthtime if change.birthtime_ns is None else change.birthtime_ns,
         )
-        if new != stored:
+        if change.ctime_ns is not None:
+            set_changed(self.fd, target, new, change.ctime_ns)
+        elif new != stored:
             os.setxattr(target, XATTR, new.to_bytes())
 
     async def open_directory(self) -> DirectoryStream:
         if not self.is_directory:
             raise VfsError(Kind.NOT_A_DIRECTORY, self.path)
-        iterator = await self._ask(open_scan, self.fd)
+        iterator = await self.ask(open_scan, self.fd)
         return PosixDirectoryStream(self, self.volume, iterator)
 
     def _check_xattrs(self) -> None:
@@ -290,27 +312,48 @@ class PosixHandle(Handle):
 
     async def list_xattrs(self) -> list[str]:
         self._check_xattrs()
-        return await self._ask(xattrs.list_user, self._target)
+        return await self.ask(xattrs.list_user, self._target)
 
     async def get_xattr(self, name: str) -> bytes:
         self._check_xattrs()
-        return await self._ask(xattrs.get_user, self._target, name, self.volume.tree.fold)
+        return await self.ask(xattrs.get_user, self._target, name, self.volume.tree.fold)
 
     async def set_xattr(self, name: str, value: bytes) -> None:
         self._check_xattrs()
-        await self._change(xattrs.set_user, self._target, name, value, self.volume.tree.fold)
+        await self.change(xattrs.set_user, self._target, name, value, self.volume.tree.fold)
 
     async def remove_xattr(self, name: str) -> None:
         self._check_xattrs()
-        await self._change(xattrs.remove_user, self._target, name, self.volume.tree.fold)
+        await self.change(xattrs.remove_user, self._target, name, self.volume.tree.fold)
+
+    def _check_streams(self) -> "StreamTable":
+        table = self.volume.tree.streams
+        if table is None:
+            raise VfsError(Kind.NOT_SUPPORTED, "named streams")
+        return table
+
+    async def open_stream(self, name: str, access: IoAccess) -> Handle:
+        return await self._check_streams().open(self, name, access)
+
+    async def create_stream(self, name: str, access: IoAccess) -> Handle:
+        return await self._check_streams().create(self, name, access)
+
+    async def list_streams(self) -> list[StreamEntry]:
+        return await self._check_streams().list(self)
+
+    async def remove_stream(self, name: str) -> None:
+        await self._check_streams().remove(self, name)
+
+    async def rename_stream(self, name: str, new_name: str, *, replace: bool) -> None:
+        await self._check_streams().rename(self, name, new_name, replace=replace)
 
     async def get_security(self) -> bytes | None:
         self._check_xattrs()
-        return await self._ask(xattrs.get_security, self._target, self.volume.tree.security_xattr)
+        return await self.ask(xattrs.get_security, self._target, self.volume.tree.security_xattr)
 
     async def set_security(self, blob: bytes | None) -> None:
         self._check_xattrs()
-        await self._change(xattrs.set_security, self._target, self.volume.tree.security_xattr, blob)
+        await self.change(xattrs.set_security, self._target, self.volume.tree.security_xattr, blob)
 
     async def aclose(self) -> None:
         fd = self.fd

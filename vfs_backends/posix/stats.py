@@ -57,6 +57,8 @@ def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
             attributes = dos.attributes
             if dos.birthtime_ns is not None:
                 birthtime = dos.birthtime_ns
+            if dos.changed_ns is not None and ctime <= dos.changed_until_ns:
+                ctime = dos.changed_ns
     return Stat(
         node_id,
         mode,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -26,6 +27,9 @@ from vfs_backends.posix.syscalls import (
     statx,
 )
 from vfs_backends.posix.threads import Pace, Threads
+
+if TYPE_CHECKING:
+    from vfs_backends.posix.stream_handles import StreamTable
 
 __all__ = ["Tree", "Volume", "proc_path"]
 
@@ -62,6 +66,8 @@ class Tree:
         self.security_xattr = _security_xattr(root)
         self.sets_owner = os.geteuid() == 0
         self.opens_by_inode = kind.opens_by_inode and _has_privilege(_CAP_DAC_READ_SEARCH)
+        self.streams: StreamTable | None = None
+        """Set by who makes the tree, if it has extended attributes."""
         device = device_of(fields_of(root))
         self.top = Volume(self, device, kind)
         self._volumes = {device: self.top}
@@ -91,6 +97,7 @@ class Tree:
         found = Capability.LINKS
         if self.has_xattrs:
             found |= Capability.XATTRS | Capability.DOS_ATTRIBUTES | Capability.SECURITY
+            found |= Capability.STREAMS | Capability.CHANGE_TIME
         if self.top.kind.preallocates:
             found |= Capability.ALLOCATE
         if self.opens_by_inode:

@@ -11,9 +11,12 @@ from vfs_backends.api import Fold
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.names import name_from_bytes, text_to_bytes
 
-__all__ = ["get_security", "get_user", "list_user", "remove_user", "set_security", "set_user"]
+__all__ = ["ACCESS_ACL", "get_acls", "get_security", "get_user", "list_user", "remove_user", "set_security", "set_user"]
 
 Target = int | bytes
+
+ACCESS_ACL = "system.posix_acl_access"
+DEFAULT_ACL = "system.posix_acl_default"
 
 _PREFIX = "user."
 
@@ -21,7 +24,7 @@ _HIDDEN = frozenset({
     "dosattrib", "doseas", "ntacl", "samba_pai", "samba_streams", "smbreparse",
 })  # fmt: skip
 """What Samba, KSMBD and we ourselves keep there; in lower case."""
-_HIDDEN_PREFIXES = ("dosstream.", "dosstreamext.", "org.netatalk.")
+_HIDDEN_PREFIXES = ("dosstream.", "dosstreamext.", "org.netatalk.", "smbgate.")
 
 
 def _is_hidden(name: str) -> bool:
@@ -94,6 +97,17 @@ def get_security(target: Target, key: str) -> bytes | None:
         if error.errno in {errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM}:
             return None
         raise
+
+
+def get_acls(target: Target, is_directory: bool) -> tuple[bytes | None, bytes | None]:
+    """The values of the attributes in which the kernel keeps ACLs."""
+    return get_security(target, ACCESS_ACL), get_security(target, DEFAULT_ACL) if is_directory else None
+
+
+def set_acls(target: Target, access: bytes | None, default: bytes | None, is_directory: bool) -> None:
+    set_security(target, ACCESS_ACL, access)
+    if is_directory:
+        set_security(target, DEFAULT_ACL, default)
 
 
 def set_security(target: Target, key: str, blob: bytes | None) -> None:
