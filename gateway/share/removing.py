@@ -1,0 +1,37 @@
+"""Taking a name away at once, as unlink(2) and rmdir(2) do; what is open stays usable without it.
+
+[MS-FSA] 2.1.5.15.3 with FILE_DISPOSITION_POSIX_SEMANTICS, but told as an error if it cannot be done.
+"""
+
+from typing import TYPE_CHECKING
+
+from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
+from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DELETE_PENDING, StatusError
+from gateway.share.closing import is_delete_pending
+from gateway.share.listing import name_removed
+from gateway.share.opens import Open
+from gateway.share.paths import open_parent
+from vfs_backends.inline import first_effect
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["remove_name"]
+
+
+async def remove_name(share: "Share", one: Open) -> None:
+    """Remove the name that `one` was opened by. DELETE access was checked. Raises `StatusError` and `VfsError`."""
+    share.enter()
+    if not one.path:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    await share.breaks.before_name_change(one.node_id, one.open_id)
+    if is_delete_pending(share.record(one), one.open_id):
+        raise StatusError(STATUS_DELETE_PENDING)
+    if ((await one.handle.stat()).dos_attributes or 0) & FILE_ATTRIBUTE_READONLY:
+        raise StatusError(STATUS_CANNOT_DELETE)
+    parent, name = await open_parent(share, one.path)
+    try:
+        await first_effect(share.fs.remove(parent, name, one.handle, share.caller(one.token)))
+        await name_removed(share, parent, name, (one.owner, one.parent_key), is_directory=one.is_directory)
+    finally:
+        await parent.aclose()
