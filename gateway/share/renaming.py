@@ -1,15 +1,16 @@
 """Giving a file another name, or one more. [MS-FSA] 2.1.5.15.11 (rename), 2.1.5.15.6 (link)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
-from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
+from gateway.nt.constants import FILE_ATTRIBUTE_READONLY, FILE_SHARE_DELETE
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_DELETE_PENDING,
     STATUS_FILE_IS_A_DIRECTORY,
     STATUS_INVALID_PARAMETER,
     STATUS_OBJECT_NAME_COLLISION,
+    STATUS_SHARING_VIOLATION,
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
@@ -17,6 +18,7 @@ from gateway.share.granting import maximal_access
 from gateway.share.listing import name_added, name_moved
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
+from gateway.share.record import FileRecord
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
@@ -27,13 +29,27 @@ if TYPE_CHECKING:
 __all__ = ["link", "rename"]
 
 
-async def rename(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
-    """Move an open file to the path `target`. DELETE access was checked. Raises `StatusError` and `VfsError`."""
-    while not await _try_rename(share, one, target, replace=replace, ignore_readonly=ignore_readonly):
+class _How(NamedTuple):
+    """What a rename or link may do to others."""
+
+    replace: bool
+    ignore_readonly: bool
+    posix: bool
+
+
+async def rename(
+    share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False, posix: bool = False
+) -> None:
+    """Move an open file to the path `target`. DELETE access was checked. Raises `StatusError` and `VfsError`.
+
+    With `posix`, names differ by case, and what is open is in the way only if it does not share deletion: neither a
+    file or empty directory that is replaced, nor a file in a directory that is moved.
+    """
+    while not await _try_rename(share, one, target, _How(replace, ignore_readonly, posix)):
         pass
 
 
-async def _try_rename(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool) -> bool:
+async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool:
     """False if somebody had to give up a lease first: then everything may be different."""
     share.enter()
     if not one.path or not target:
@@ -44,18 +60,21 @@ async def _try_rename(share: "Share", one: Open, target: str, *, replace: bool, 
         raise StatusError(STATUS_DELETE_PENDING)
     if await share.breaks.before_name_change(one.node_id, one.open_id):
         return False
-    if one.is_directory and not await _check_children(share, one, target):
+    if one.is_directory and not await _check_children(share, one, target, how):
         return False
     new_parent, new_name = await open_parent(share, target)
     try:
         await _check_parent(share, one, new_parent)
-        existing = await _existing(share, new_parent, new_name)
+        existing = await _existing(share, new_parent, new_name, how)
         try:
             stale = None
+            if existing is not None and how.posix and existing.node_id == one.node_id:
+                # Two names of one file: rename(2) leaves both.
+                return True
             if existing is not None and existing.node_id != one.node_id:
-                if replace and await share.breaks.before_name_change(existing.node_id, None):
+                if how.replace and await share.breaks.before_name_change(existing.node_id, None):
                     return False
-                await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
+                await _check_replaceable(share, one, existing, how)
                 stale = split(existing.path)[1]
             await _move(share, one, new_parent, new_name, stale)
         finally:
@@ -66,19 +85,23 @@ async def _try_rename(share: "Share", one: Open, target: str, *, replace: bool, 
     return True
 
 
-async def _check_children(share: "Share", one: Open, target: str) -> bool:
+async def _check_children(share: "Share", one: Open, target: str, how: _How) -> bool:
     """A directory in which something is open stays where it is, and nothing goes below itself.
 
     False if somebody had to be asked to close what they keep open only in their cache.
     """
     if is_below(target, one.path):
-        raise StatusError(STATUS_ACCESS_DENIED)
-    inside = {other.node_id for other in share.opens.values() if is_below(other.path, one.path)}
+        raise StatusError(STATUS_INVALID_PARAMETER if how.posix else STATUS_ACCESS_DENIED)
+    inside = {
+        other.node_id
+        for other in share.opens.values()
+        if is_below(other.path, one.path) and not (how.posix and other.share_access & FILE_SHARE_DELETE)
+    }
     for node_id in inside:
         if await share.breaks.before_name_change(node_id, None):
             return False
     if inside:
-        raise StatusError(STATUS_ACCESS_DENIED)
+        raise StatusError(STATUS_SHARING_VIOLATION if how.posix else STATUS_ACCESS_DENIED)
     return True
 
 
@@ -90,30 +113,33 @@ async def _check_parent(share: "Share", one: Open, parent: Handle) -> None:
     share.descriptors.check(await parent.stat(), one.token, needed)
 
 
-async def _existing(share: "Share", parent: Handle, name: str) -> Handle | None:
+async def _existing(share: "Share", parent: Handle, name: str, how: _How) -> Handle | None:
     try:
-        return await share.fs.lookup(parent, name)
+        return await share.fs.lookup(parent, name, case_sensitive=how.posix)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND:
             return None
         raise
 
 
-async def _check_replaceable(
-    share: "Share", one: Open, existing: Handle, *, replace: bool, ignore_readonly: bool
-) -> None:
+async def _check_replaceable(share: "Share", one: Open, existing: Handle, how: _How) -> None:
     """Whether what has the name already may go for it."""
-    if not replace:
+    if not how.replace:
         raise StatusError(STATUS_OBJECT_NAME_COLLISION)
-    if existing.is_directory:
-        raise StatusError(STATUS_ACCESS_DENIED)
-    record = share.table.peek_nowait(existing.node_id)
-    if record is not None and record.opens:
-        raise StatusError(STATUS_ACCESS_DENIED)
+    _check_unused(existing, share.table.peek_nowait(existing.node_id), how)
     stat = await existing.stat()
-    if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not ignore_readonly:
+    if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not how.ignore_readonly:
         raise StatusError(STATUS_ACCESS_DENIED)
     if not await maximal_access(share, one.token, existing, stat) & mask.DELETE:
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def _check_unused(existing: Handle, record: FileRecord | None, how: _How) -> None:
+    if how.posix:
+        # That a directory is replaced by a directory only, and when it is empty, the storage sees to.
+        if record is not None and any(not other.share_access & FILE_SHARE_DELETE for other in record.opens):
+            raise StatusError(STATUS_SHARING_VIOLATION)
+    elif existing.is_directory or (record is not None and record.opens):
         raise StatusError(STATUS_ACCESS_DENIED)
 
 
@@ -143,13 +169,18 @@ def _update_paths(share: "Share", old: str, new: str) -> None:
     share.watches.moved()
 
 
-async def link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False) -> None:
-    """Give an open file the further name `target`. Raises `StatusError` and `VfsError`."""
-    while not await _try_link(share, one, target, replace=replace, ignore_readonly=ignore_readonly):
+async def link(
+    share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool = False, posix: bool = False
+) -> None:
+    """Give an open file the further name `target`; with `posix`, names differ by case.
+
+    Raises `StatusError` and `VfsError`.
+    """
+    while not await _try_link(share, one, target, _How(replace, ignore_readonly, posix)):
         pass
 
 
-async def _try_link(share: "Share", one: Open, target: str, *, replace: bool, ignore_readonly: bool) -> bool:
+async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
     """False if somebody had to give up a lease first: then everything may be different."""
     share.enter()
     if one.is_directory:
@@ -161,12 +192,12 @@ async def _try_link(share: "Share", one: Open, target: str, *, replace: bool, ig
     parent, name = await open_parent(share, target)
     try:
         await _check_parent(share, one, parent)
-        existing = await _existing(share, parent, name)
+        existing = await _existing(share, parent, name, how)
         if existing is not None:
             try:
-                if replace and await share.breaks.before_name_change(existing.node_id, None):
+                if how.replace and await share.breaks.before_name_change(existing.node_id, None):
                     return False
-                await _check_replaceable(share, one, existing, replace=replace, ignore_readonly=ignore_readonly)
+                await _check_replaceable(share, one, existing, how)
                 name = split(existing.path)[1]
             finally:
                 await existing.aclose()
