@@ -74,6 +74,10 @@ class Capability(enum.Flag):
     """Named streams: `Handle.open_stream`, `create_stream`, `list_streams`, `remove_stream`, `rename_stream`."""
     CHANGE_TIME = enum.auto()
     """`StatChange.ctime_ns`."""
+    POSIX_ACLS = enum.auto()
+    """`Handle.get_posix_acls`, `set_posix_acls`."""
+    CALLERS = enum.auto()
+    """Acts with the rights of a `Caller`, and can give a file to anybody."""
 
 
 class IoAccess(enum.Flag):
@@ -90,6 +94,8 @@ class Caller:
     uid: int
     gid: int
     groups: tuple[int, ...] = ()
+    overrules: bool = False
+    """Where the storage refuses this caller, it is done all the same: something above it has granted it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +119,9 @@ class Stat:
     dos_attributes: int | None = None
     """FILE_ATTRIBUTE_* bits ([MS-FSCC] 2.6) that were stored with the file; None if none ever were."""
     rdev: int = 0
+    version: int = 0
+    """Another number whenever anything of the file has changed, as far as the storage's clock is fine enough to tell:
+    in nanoseconds since 1970, or just counted. Unlike a time, nobody can set it."""
 
     @property
     def is_directory(self) -> bool:
@@ -219,8 +228,8 @@ class Handle(ABC):
         return ""
 
     @abstractmethod
-    async def open_io(self, access: IoAccess) -> None:
-        """Make a path handle an I/O handle, or change what an I/O handle is for.
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
+        """Make a path handle an I/O handle, or change what an I/O handle is for, as far as `caller` may.
 
         On a directory it is for READ only, and `open_directory` does not need it. Raises NOT_SUPPORTED for what is
         neither a file nor a directory; and the handle is as it was.
@@ -285,6 +294,15 @@ class Handle(ABC):
         """Store a security blob, or remove it. [Capability.SECURITY]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"security blob of {len(blob or b'')} bytes")
 
+    async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
+        """The access ACL and, of a directory, the default ACL, as of acl(5); None for what there is none of beyond the
+        mode. Blobs, as the kernel keeps them. [Capability.POSIX_ACLS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
+
+    async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
+        """Set both, or remove what is None: then the mode says everything, as it is. [Capability.POSIX_ACLS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
+
     async def open_stream(self, name: str, access: IoAccess) -> "Handle":
         """A new I/O handle on a named stream of the file or directory; names compare as those of files do.
 
@@ -338,12 +356,15 @@ class FileSystem(ABC):
         """A new path handle on the root directory."""
 
     @abstractmethod
-    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+    async def lookup(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle:
         """Resolve `path` from `parent` (itself for `""`), and return a new path handle on what it leads to.
 
         Each component is tried exactly first, then by its folded form unless `case_sensitive`; of several names
         that fold alike the same one is found each time. The last component may be a symbolic link: the handle is
         then on the link itself, unless the storage follows it and it leads to something. Never leaves the tree.
+        For a `caller`, only what they can reach: ACCESS_DENIED if they may not search a directory on the way.
 
         Raises NOT_FOUND (the last component), PATH_NOT_FOUND (another one is missing or not a directory), SYMLINK
         (another one is a symbolic link that is not followed), ESCAPES, NAME_INVALID, NAME_TOO_LONG, ACCESS_DENIED.

@@ -91,7 +91,9 @@ class MemoryFileSystem(FileSystem):
     async def root(self) -> Handle:
         return MemoryHandle(self._realm, self._root, "")
 
-    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+    async def lookup(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle:
         node = self._node_of(parent)
         names = [parent.path] if parent.path else []
         components = path.split("/") if path else []

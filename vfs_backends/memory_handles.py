@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vfs_backends.api import (
+    Caller,
     DirectoryEntry,
     DirectoryStream,
     Fold,
@@ -82,7 +83,7 @@ class MemoryHandle(Handle):
         if self._access is None or access not in self._access:
             raise VfsError(Kind.INVALID, f"{self.path}: not open for {access.name}")
 
-    async def open_io(self, access: IoAccess) -> None:
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         if self.node.is_directory and IoAccess.WRITE in access:
             raise VfsError(Kind.IS_A_DIRECTORY, self.path)
         self._access = access
@@ -242,7 +243,7 @@ class MemoryStreamHandle(MemoryHandle):
     def _check_regular(self) -> None:
         self._check_there()
 
-    async def open_io(self, access: IoAccess) -> None:
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         self._access = access
 
     async def stat(self) -> Stat:

@@ -127,6 +127,7 @@ class Node:
     birthtime_ns: int
     nlink: int = 1
     opens: int = 0
+    version: int = 0
     dos_attributes: int | None = None
     security: bytes | None = None
     xattrs: dict[str, bytes] = field(default_factory=dict)
@@ -181,6 +182,8 @@ class Node:
             self.ctime_ns,
             self.birthtime_ns,
             self.dos_attributes,
+            0,
+            self.version,
         )
 
     def clear(self) -> None:
@@ -192,6 +195,7 @@ class Node:
     def changed(self, clock: Callable[[], int], *, contents: bool = False) -> None:
         now = clock()
         self.ctime_ns = now
+        self.version += 1
         if contents:
             self.mtime_ns = now
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from vfs_backends.api import Capability, Handle, IoAccess
+from vfs_backends.api import Caller, Capability, Handle, IoAccess
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.stack import CHANGES, StackedFileSystem, StackedHandle
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 class ReadOnlyHandle(StackedHandle):
     """Cannot be opened for writing either."""
 
-    async def open_io(self, access: IoAccess) -> None:
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         if IoAccess.WRITE in access:
             raise VfsError(Kind.READ_ONLY, self.path)
-        await super().open_io(access)
+        await super().open_io(access, caller)
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         if IoAccess.WRITE in access:

@@ -38,6 +38,7 @@ CHANGES = frozenset({
     "remove_xattr",
     "rename",
     "rename_stream",
+    "set_posix_acls",
     "set_security",
     "set_size",
     "set_stat",
@@ -92,8 +93,8 @@ class StackedHandle(Handle):
     async def _around(self, operation: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.file_system.around(operation, self.below.path, call, *args, **kwargs)
 
-    async def open_io(self, access: IoAccess) -> None:
-        await self._around("open_io", self.below.open_io, access)
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
+        await self._around("open_io", self.below.open_io, access, caller)
 
     async def stat(self) -> Stat:
         return await self._around("stat", self.below.stat)
@@ -137,6 +138,12 @@ class StackedHandle(Handle):
 
     async def set_security(self, blob: bytes | None) -> None:
         await self._around("set_security", self.below.set_security, blob)
+
+    async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
+        return await self._around("get_posix_acls", self.below.get_posix_acls)
+
+    async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
+        await self._around("set_posix_acls", self.below.set_posix_acls, access, default)
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         return await self.file_system.opening("open_stream", self.path, self.below.open_stream, name, access)
@@ -196,7 +203,9 @@ class StackedFileSystem(FileSystem):
     async def root(self) -> Handle:
         return await self.opening("root", "", self.below.root)
 
-    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+    async def lookup(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle:
         return await self.opening(
             "lookup",
             _join(parent.path, path),
@@ -204,6 +213,7 @@ class StackedFileSystem(FileSystem):
             self._below(parent),
             path,
             case_sensitive=case_sensitive,
+            caller=caller,
         )
 
     async def create_file(

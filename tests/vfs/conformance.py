@@ -356,7 +356,7 @@ async def test_owner_is_the_caller(fs: FileSystem, top: Handle) -> None:
     whoever = await make(fs, top, "whoever")
     if (await whoever.stat()).uid != 0:
         pytest.skip("only root gives files away")
-    caller = Caller(1234, 5678)
+    caller = Caller(1234, 5678, overrules=True)
     file = await fs.create_file(top, "file", 0o4640, READ, caller)
     directory = await fs.create_directory(top, "directory", 0o750, caller)
     for handle, mode in ((file, 0o4640), (directory, 0o750)):

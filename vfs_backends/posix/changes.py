@@ -14,6 +14,7 @@ import time
 from vfs_backends.api import Caller, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.identity import as_caller, is_refusal
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.stats import birth_of, fields_of
 from vfs_backends.posix.syscalls import (
@@ -63,8 +64,8 @@ def _wanted_owner(parent: int, fields: StatxFields, caller: Caller | None) -> tu
 def create_file(
     parent: int, name: bytes, mode: int, access: IoAccess, caller: Caller | None
 ) -> tuple[int, StatxFields]:
-    """A new descriptor, and what it is on. `caller`: whom to give the file to."""
-    fd = os.open(name, _CREATE_FLAGS[access], mode, dir_fd=parent)
+    """A new descriptor, and what it is on. `caller`: who creates it, and owns it."""
+    fd = as_caller(caller, lambda: os.open(name, _CREATE_FLAGS[access], mode, dir_fd=parent))
     try:
         fields = fields_of(fd)
         owner = _wanted_owner(parent, fields, caller)
@@ -82,9 +83,9 @@ def create_file(
 
 
 def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None) -> tuple[int, StatxFields]:
-    """A new O_PATH descriptor, and what it is on. `caller`: whom to give the directory to."""
+    """A new O_PATH descriptor, and what it is on. `caller`: who creates it, and owns it."""
     before = time.time_ns()
-    os.mkdir(name, mode, dir_fd=parent)
+    as_caller(caller, lambda: os.mkdir(name, mode, dir_fd=parent))
     fd = openat2(parent, name, _NEW_DIRECTORY)
     if fd < 0:
         if -fd in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
@@ -94,7 +95,8 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
         fields = fields_of(fd)
         # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
         born = birth_of(fields)
-        if fields[2] != os.geteuid() or (born and born < before - _CLOCK_SLACK_NS):
+        makers = {os.geteuid()} if caller is None else {os.geteuid(), caller.uid}
+        if fields[2] not in makers or (born and born < before - _CLOCK_SLACK_NS):
             raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
         owner = _wanted_owner(parent, fields, caller)
         if owner is not None:
@@ -126,13 +128,11 @@ def _check(tree: Tree, parent: int, name: bytes, node_id: NodeId) -> StatxFields
     raise VfsError(Kind.STALE, name_from_bytes(name))
 
 
-def remove(tree: Tree, parent: int, name: bytes, node_id: NodeId) -> None:
+def remove(tree: Tree, parent: int, name: bytes, node_id: NodeId, caller: Caller | None) -> None:
     fields = _check(tree, parent, name, node_id)
+    delete = os.rmdir if stat_module.S_ISDIR(fields[4]) else os.unlink
     try:
-        if stat_module.S_ISDIR(fields[4]):
-            os.rmdir(name, dir_fd=parent)
-        else:
-            os.unlink(name, dir_fd=parent)
+        as_caller(caller, lambda: delete(name, dir_fd=parent))
     except OSError as error:
         if error.errno == errno.EEXIST:  # POSIX allows either; some file systems say this
             raise VfsError(Kind.NOT_EMPTY, name_from_bytes(name)) from error
@@ -148,19 +148,20 @@ def rename(
     *,
     node_id: NodeId,
     replace: bool,
+    caller: Caller | None,
 ) -> None:
     moved = tree.node_id(_check(tree, parent, name, node_id))
     same_parent = tree.node_id(fields_of(parent)) == tree.node_id(fields_of(new_parent))
     if name == new_name and same_parent:
         return
     flags = 0 if replace else RENAME_NOREPLACE
-    result = renameat2(parent, name, new_parent, new_name, flags)
+    result = _renameat2(caller, parent, name, new_parent, new_name, flags)
     if result == -errno.EEXIST and not replace:
         if not (same_parent and _differs_by_spelling_only(tree, parent, new_name, moved)):
             raise VfsError(Kind.EXISTS, name_from_bytes(new_name))
-        result = renameat2(parent, name, new_parent, new_name, 0)
+        result = _renameat2(caller, parent, name, new_parent, new_name, 0)
     elif result == -errno.EINVAL and not replace:
-        result = _rename_without_flag(parent, name, new_parent, new_name)
+        result = _rename_without_flag(caller, parent, name, new_parent, new_name)
     if result in {-errno.EEXIST, -errno.ENOTEMPTY}:
         raise VfsError(Kind.NOT_EMPTY, name_from_bytes(new_name))
     if result < 0:
@@ -169,11 +170,19 @@ def rename(
         _drop_second_name(tree, parent, name, new_parent, new_name, node_id=moved)
 
 
-def _rename_without_flag(parent: int, name: bytes, new_parent: int, new_name: bytes) -> int:
+def _renameat2(caller: Caller | None, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int) -> int:
+    """0 or the negative error number."""
+    result = as_caller(caller, lambda: renameat2(parent, name, new_parent, new_name, flags))
+    if is_refusal(-result) and caller is not None and caller.overrules:
+        return renameat2(parent, name, new_parent, new_name, flags)
+    return result
+
+
+def _rename_without_flag(caller: Caller | None, parent: int, name: bytes, new_parent: int, new_name: bytes) -> int:
     """EINVAL is "into itself", or a file system without RENAME_NOREPLACE."""
     if not isinstance(statx(new_parent, new_name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT), int):
         raise VfsError(Kind.EXISTS, name_from_bytes(new_name))
-    return renameat2(parent, name, new_parent, new_name, 0)
+    return _renameat2(caller, parent, name, new_parent, new_name, 0)
 
 
 def _differs_by_spelling_only(tree: Tree, directory: int, new_name: bytes, node_id: NodeId) -> bool:
@@ -205,11 +214,11 @@ def _drop_second_name(
         os.unlink(name, dir_fd=parent)
 
 
-def link(tree: Tree, fd: int, parent: int, name: bytes, *, replace: bool) -> None:
+def link(tree: Tree, fd: int, parent: int, name: bytes, *, replace: bool, caller: Caller | None) -> None:
     """Give what `fd` is on another name."""
     source = proc_path(fd)
     try:
-        os.link(source, name, dst_dir_fd=parent, follow_symlinks=True)
+        as_caller(caller, lambda: os.link(source, name, dst_dir_fd=parent, follow_symlinks=True))
         return
     except FileExistsError:
         if not replace:
@@ -218,9 +227,9 @@ def link(tree: Tree, fd: int, parent: int, name: bytes, *, replace: bool) -> Non
     if not isinstance(existing, int) and tree.node_id(existing) == tree.node_id(fields_of(fd)):
         return
     passing = b".smbgate-link-" + secrets.token_hex(8).encode()
-    os.link(source, passing, dst_dir_fd=parent, follow_symlinks=True)
+    as_caller(caller, lambda: os.link(source, passing, dst_dir_fd=parent, follow_symlinks=True))
     try:
-        os.rename(passing, name, src_dir_fd=parent, dst_dir_fd=parent)
+        as_caller(caller, lambda: os.rename(passing, name, src_dir_fd=parent, dst_dir_fd=parent))
     except OSError:
         os.unlink(passing, dir_fd=parent)
         raise

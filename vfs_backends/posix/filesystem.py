@@ -15,6 +15,7 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
+from vfs_backends.posix.identity import SERVER
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes
@@ -145,8 +146,12 @@ class PosixFileSystem(FileSystem):
             first.unpin()
             second.unpin()
 
-    async def lookup(self, parent: Handle, path: str, *, case_sensitive: bool = False) -> Handle:
+    async def lookup(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle:
         start = self._own(parent)
+        if caller is not None and caller.uid and path and self._tree.acts_as_callers:
+            return await self._lookup_as(caller, start, path, case_sensitive=case_sensitive)
         if not path:
             return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path)
         if is_hidden(path):
@@ -160,8 +165,36 @@ class PosixFileSystem(FileSystem):
             return self._handle(found, reached)
         return self._handle(found, f"{start.path}/{path}" if start.path else path)
 
-    def _owner(self, caller: Caller | None) -> Caller | None:
-        return caller if self._tree.sets_owner else None
+    async def _lookup_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle:
+        """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
+        found = await self._reach(caller, start, path)
+        if isinstance(found, int):
+            if found != -errno.ENOENT:
+                raise look_up_failure(found, path, is_last=True)
+            handle = await self.lookup(start, path, case_sensitive=case_sensitive)
+            reached = await self._reach(caller, self._top, handle.path)
+            if isinstance(reached, int):
+                await handle.aclose()
+                raise look_up_failure(reached, path, is_last=True)
+            os.close(reached[0])
+            return handle
+        return self._handle(found, _join(start.path, path))
+
+    async def _reach(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
+        """What a path leads to exactly, for the caller; the negative error number."""
+        start.pin()
+        try:
+            return await self._resolver.reach(start, path_to_bytes(path), caller)
+        except OSError as error:
+            raise vfs_error(error, path) from error
+        finally:
+            start.unpin()
+
+    def _acting(self, caller: Caller | None) -> Caller | None:
+        """With whose rights to do something; None if with those that the process has."""
+        if not self._tree.acts_as_callers:
+            return None
+        return caller or SERVER
 
     async def create_file(
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
@@ -171,7 +204,7 @@ class PosixFileSystem(FileSystem):
         found = await self._create(
             name,
             directory,
-            lambda: changes.create_file(directory.fd, raw, mode & 0o7777, access, self._owner(caller)),
+            lambda: changes.create_file(directory.fd, raw, mode & 0o7777, access, self._acting(caller)),
         )
         return self._handle(found, _join(directory.path, name), access)
 
@@ -181,7 +214,7 @@ class PosixFileSystem(FileSystem):
         found = await self._create(
             name,
             directory,
-            lambda: changes.create_directory(directory.fd, raw, mode & 0o7777, self._owner(caller)),
+            lambda: changes.create_directory(directory.fd, raw, mode & 0o7777, self._acting(caller)),
         )
         return self._handle(found, _join(directory.path, name))
 
@@ -200,7 +233,10 @@ class PosixFileSystem(FileSystem):
         directory = self._own(parent)
         doomed = await self._doomed(self._own(handle))
         await self._change(
-            name, directory, directory, lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id)
+            name,
+            directory,
+            directory,
+            lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id, self._acting(caller)),
         )
         self._index.changed(directory.node_id, removed=name)
         await self._forget(directory.volume, doomed)
@@ -257,6 +293,7 @@ class PosixFileSystem(FileSystem):
                 new_raw,
                 node_id=handle.node_id,
                 replace=replace,
+                caller=self._acting(caller),
             ),
         )
         self._index.changed(source.node_id, removed=name)
@@ -273,7 +310,10 @@ class PosixFileSystem(FileSystem):
             raise VfsError(Kind.IS_A_DIRECTORY, source.path)
         doomed = await self._doomed_at(target, name) if replace else None
         await self._change(
-            name, source, target, lambda: changes.link(self._tree, source.fd, target.fd, raw, replace=replace)
+            name,
+            source,
+            target,
+            lambda: changes.link(self._tree, source.fd, target.fd, raw, replace=replace, caller=self._acting(caller)),
         )
         self._index.changed(target.node_id, added=name)
         if doomed is not None and doomed[0] != handle.node_id:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from vfs_backends.api import DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange, StreamEntry
+from vfs_backends.api import Caller, DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange, StreamEntry
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import committed
 from vfs_backends.posix import xattrs
@@ -16,6 +16,7 @@ from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.changed import set_changed
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
+from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, statx, utimensat
 from vfs_backends.posix.volume import Volume, proc_path
 
@@ -41,9 +42,9 @@ _IO_FLAGS = {
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def _reopen(fd: int, flags: int, proc: int) -> int:
-    """Open what a descriptor is on; `proc` is /proc/self/fd."""
-    return os.open(b"%d" % fd, flags | _ALWAYS, dir_fd=proc)
+def _reopen(fd: int, flags: int, proc: int, caller: Caller | None = None) -> int:
+    """Open what a descriptor is on, with the rights of `caller`; `proc` is /proc/self/fd."""
+    return as_caller(caller, lambda: os.open(b"%d" % fd, flags | _ALWAYS, dir_fd=proc))
 
 
 def read_all(fd: int, offset: int, buffer: memoryview) -> int:
@@ -148,7 +149,7 @@ class PosixHandle(Handle):
         """What the calls take that do not work on an O_PATH descriptor."""
         return self.fd if self._access is not None else proc_path(self.fd)
 
-    async def open_io(self, access: IoAccess) -> None:
+    async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         kind = stat_module.S_IFMT(self.mode)
         if kind == stat_module.S_IFDIR:
             if IoAccess.WRITE in access:
@@ -156,7 +157,8 @@ class PosixHandle(Handle):
         elif kind != stat_module.S_IFREG:
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
-        fd = await self.ask(_reopen, self.fd, _IO_FLAGS[access], self.volume.tree.proc)
+        tree = self.volume.tree
+        fd = await self.ask(_reopen, self.fd, _IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None)
         self._retired.append(self.fd)
         self._pins += 1
         self.fd = fd
@@ -350,6 +352,18 @@ class PosixHandle(Handle):
     async def get_security(self) -> bytes | None:
         self._check_xattrs()
         return await self.ask(xattrs.get_security, self._target, self.volume.tree.security_xattr)
+
+    def _check_acls(self) -> None:
+        if not self.volume.tree.has_acls:
+            raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
+
+    async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
+        self._check_acls()
+        return await self.ask(xattrs.get_acls, self._target, self.is_directory)
+
+    async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
+        self._check_acls()
+        await self.change(xattrs.set_acls, self._target, access, default, self.is_directory)
 
     async def set_security(self, blob: bytes | None) -> None:
         self._check_xattrs()

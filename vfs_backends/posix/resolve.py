@@ -3,9 +3,11 @@
 import errno
 import os
 
+from vfs_backends.api import Caller
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.failures import kind_of, os_error
 from vfs_backends.posix.handles import PosixHandle, close_quietly
+from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.names import MAX_NAME, path_to_bytes
 from vfs_backends.posix.stats import IDENTITY
@@ -78,6 +80,15 @@ class Resolver:
         if fd < 0:
             return -errno.EAGAIN if fd == -errno.EXDEV else fd
         return _identified(fd)
+
+    async def reach(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
+        """What a path, of names as they are spelled, leads to for somebody; the negative error number."""
+        volume, way = start.volume, self._last
+        if not volume.threads.always:
+            result = act_as(caller, lambda: self._open(start.fd, start.path, path, way.at_hand(volume)))
+            if result != -errno.EAGAIN:
+                return result
+        return await volume.threads.run(act_as, caller, lambda: self._open(start.fd, start.path, path, way.plain))
 
     async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
         """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""

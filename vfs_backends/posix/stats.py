@@ -44,7 +44,7 @@ def birth_of(fields: StatxFields) -> int:
 def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
     """`stored`: the value of user.DOSATTRIB; what is malformed counts as absent."""
     mask, nlink, uid, gid, mode, _, size, blocks, a, a_ns, b, b_ns, c, c_ns, m, m_ns, rma, rmi, _, _ = fields
-    ctime = c * _SECOND + c_ns
+    ctime = version = c * _SECOND + c_ns
     mtime = m * _SECOND + m_ns
     birthtime = b * _SECOND + b_ns if mask & _BTIME else 0
     # Some file systems have the field and nothing in it.
@@ -73,4 +73,5 @@ def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
         birthtime,
         attributes,
         os.makedev(rma, rmi) if rma or rmi else 0,
+        version,
     )

@@ -8,6 +8,7 @@ import trio
 
 from vfs_backends.api import Capability, Fold, NodeId, Stat
 from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.identity import can_act
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
 from vfs_backends.posix.names import path_to_bytes
 from vfs_backends.posix.stats import birth_of, device_of, fields_of, identity_of, stat_of
@@ -27,6 +28,10 @@ from vfs_backends.posix.syscalls import (
     statx,
 )
 from vfs_backends.posix.threads import Pace, Threads
+from vfs_backends.posix.xattrs import ACCESS_ACL
+
+if TYPE_CHECKING:
+    from vfs_backends.posix.stream_handles import StreamTable
 
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable
@@ -64,7 +69,8 @@ class Tree:
         self.is_read_only = bool(os.fstatvfs(root).f_flag & os.ST_RDONLY)
         self.has_xattrs = _has_user_xattrs(root)
         self.security_xattr = _security_xattr(root)
-        self.sets_owner = os.geteuid() == 0
+        self.acts_as_callers = can_act()
+        self.has_acls = _has_acls(root)
         self.opens_by_inode = kind.opens_by_inode and _has_privilege(_CAP_DAC_READ_SEARCH)
         self.streams: StreamTable | None = None
         """Set by who makes the tree, if it has extended attributes."""
@@ -100,6 +106,10 @@ class Tree:
             found |= Capability.STREAMS | Capability.CHANGE_TIME
         if self.top.kind.preallocates:
             found |= Capability.ALLOCATE
+        if self.has_acls:
+            found |= Capability.POSIX_ACLS
+        if self.acts_as_callers:
+            found |= Capability.CALLERS
         if self.opens_by_inode:
             found |= Capability.BY_ID
         if self.is_read_only:
@@ -189,6 +199,14 @@ def _has_user_xattrs(root: int) -> bool:
         os.getxattr(root, "user.DOSATTRIB")
     except OSError as error:
         return error.errno in {errno.ENODATA, errno.EACCES, errno.EPERM}
+    return True
+
+
+def _has_acls(root: int) -> bool:
+    try:
+        os.getxattr(root, ACCESS_ACL)
+    except OSError as error:
+        return error.errno == errno.ENODATA
     return True
 
 

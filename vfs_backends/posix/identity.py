@@ -1,0 +1,131 @@
+"""Acting with somebody else's rights: setfsuid(2), setfsgid(2) and setgroups(2), of one thread and for one call.
+
+The kernel keeps these ids for each thread; that setgroups(3) changes those of all threads is the C library's doing, so
+the system call is made directly. Nothing may be awaited between setting them and setting them back, or others would
+act with them: hence there is but one function, and what it calls is a plain one.
+
+Groups are not set back but left until others are wanted, which saves half of the time: they only ever add rights, and
+the process, which is root, has all that they could give it. What it creates by itself it creates as `SERVER`.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from vfs_backends.api import Caller
+
+__all__ = ["SERVER", "act_as", "as_caller", "can_act", "is_refusal"]
+
+T = TypeVar("T")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc["syscall"]
+_setfsuid = _libc["setfsuid"]
+_setfsgid = _libc["setfsgid"]
+_MASK: Final = 0xFFFFFFFF
+_ASK: Final = -1
+"""No id is like that: nothing is changed, but the present one is told."""
+
+_SETGROUPS: Final = {
+    "x86_64": 116,
+    "aarch64": 159,
+    "riscv64": 159,
+    "loongarch64": 159,
+    "s390x": 206,
+    "ppc64le": 81,
+    "ppc64": 81,
+}
+_number = _SETGROUPS.get(platform.machine())
+_NR_SETGROUPS: Final = ctypes.c_long(_number if _number is not None else -1)
+
+SERVER: Final = Caller(0, 0)
+"""The process itself, where it can act as others."""
+
+_REFUSALS: Final = frozenset({errno.EACCES, errno.EPERM})
+_MISMATCH: Final = b"smbgate: cannot take back its own rights after acting with those of a user\n"
+
+
+class _Thread(threading.local):
+    """What groups the thread has; None where that is not known."""
+
+    groups: tuple[int, tuple[int, ...]] | None = None
+
+
+_thread = _Thread()
+_tried: set[tuple[int, int]] = set()
+"""Ids that the process is known to be able to take."""
+
+
+def can_act() -> bool:
+    """Whether the process can act as others: it is root, on a machine whose system calls are known here."""
+    return os.geteuid() == 0 and _number is not None
+
+
+def is_refusal(number: int) -> bool:
+    """Whether an error number says that somebody lacks a right."""
+    return number in _REFUSALS
+
+
+def as_caller(caller: Caller | None, call: Callable[[], T]) -> T:
+    """Make a call with the rights of `caller` (None: with our own); where they overrule the storage, if need be with
+    ours. Raises OSError."""
+    if caller is None:
+        return call()
+    try:
+        return act_as(caller, call)
+    except OSError as error:
+        if not caller.overrules or not is_refusal(error.errno or 0):
+            raise
+    return act_as(SERVER, call)
+
+
+def act_as(caller: Caller, call: Callable[[], T]) -> T:
+    """Make a call with the rights of `caller`.
+
+    Raises OSError (EPERM) if the process cannot act as them, and what `call` raises. If its own rights cannot be had
+    back, the process ends: it would go on as somebody else.
+    """
+    uid, gid = caller.uid, caller.gid
+    if _thread.groups != (gid, caller.groups):
+        _set_groups(gid, caller.groups)
+    if uid == 0:
+        return call()
+    try:
+        _setfsuid(uid)
+        if (uid, gid) not in _tried:
+            _check(uid, gid)
+        return call()
+    finally:
+        # What is told is the id before: that it was the caller's shows that the call was made with their rights.
+        before = _setfsuid(0) & _MASK
+        if before != uid or _setfsuid(_ASK):
+            _give_up(before)
+
+
+def _check(uid: int, gid: int) -> None:
+    """These system calls do not tell whether they worked. Raises OSError if they did not."""
+    if _setfsuid(_ASK) & _MASK != uid or _setfsgid(_ASK) & _MASK != gid:
+        raise PermissionError(errno.EPERM, f"cannot act as user {uid} and group {gid}")
+    _tried.add((uid, gid))
+
+
+def _give_up(before: int) -> None:
+    """End the process, unless it merely never became the user."""
+    if before == 0 and _setfsuid(_ASK) == 0:
+        return
+    os.write(2, _MISMATCH)
+    os._exit(70)
+
+
+def _set_groups(gid: int, groups: tuple[int, ...]) -> None:
+    array = (ctypes.c_uint32 * len(groups))(*groups)
+    _thread.groups = None
+    if _syscall(_NR_SETGROUPS, len(groups), array) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"setgroups: {os.strerror(number)}")
+    _setfsgid(gid)
+    _thread.groups = (gid, groups)
