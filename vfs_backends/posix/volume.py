@@ -33,9 +33,6 @@ from vfs_backends.posix.xattrs import ACCESS_ACL
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable
 
-if TYPE_CHECKING:
-    from vfs_backends.posix.stream_handles import StreamTable
-
 __all__ = ["Tree", "Volume", "proc_path"]
 
 _FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
