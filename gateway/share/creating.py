@@ -23,15 +23,18 @@ from gateway.nt.status import (
     STATUS_SHARING_VIOLATION,
     StatusError,
 )
+from gateway.nt.upcase import upcase
 from gateway.share.breaking import Admission, Conflict, admit
 from gateway.share.closing import close_open
 from gateway.share.granting import grant_existing
+from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import FileRecord, OpenEntry, add_open
-from vfs_backends.api import Capability, Handle, IoAccess, Stat, StatChange
+from gateway.share.streams import check_new_stream, find_stream, make_stream
+from vfs_backends.api import Handle, IoAccess, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect, nothing_happened, point_of_no_return
 
@@ -43,15 +46,6 @@ __all__ = ["open_file"]
 _ATTEMPTS = 4
 """How often a file may vanish, or appear, between the look and the deed."""
 
-_SETTABLE = (
-    nt.FILE_ATTRIBUTE_READONLY
-    | nt.FILE_ATTRIBUTE_HIDDEN
-    | nt.FILE_ATTRIBUTE_SYSTEM
-    | nt.FILE_ATTRIBUTE_ARCHIVE
-    | nt.FILE_ATTRIBUTE_TEMPORARY
-    | nt.FILE_ATTRIBUTE_OFFLINE
-    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
-)
 _WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
 _READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
 _NO_ACCESS = IoAccess(0)
@@ -69,9 +63,6 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     while attempts < _ATTEMPTS:
         handle = await _find(share, intent)
         if handle is not None:
-            if intent.disposition == nt.FILE_CREATE:
-                await handle.aclose()
-                raise StatusError(STATUS_OBJECT_NAME_COLLISION)
             one = await _open_existing(share, intent, token, handle)
             if one is not None:
                 return one
@@ -102,20 +93,26 @@ async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
 
 async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
+    adds_stream = False
     try:
+        if intent.stream:
+            handle, adds_stream = await find_stream(intent, handle)
         stat = await handle.stat()
-        _check_type(intent, stat)
+        if adds_stream:
+            check_new_stream(share, intent, token, stat)
+        else:
+            _check_type(intent, stat)
         granted = await grant_existing(share, intent, token, handle, stat)
-        _check_attributes(intent, stat, granted)
+        _check_attributes(intent, stat, granted, adds_stream=adds_stream)
         open_id = share.new_open_id()
         entry = _entry(intent, token, open_id, granted)
         if not await _admitted(share, intent, handle, entry):
             await handle.aclose()
             return None
-        access = _io_access(granted, stat)
+        access = _io_access(granted, stat, is_stream=bool(intent.stream))
         if intent.overwrites:
             access |= IoAccess.WRITE
-        if access:
+        if access and not adds_stream:
             await handle.open_io(access)
         point_of_no_return()
         if not await _register(share, intent, handle, entry):
@@ -127,15 +124,19 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         raise
     action = nt.FILE_OPENED
     try:
-        if intent.overwrites:
+        if adds_stream:
+            action = nt.FILE_CREATED
+            handle = await make_stream(share, intent, handle, access)
+            stat = await handle.stat()
+        elif intent.overwrites:
             action = _ACTIONS[intent.disposition]
-            stat = await _overwrite(share, intent, handle)
+            stat = await overwrite(share, intent, handle)
     except BaseException:
         await _unregister(share, handle, open_id)
         await handle.aclose()
         raise
     one = _opened(share, intent, token, handle, open_id, granted, action, stat)
-    if intent.overwrites:
+    if action != nt.FILE_OPENED:
         await entry_changed(share, one, _OVERWRITTEN)
     return one
 
@@ -159,6 +160,8 @@ async def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: O
 
 
 def _check_type(intent: OpenIntent, stat: Stat) -> None:
+    if intent.disposition == nt.FILE_CREATE:
+        raise StatusError(STATUS_OBJECT_NAME_COLLISION)
     if stat.is_directory:
         if intent.options & nt.FILE_NON_DIRECTORY_FILE or intent.overwrites:
             raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
@@ -169,25 +172,18 @@ def _check_type(intent: OpenIntent, stat: Stat) -> None:
         raise StatusError(STATUS_ACCESS_DENIED)
 
 
-def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
+def _check_attributes(intent: OpenIntent, stat: Stat, granted: int, *, adds_stream: bool) -> None:
     """What the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
     attributes = stat.dos_attributes or 0
-    writes = granted & _WRITE_DATA or intent.overwrites
+    writes = granted & _WRITE_DATA or intent.overwrites or adds_stream
     if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
         raise StatusError(STATUS_ACCESS_DENIED)
     if attributes & nt.FILE_ATTRIBUTE_READONLY and intent.options & nt.FILE_DELETE_ON_CLOSE:
         raise StatusError(STATUS_CANNOT_DELETE)
-    if intent.overwrites:
+    if intent.overwrites and not intent.stream:
         kept = nt.FILE_ATTRIBUTE_HIDDEN | nt.FILE_ATTRIBUTE_SYSTEM
         if attributes & kept & ~intent.file_attributes:
             raise StatusError(STATUS_ACCESS_DENIED)
-
-
-async def _overwrite(share: "Share", intent: OpenIntent, handle: Handle) -> Stat:
-    """Empty the file and give it the attributes that were asked for. [MS-FSA] 2.1.5.1.2."""
-    await handle.set_size(0)
-    await _initialise(share, intent, handle, is_directory=False)
-    return await handle.stat()
 
 
 # --- a new file
@@ -253,7 +249,10 @@ async def _begin(share: "Share", intent: OpenIntent, token: Token, handle: Handl
         raise StatusError(STATUS_SHARING_VIOLATION)
     if handle.is_directory and granted & _READ_DATA:
         await handle.open_io(IoAccess.READ)
-    await _initialise(share, intent, handle, is_directory=handle.is_directory)
+    await initialise(share, intent, handle)
+    if intent.stream:
+        access = _io_access(granted, await handle.stat(), is_stream=True)
+        handle = await make_stream(share, intent, handle, access)
     stat = await handle.stat()
     return _opened(share, intent, token, handle, open_id, granted, nt.FILE_CREATED, stat)
 
@@ -265,21 +264,6 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
         # It may be gone already, or the storage fail: the first error is the one to report.
         await share.fs.remove(parent, name, handle)
     await handle.aclose()
-
-
-async def _initialise(share: "Share", intent: OpenIntent, handle: Handle, *, is_directory: bool) -> None:
-    """The attributes, extended attributes and allocation a file begins with."""
-    capabilities = share.fs.capabilities
-    if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities and not intent.posix:
-        attributes = intent.file_attributes & _SETTABLE
-        if not is_directory:
-            attributes |= nt.FILE_ATTRIBUTE_ARCHIVE
-        if attributes or not is_directory:
-            await handle.set_stat(StatChange(dos_attributes=attributes))
-    for name, value in intent.extended_attributes:
-        await handle.set_xattr(name, value)
-    if intent.allocation_size and not is_directory and Capability.ALLOCATE in capabilities:
-        await handle.allocate(intent.allocation_size)
 
 
 # --- both
@@ -295,14 +279,15 @@ def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> Open
         lease_key=intent.lease_key,
         parent_key=intent.parent_key,
         token=token,
+        stream=upcase(intent.stream) if intent.stream else "",
     )
 
 
-def _io_access(granted: int, stat: Stat) -> IoAccess:
-    if not stat_module.S_ISREG(stat.mode) and not stat.is_directory:
+def _io_access(granted: int, stat: Stat, *, is_stream: bool) -> IoAccess:
+    if not is_stream and not stat_module.S_ISREG(stat.mode) and not stat.is_directory:
         return _NO_ACCESS
     access = IoAccess.READ if granted & _READ_DATA else _NO_ACCESS
-    if granted & _WRITE_DATA and not stat.is_directory:
+    if granted & _WRITE_DATA and (is_stream or not stat.is_directory):
         access |= IoAccess.WRITE
     return access
 
@@ -352,6 +337,7 @@ def _opened(
         intent.owner,
         intent.lease_key,
         intent.parent_key,
+        upcase(intent.stream) if intent.stream else "",
     )
     share.opens[open_id] = one
     return one

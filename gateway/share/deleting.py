@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.nt.constants import FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME
 from gateway.share.listing import name_removed
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
@@ -20,8 +21,13 @@ _NOT_THERE = (Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.STALE)
 
 
 async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None:
-    """Remove the name that `one` was opened by. Somebody may have been faster; that is as good."""
+    """Remove the name, or the stream, that `one` was opened by. Somebody may have been faster; that is as good."""
     try:
+        if pending.stream:
+            await one.handle.remove_stream(pending.stream)
+            told = f"{one.path}:{one.handle.stream}"
+            share.watches.tell(told, FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME)
+            return
         parent, name = await open_parent(share, one.path)
         try:
             await share.fs.remove(parent, name, one.handle)

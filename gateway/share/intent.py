@@ -34,6 +34,7 @@ from gateway.nt.constants import (
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INVALID_PARAMETER,
+    STATUS_NOT_A_DIRECTORY,
     STATUS_NOT_SUPPORTED,
     StatusError,
 )
@@ -88,6 +89,8 @@ class OpenIntent:
     not for its contents), and a new file gets no DOS attributes."""
     mode: int | None = None
     """Permission bits of a new file; those of the share if None."""
+    stream: str = ""
+    """The named stream of that file, as the caller spells it; empty for the file itself."""
 
     @property
     def wants_directory(self) -> bool:
@@ -126,6 +129,8 @@ class OpenIntent:
             )
             if contradicts:
                 raise StatusError(STATUS_INVALID_PARAMETER)
+        if self.stream and options & FILE_DIRECTORY_FILE:
+            raise StatusError(STATUS_NOT_A_DIRECTORY)
         if options & FILE_DELETE_ON_CLOSE and not self.access & (DELETE | MAXIMUM_ALLOWED):
             raise StatusError(STATUS_INVALID_PARAMETER)
         if self.by_id is not None and self.disposition not in (FILE_OPEN, FILE_OVERWRITE, FILE_OPEN_IF):

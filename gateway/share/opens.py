@@ -37,6 +37,7 @@ class Open:
         "position",
         "share",
         "share_access",
+        "stream",
         "token",
         "written",
     )
@@ -55,6 +56,7 @@ class Open:
         owner: Hashable = None,
         lease_key: bytes = b"",
         parent_key: bytes = b"",
+        stream: str = "",
     ) -> None:
         self.share = share
         self.open_id = open_id
@@ -62,6 +64,8 @@ class Open:
         self.node_id: NodeId = handle.node_id
         self.path = handle.path
         """From the root of the share, `/` between names as the storage spells them; kept true across renames."""
+        self.stream = stream
+        """The folded name of the stream; empty for the file itself. Renaming the stream replaces it."""
         self.is_directory = handle.is_directory
         self.granted_access = granted_access
         self.share_access = share_access

@@ -22,6 +22,7 @@ __all__ = [
     "find_open",
     "find_pending",
     "remove_open",
+    "rename_stream_opens",
     "replace_open",
     "settled",
 ]
@@ -179,6 +180,17 @@ def replace_open(record: FileRecord, entry: OpenEntry) -> FileRecord:
     """The record with `entry` in place of the open that has its id."""
     opens = tuple([entry if one.open_id == entry.open_id else one for one in record.opens])
     return record._replace(opens=opens)
+
+
+def rename_stream_opens(record: FileRecord, old: str, new: str) -> FileRecord:
+    """The record after the stream `old` has got the name `new`; both are folded."""
+    return FileRecord(
+        tuple([one._replace(stream=new) if one.stream == old else one for one in record.opens]),
+        tuple([one._replace(stream=new) if one.stream == old else one for one in record.locks]),
+        tuple([one._replace(stream=new) if one.stream == old else one for one in record.waiting]),
+        tuple([one._replace(stream=new) if one.stream == old else one for one in record.leases]),
+        tuple([one._replace(stream=new) if one.stream == old else one for one in record.pending]),
+    )
 
 
 def settled(record: FileRecord) -> FileRecord | None:

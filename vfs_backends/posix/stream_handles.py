@@ -30,7 +30,7 @@ class Body:
         self.node_id = node_id
         self.place = place
         self.fd = fd
-        """Of its file in the side store; -1 if it has none."""
+        """Of its file in the side store; -1 if it has none, or that has not come along with the attribute."""
         self.users = 0
         self.is_removed = False
         self._side = side
@@ -40,9 +40,16 @@ class Body:
         if self.is_removed:
             raise VfsError(Kind.STALE, self.place.name)
 
+    @property
+    def _is_here(self) -> bool:
+        """Whether it is in its attribute."""
+        return not self.place.is_aside
+
     def read_into(self, target: bytes, offset: int, buffer: memoryview) -> int:
         with self._lock:
             self.check()
+            if self.place.is_aside and self.fd < 0:
+                raise VfsError(Kind.IO, f"what was in {self.place.name} is not here")
             contents = streams.load(target, self.place.key) if self.fd < 0 else None
         if contents is None:
             return read_all(self.fd, offset, buffer)
@@ -54,7 +61,7 @@ class Body:
         end = offset + len(data)
         with self._lock:
             self.check()
-            is_done = self.fd < 0 and end < streams.LARGEST and self._write_here(target, offset, end, data)
+            is_done = self._is_here and end < streams.LARGEST and self._write_here(target, offset, end, data)
             if self.fd < 0 and not is_done:
                 self._move_aside(target)
         if not is_done:
@@ -69,7 +76,7 @@ class Body:
     def set_size(self, target: bytes, size: int) -> None:
         with self._lock:
             self.check()
-            is_done = self.fd < 0 and size < streams.LARGEST and self._resize_here(target, size)
+            is_done = self._is_here and size < streams.LARGEST and self._resize_here(target, size)
             if self.fd < 0 and not is_done:
                 self._move_aside(target)
         if not is_done:
@@ -97,6 +104,8 @@ class Body:
             if self.fd >= 0:
                 status = os.fstat(self.fd)
                 return status.st_size, status.st_blocks * 512
+            if self.place.is_aside:
+                return 0, 0
             size = len(streams.load(target, self.place.key))
         return size, size
 
@@ -114,6 +123,9 @@ class Body:
             self.place = streams.rename(target, self.place, new_name)
 
     def _move_aside(self, target: bytes) -> None:
+        if self.place.is_aside:
+            self.fd = self._side.open(self.node_id, streams.token_at(target, self.place.key), create=True)
+            return
         self.place, self.fd = streams.move_aside(target, self.place, self.node_id, self._side)
 
     def _touch(self, target: bytes) -> None:
@@ -136,25 +148,23 @@ class StreamTable:
     async def open(self, handle: PosixHandle, name: str, access: IoAccess) -> Handle:
         """See `Handle.open_stream`."""
         with self._borrowed(handle) as target:
-            place, side, file = await handle.ask(self._open, handle, target, name, access)
+            place, side, file = await handle.ask(self._open, handle, target, name)
         return self._handle(handle, place, side, file, access)
 
-    def _open(self, handle: PosixHandle, target: bytes, name: str, access: IoAccess) -> tuple[Place, int, int]:
+    def _open(self, handle: PosixHandle, target: bytes, name: str) -> tuple[Place, int, int]:
         place = streams.find(target, name, self._fold)
         if place is None:
             raise VfsError(Kind.NOT_FOUND, f"{handle.path}:{name}")
-        side = self._open_aside(handle.node_id, target, place, access) if place.is_aside else -1
+        side = self._open_aside(handle.node_id, target, place) if place.is_aside else -1
         return place, side, _open_path(target, side)
 
-    def _open_aside(self, node_id: NodeId, target: bytes, place: Place, access: IoAccess) -> int:
-        token = streams.token_at(target, place.key)
+    def _open_aside(self, node_id: NodeId, target: bytes, place: Place) -> int:
         try:
-            return self.side.open(node_id, token)
-        except FileNotFoundError as error:
-            # The attribute has come here from another file, and what it leads to has not.
-            if IoAccess.WRITE not in access or not token.isalnum():
-                raise VfsError(Kind.IO, f"what was in {place.name} is not here") from error
-            return self.side.open(node_id, token, create=True)
+            return self.side.open(node_id, streams.token_at(target, place.key))
+        except FileNotFoundError:
+            # The attribute has come here from another file, and what it leads to has not. It must still be possible
+            # to remove or to overwrite the stream.
+            return -1
 
     async def create(self, handle: PosixHandle, name: str, access: IoAccess) -> Handle:
         """See `Handle.create_stream`."""

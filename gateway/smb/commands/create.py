@@ -15,6 +15,7 @@ from gateway.nt.names import parse_path
 from gateway.nt.status import (
     STATUS_BAD_IMPERSONATION_LEVEL,
     STATUS_INVALID_PARAMETER,
+    STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_INVALID,
     STATUS_TOO_MANY_OPENED_FILES,
     StatusError,
@@ -70,14 +71,17 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
 
 
 def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> OpenIntent:
-    by_id, path, options = None, "", request.create_options
+    by_id, path, stream, options = None, "", "", request.create_options
     if options & FILE_OPEN_BY_FILE_ID:
         by_id = _file_id(request.name)
     else:
         name = parse_path(request.name)
-        if name.stream:
-            # Named streams are not offered (FILE_NAMED_STREAMS), so this is not a name.
-            raise StatusError(STATUS_OBJECT_NAME_INVALID)
+        stream = name.stream
+        if name.stream_type == "$DATA" and not stream:
+            # The default stream by its full name, which directories do not have.
+            if options & FILE_DIRECTORY_FILE:
+                raise StatusError(STATUS_NOT_A_DIRECTORY)
+            options |= FILE_NON_DIRECTORY_FILE
         if name.trailing_separator or name.stream_type == "$INDEX_ALLOCATION":
             if options & FILE_NON_DIRECTORY_FILE:
                 raise StatusError(STATUS_OBJECT_NAME_INVALID)
@@ -95,6 +99,7 @@ def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Ope
         _extended_attributes(contexts),
         ctx.negotiated.client_guid,
         ctx.tree.maximal_access,
+        stream=stream,
     )
 
 

@@ -34,7 +34,7 @@ async def handle(ctx: FileContext, request: LockRequest) -> LockResponse:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     share = file.share
     entries = [
-        LockEntry(file.open_id, one.offset, one.length, bool(one.flags & SMB2_LOCKFLAG_EXCLUSIVE_LOCK))
+        LockEntry(file.open_id, one.offset, one.length, bool(one.flags & SMB2_LOCKFLAG_EXCLUSIVE_LOCK), file.stream)
         for one in elements
     ]
     if elements[0].flags == SMB2_LOCKFLAG_UNLOCK:

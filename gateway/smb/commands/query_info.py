@@ -2,6 +2,7 @@
 
 from acl import mask
 from gateway.nt import constants as nt
+from gateway.nt.info import StreamInfo
 from gateway.nt.names import wire_path
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
@@ -11,6 +12,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
+from gateway.share.streams import list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_get_ea
@@ -86,9 +88,13 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
     file = one.file
     stat = await file.handle.stat()
     attributes = await _attributes(one) if request.file_info_class in _NEEDS_EA_SIZE else []
+    streams: tuple[StreamInfo, ...] = ()
+    if request.file_info_class == nt.FILE_STREAM_INFORMATION:
+        streams = tuple([StreamInfo(*entry) for entry in await list_streams(file.share, file)])
+        stat = await stat_of_file(file.share, file)
     info = file_info_from_stat(
         stat,
-        name=wire_path(file.path),
+        name=wire_path(file.path, file.handle.stream),
         volume_id=file.share.volume_id,
         ea_size=ea_size(attributes),
         hide_dot_files=one.tree.export.hide_dot_files,
@@ -96,6 +102,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         access_granted=one.granted_access,
         mode=file.options & _MODE_OPTIONS,
         position=file.position,
+        streams=streams,
     )
     return pack_file_info(entry, info, request.output_buffer_length)
 
@@ -135,6 +142,7 @@ def _volume_attributes(capabilities: Capability) -> int:
     attributes = nt.FILE_CASE_SENSITIVE_SEARCH | nt.FILE_CASE_PRESERVED_NAMES | nt.FILE_UNICODE_ON_DISK
     for capability, flag in (
         (Capability.XATTRS, nt.FILE_SUPPORTS_EXTENDED_ATTRIBUTES),
+        (Capability.STREAMS, nt.FILE_NAMED_STREAMS),
         (Capability.LINKS, nt.FILE_SUPPORTS_HARD_LINKS),
         (Capability.BY_ID, nt.FILE_SUPPORTS_OPEN_BY_FILE_ID),
         (Capability.READ_ONLY, nt.FILE_READ_ONLY_VOLUME),

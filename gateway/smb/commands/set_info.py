@@ -7,11 +7,13 @@ from gateway.nt.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_NOT_SUPPORTED,
     STATUS_OBJECT_NAME_INVALID,
+    STATUS_SHARING_VIOLATION,
     StatusError,
 )
 from gateway.nt.time import ns_from_filetime
 from gateway.share.changing import set_allocation, set_delete, set_size, set_stat
 from gateway.share.renaming import link, rename
+from gateway.share.streams import rename_stream
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
 from gateway.smb.info.setfile import parse_set_info, set_class
@@ -66,7 +68,12 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
     match change:
         case setfile.BasicChange():
             await _set_basic(one, change)
+        case setfile.RenameTarget(name=name) if name.startswith(":"):
+            await rename_stream(share, file, parse_path(name).stream, replace=change.replace_if_exists)
         case setfile.RenameTarget():
+            if file.stream:
+                # A stream stays with its file, which is in use at least by this open.
+                raise StatusError(STATUS_SHARING_VIOLATION)
             await rename(
                 share,
                 file,
@@ -108,7 +115,7 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
 
 
 def _path(name: str) -> str:
-    """Where a rename or link leads. A stream cannot be meant while there are none."""
+    """Where a rename or link leads: never to a stream, or by way of one."""
     target = parse_path(name, absolute=True)
     if target.stream or target.trailing_separator or not target.path:
         raise StatusError(STATUS_OBJECT_NAME_INVALID)

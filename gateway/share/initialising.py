@@ -1,0 +1,48 @@
+"""What a file begins with when it is created or overwritten. [MS-FSA] 2.1.5.1.1, 2.1.5.1.2."""
+
+from typing import TYPE_CHECKING
+
+from gateway.nt import constants as nt
+from gateway.share.intent import OpenIntent
+from gateway.share.streams import remove_streams
+from vfs_backends.api import Capability, Handle, Stat, StatChange
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["initialise", "overwrite"]
+
+_SETTABLE = (
+    nt.FILE_ATTRIBUTE_READONLY
+    | nt.FILE_ATTRIBUTE_HIDDEN
+    | nt.FILE_ATTRIBUTE_SYSTEM
+    | nt.FILE_ATTRIBUTE_ARCHIVE
+    | nt.FILE_ATTRIBUTE_TEMPORARY
+    | nt.FILE_ATTRIBUTE_OFFLINE
+    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
+)
+
+
+async def initialise(share: "Share", intent: OpenIntent, handle: Handle) -> None:
+    """Give a file its first attributes, extended attributes and allocation."""
+    capabilities, is_directory = share.fs.capabilities, handle.is_directory
+    if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities and not intent.posix:
+        attributes = intent.file_attributes & _SETTABLE
+        if not is_directory:
+            attributes |= nt.FILE_ATTRIBUTE_ARCHIVE
+        if attributes or not is_directory:
+            await handle.set_stat(StatChange(dos_attributes=attributes))
+    for name, value in intent.extended_attributes:
+        await handle.set_xattr(name, value)
+    allocates = intent.allocation_size and not is_directory and not intent.stream
+    if allocates and Capability.ALLOCATE in capabilities:
+        await handle.allocate(intent.allocation_size)
+
+
+async def overwrite(share: "Share", intent: OpenIntent, handle: Handle) -> Stat:
+    """Empty the file, which takes its streams away, and begin anew; of a stream only its contents go."""
+    await handle.set_size(0)
+    if not intent.stream:
+        await remove_streams(share, handle)
+        await initialise(share, intent, handle)
+    return await handle.stat()
