@@ -72,8 +72,8 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
     """Take apart a path relative to the share; with `absolute` one backslash may stand before it.
 
     Raises StatusError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9) and for a named stream of type
-    `$INDEX_ALLOCATION`, OBJECT_PATH_SYNTAX_BAD for `..`, OBJECT_NAME_INVALID for everything else, which includes `.`:
-    a dot directory name is not to be sent over the wire ([MS-FSCC] 2.1.5.1).
+    `$INDEX_ALLOCATION`, OBJECT_PATH_SYNTAX_BAD for `..` that lead out of the share, OBJECT_NAME_INVALID for everything
+    else, which includes `.`: a dot directory name is not to be sent over the wire ([MS-FSCC] 2.1.5.1).
     """
     if absolute and name.startswith("\\"):
         name = name[1:]
@@ -84,13 +84,28 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
     if utf16_length(name) > MAX_PATH:
         raise StatusError(STATUS_OBJECT_NAME_INVALID)
     trailing = name[-1] == "\\"
-    *directories, last = (name[:-1] if trailing else name).split("\\")
+    *directories, last = _without_parents((name[:-1] if trailing else name).split("\\"))
     components = [_directory_component(component) for component in directories]
     last, stream, stream_type = _split_streams(last)
-    if last or directories or not stream_type + stream:
+    if last or directories or not (stream_type or stream or ".." in name):
         check_component(last)
         components.append(last)
     return PathName("/".join(components), stream, stream_type, trailing)
+
+
+def _without_parents(components: list[str]) -> list[str]:
+    """Take `..` for what it says, as long as it does not lead out of the share: clients of Samba are used to it."""
+    if ".." not in components:
+        return components
+    plain: list[str] = []
+    for component in components:
+        if component != "..":
+            plain.append(component)
+        elif plain:
+            plain.pop()
+        else:
+            raise StatusError(STATUS_OBJECT_PATH_SYNTAX_BAD)
+    return plain or [""]
 
 
 def _directory_component(component: str) -> str:

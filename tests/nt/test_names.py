@@ -86,11 +86,18 @@ def test_parse_path(name, parsed):
     assert parse_path(name) == parsed
 
 
-@pytest.mark.parametrize("name", ["..", "a\\..", "..\\a", "a\\..\\b"])
+@pytest.mark.parametrize("name", ["..", "..\\a", "a\\..\\..", "a\\..\\..\\b"])
 def test_upwards(name):
     with pytest.raises(StatusError) as caught:
         parse_path(name)
     assert caught.value.status == STATUS_OBJECT_PATH_SYNTAX_BAD
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("a\\..", ""), ("a\\..\\b", "b"), ("a\\b\\..\\..\\c\\..", ""), ("a\\b\\..\\c", "a/c")]
+)
+def test_upwards_within_the_share(name, path):
+    assert parse_path(name) == PathName(path)
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)
