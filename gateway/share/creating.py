@@ -33,7 +33,7 @@ from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import FileRecord, OpenEntry, add_open
-from gateway.share.streams import check_new_stream, find_stream, make_stream
+from gateway.share.streams import find_stream, make_stream
 from vfs_backends.api import Handle, IoAccess, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect, nothing_happened, point_of_no_return
@@ -93,17 +93,14 @@ async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
 
 async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
-    adds_stream = False
     try:
         if intent.stream:
-            handle, adds_stream = await find_stream(intent, handle)
+            handle = await find_stream(intent, handle)
         stat = await handle.stat()
-        if adds_stream:
-            check_new_stream(share, intent, token, stat)
-        else:
+        if not intent.adds_stream:
             _check_type(intent, stat)
         granted = await grant_existing(share, intent, token, handle, stat)
-        _check_attributes(intent, stat, granted, adds_stream=adds_stream)
+        _check_attributes(intent, stat, granted)
         open_id = share.new_open_id()
         entry = _entry(intent, token, open_id, granted)
         if not await _admitted(share, intent, handle, entry):
@@ -112,7 +109,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         access = _io_access(granted, stat, is_stream=bool(intent.stream))
         if intent.overwrites:
             access |= IoAccess.WRITE
-        if access and not adds_stream:
+        if access and not intent.adds_stream:
             await handle.open_io(access)
         point_of_no_return()
         if not await _register(share, intent, handle, entry):
@@ -124,7 +121,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         raise
     action = nt.FILE_OPENED
     try:
-        if adds_stream:
+        if intent.adds_stream:
             action = nt.FILE_CREATED
             handle = await make_stream(share, intent, handle, access)
             stat = await handle.stat()
@@ -172,10 +169,10 @@ def _check_type(intent: OpenIntent, stat: Stat) -> None:
         raise StatusError(STATUS_ACCESS_DENIED)
 
 
-def _check_attributes(intent: OpenIntent, stat: Stat, granted: int, *, adds_stream: bool) -> None:
+def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
     """What the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
     attributes = stat.dos_attributes or 0
-    writes = granted & _WRITE_DATA or intent.overwrites or adds_stream
+    writes = granted & _WRITE_DATA or intent.overwrites or intent.adds_stream
     if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
         raise StatusError(STATUS_ACCESS_DENIED)
     if attributes & nt.FILE_ATTRIBUTE_READONLY and intent.options & nt.FILE_DELETE_ON_CLOSE:

@@ -18,8 +18,8 @@ __all__ = ["grant_existing", "maximal_access"]
 async def grant_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle, stat: Stat) -> int:
     """The access mask that is granted. Raises `StatusError(ACCESS_DENIED)` if it is not all that was asked for."""
     wanted = intent.access
-    if intent.overwrites:
-        # Emptying a file is writing to it, also for whoever did not ask to write.
+    if intent.overwrites or intent.adds_stream:
+        # Emptying a file, or adding to it, is writing to it, also for whoever did not ask to write.
         wanted |= mask.FILE_WRITE_DATA
     maximum = wanted & mask.MAXIMUM_ALLOWED
     explicit = wanted & ~mask.MAXIMUM_ALLOWED

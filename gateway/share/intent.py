@@ -1,7 +1,7 @@
 """What somebody who opens a file asks for, and what of it contradicts itself. [MS-FSA] 2.1.5.1, [MS-SMB2] 2.2.13."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from acl.mask import (
     ACCESS_SYSTEM_SECURITY,
@@ -91,6 +91,8 @@ class OpenIntent:
     """Permission bits of a new file; those of the share if None."""
     stream: str = ""
     """The named stream of that file, as the caller spells it; empty for the file itself."""
+    adds_stream: bool = field(default=False, init=False)
+    """Whether the file was found, and the stream has to be created."""
 
     @property
     def wants_directory(self) -> bool:

@@ -6,8 +6,6 @@ name of its stream; what is shared, locked, leased or about to be deleted is so 
 
 from typing import TYPE_CHECKING
 
-from acl import mask
-from acl.token import Token
 from gateway.nt.constants import (
     FILE_ACTION_ADDED_STREAM,
     FILE_ACTION_REMOVED_STREAM,
@@ -46,26 +44,21 @@ _CHUNK = 1 << 20
 _NO_ACCESS = IoAccess(0)
 
 
-async def find_stream(intent: OpenIntent, handle: Handle) -> tuple[Handle, bool]:
-    """A handle on the stream that is asked for, in place of the one on its file.
+async def find_stream(intent: OpenIntent, handle: Handle) -> Handle:
+    """A handle on the stream that is asked for, in place of the one on its file; the same one if it has to be created.
 
-    If the stream has to be created, that one and True.
+    Sets `intent.adds_stream`.
     """
+    intent.adds_stream = False
     try:
         stream = await handle.open_stream(intent.stream, _NO_ACCESS)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND and intent.creates:
-            return handle, True
+            intent.adds_stream = True
+            return handle
         raise
     await handle.aclose()
-    return stream, False
-
-
-def check_new_stream(share: "Share", intent: OpenIntent, token: Token, stat: Stat) -> None:
-    """Raise ACCESS_DENIED unless a caller may add a stream to a file that is there already."""
-    if mask.FILE_WRITE_DATA & ~intent.access_limit:
-        raise StatusError(STATUS_ACCESS_DENIED)
-    share.descriptors.check(stat, token, mask.FILE_WRITE_DATA)
+    return stream
 
 
 async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access: IoAccess) -> Handle:
