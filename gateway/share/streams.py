@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from gateway.share.share import Share
 
 __all__ = [
-    "check_new_stream",
     "find_stream",
     "list_streams",
     "make_stream",
