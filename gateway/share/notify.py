@@ -60,6 +60,7 @@ class Watch:
             self._changes.append(change)
         if self._event is not None:
             self._event.set()
+            self._event = None
 
     def take(self) -> list[Change] | None:
         """What has happened, which is then forgotten; None if it was too much to be remembered."""
@@ -70,9 +71,9 @@ class Watch:
     async def happened(self) -> None:
         """Wait until something has happened."""
         while not self:
-            self._event = self._event or trio.Event()
+            if self._event is None:
+                self._event = trio.Event()
             await self._event.wait()
-            self._event = None
 
 
 class Watches:

@@ -303,7 +303,7 @@ class SmbConnection:
     async def _sweep(self) -> None:
         """Announce the requests that take long."""
         delay = self.service.limits.interim_seconds
-        while self._pendings:
+        while any(not pending.async_id for pending in self._pendings.values()):
             await trio.sleep(delay)
             due = trio.current_time() - delay
             for pending in list(self._pendings.values()):

@@ -31,7 +31,7 @@ from gateway.share.errors import status_of
 from gateway.smb.answer import Answer, Response
 from gateway.smb.compound import Compound
 from gateway.smb.context import FileContext, OpenContext, SessionContext, TreeContext
-from gateway.smb.opens import FileOpen
+from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.pending import Pending
 from gateway.smb.registry import COMMANDS, Command
 from gateway.wire.error import ErrorResponse
@@ -58,7 +58,7 @@ _EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
 class Exchange:
     """One frame on its way through the commands."""
 
-    __slots__ = ("_compound", "_index", "batch", "connection", "replies", "reserved")
+    __slots__ = ("_compound", "_held", "_index", "batch", "connection", "replies", "reserved")
 
     def __init__(self, connection: "SmbConnection", batch: Batch) -> None:
         self.connection = connection
@@ -67,17 +67,14 @@ class Exchange:
         self.reserved = 0
         """Bytes of the memory budget that the frame holds while it is worked on."""
         self._index = 0
+        self._held: SmbOpen | None = None
+        """The open of the element that goes on in a task: in use from the moment the element came, also if a CLOSE
+        that came later gets its turn earlier."""
         self._compound = Compound()
 
     def run(self) -> bool:
         """Run inline; True if all is answered, False if the rest has to go on in a task."""
-        requests = self.batch.requests
-        while self._index < len(requests):
-            request = requests[self._index]
-            if request.header.command == Opcode.CANCEL:
-                self.connection.cancel(request)
-                self._index += 1
-                continue
+        while (request := self._next()) is not None:
             try:
                 reply = run_inline(self._answer(request, None))
             except NotNow:
@@ -86,18 +83,34 @@ class Exchange:
             self._index += 1
         return True
 
+    def _next(self) -> Request | None:
+        """The element at hand, beyond any CANCEL: that is done at once, and has no answer."""
+        requests = self.batch.requests
+        while self._index < len(requests):
+            request = requests[self._index]
+            if request.header.command != Opcode.CANCEL:
+                return request
+            if not request.refused:
+                self.connection.cancel(request)
+            self._index += 1
+        return None
+
     def pending(self) -> Pending:
         """The element that could not be answered inline, as a request that waits."""
         return Pending(self, self.batch.requests[self._index], trio.current_time())
 
     async def run_in_task(self, pending: Pending) -> None:
         """Go on from the element that is `pending` to the end."""
-        requests = self.batch.requests
         while True:
-            self.replies.append(await self._answer_cancellable(pending))
+            try:
+                self.replies.append(await self._answer_cancellable(pending))
+            finally:
+                if self._held is not None:
+                    self._held.leave()
+                    self._held = None
             self.connection.settled(pending)
             self._index += 1
-            if self._index == len(requests):
+            if self._next() is None:
                 return
             pending = self.pending()
             self.connection.wait_for(pending)
@@ -111,7 +124,7 @@ class Exchange:
             effect_scope.set(effects)
             reply = await self._answer(request, pending)
         if scope.cancelled_caught:
-            reply = self._error(request, pending.cancel_status)
+            reply = self._signed(request, self._error(request, pending.cancel_status))
         reply.async_id = pending.async_id
         return reply
 
@@ -160,6 +173,9 @@ class Exchange:
             reply = self._error(request, STATUS_INTERNAL_ERROR)
         else:
             reply = self._success(request, answer)
+        return self._signed(request, reply)
+
+    def _signed(self, request: Request, reply: Reply) -> Reply:
         if request.signed and not reply.sign:
             # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1.
             reply.sign, reply.security = True, request.security
@@ -180,12 +196,17 @@ class Exchange:
         parsed = command.parse(request.message)
         if not isinstance(context, OpenContext):
             return await command.handler(context, parsed)
-        one = context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
+        one = self._held or context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
         if isinstance(context, FileContext) and not isinstance(one, FileOpen):
             raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
         context.open = one
         if pending is None:
-            return await command.handler(context, parsed)
+            try:
+                return await command.handler(context, parsed)
+            except NotNow:
+                one.enter()
+                self._held = one
+                raise
         one.enter()
         try:
             return await command.handler(context, parsed)

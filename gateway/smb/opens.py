@@ -1,12 +1,13 @@
 """What a client has open, under the id by which it names it. [MS-SMB2] 3.3.1.10."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
 from acl.token import Token
-from gateway.nt.status import STATUS_NOTIFY_CLEANUP
 from gateway.rpc.pipe import Pipe
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
@@ -29,8 +30,9 @@ class SmbOpen(ABC):
         self.volatile_file_id = volatile_file_id
         self.tree = tree
         self.token = token
-        self.waiters: set[Pending] = set()
-        """Requests that wait for something to happen to it (CHANGE_NOTIFY); closing it ends them."""
+        self.waiters: dict[Pending, int] = {}
+        """Requests that wait for something to happen to it, and what closing it answers them with."""
+        self._closing = False
         self._users = 0
         self._last_left: trio.Event | None = None
 
@@ -53,21 +55,37 @@ class SmbOpen(ABC):
         if self._users == 0 and self._last_left is not None:
             self._last_left.set()
 
+    @contextmanager
+    def waiting(self, pending: "Pending", status: int) -> Iterator[None]:
+        """While a request waits for something that may never happen to it: closing ends the request, with `status`."""
+        self.waiters[pending] = status
+        if self._closing:
+            pending.cancel(status)
+        try:
+            yield
+        finally:
+            del self.waiters[pending]
+
     async def close(self) -> None:
         """Take it from its session, let the requests on it come to their end, and close what is behind it.
 
         A request that closes what it uses itself leaves first.
         """
+        await self.withdraw()
+        await self.release()
+
+    async def withdraw(self) -> None:
+        """The first half of `close`: after it no request is on it any more, and none can come. Once only."""
         session = self.tree.session
         if session.opens.pop(self.volatile_file_id, None) is not None:
             session.connection.service.opens -= 1
         self.tree.opens.discard(self)
-        for waiter in list(self.waiters):
-            waiter.cancel(STATUS_NOTIFY_CLEANUP)
+        self._closing = True
+        for waiter, status in list(self.waiters.items()):
+            waiter.cancel(status)
         if self._users:
             self._last_left = trio.Event()
             await self._last_left.wait()
-        await self.release()
 
     def connection_lost(self) -> None:
         """The connection that it came by has ended, and soon it ends, too."""

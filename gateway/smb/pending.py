@@ -6,6 +6,7 @@ import trio
 
 from gateway.nt.status import STATUS_CANCELLED, STATUS_INTERNAL_ERROR, StatusError
 from gateway.protocol.message import Request
+from gateway.wire.header import Opcode
 
 if TYPE_CHECKING:
     from gateway.smb.dispatch import Exchange
@@ -48,8 +49,11 @@ class Pending:
         self.announce()
 
     def cancel(self, status: int = STATUS_CANCELLED) -> None:
-        """End it, if it still waits; `status` is then its answer."""
-        if not self.cancelled:
+        """End it, if it still waits; `status` is then its answer.
+
+        A log-on is not ended: whoever guesses passwords has to wait for each answer.
+        """
+        if not self.cancelled and self.request.header.command != Opcode.SESSION_SETUP:
             self.cancelled = True
             self.cancel_status = status
             if self.scope is not None:

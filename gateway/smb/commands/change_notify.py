@@ -1,7 +1,13 @@
 """CHANGE_NOTIFY: [MS-SMB2] 3.3.5.19."""
 
 from acl.mask import FILE_LIST_DIRECTORY
-from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER, STATUS_NOTIFY_ENUM_DIR, StatusError
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOTIFY_CLEANUP,
+    STATUS_NOTIFY_ENUM_DIR,
+    StatusError,
+)
 from gateway.share.notify import Watch
 from gateway.smb.answer import Answer
 from gateway.smb.context import FileContext
@@ -51,8 +57,5 @@ async def _wait(ctx: FileContext, watch: Watch) -> None:
     if pending is None:
         raise RuntimeError("a request waits that is in no task")
     pending.wait_without_bound(ctx.session)
-    ctx.open.waiters.add(pending)
-    try:
+    with ctx.open.waiting(pending, STATUS_NOTIFY_CLEANUP):
         await watch.happened()
-    finally:
-        ctx.open.waiters.discard(pending)

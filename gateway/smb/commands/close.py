@@ -1,12 +1,12 @@
 """CLOSE: [MS-SMB2] 3.3.5.10."""
 
-from gateway.nt.status import STATUS_FILE_CLOSED, StatusError
 from gateway.smb.context import TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.registry import command
 from gateway.smb.views import attributes_of
 from gateway.wire.close import SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, CloseRequest, CloseResponse
 from gateway.wire.header import Opcode
+from vfs_backends.errors import VfsError
 from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["handle"]
@@ -20,18 +20,23 @@ async def handle(ctx: TreeContext, request: CloseRequest) -> CloseResponse:
         may_wait()
     if isinstance(one, FileOpen):
         one.file.share.enter()
-    response = CloseResponse()
-    if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
-        response = await _attributes(one)
-    if ctx.session.opens.get(one.volatile_file_id) is not one:
-        raise StatusError(STATUS_FILE_CLOSED)
     point_of_no_return()
-    await one.close()
-    return response
+    await one.withdraw()
+    try:
+        if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
+            return await _attributes(one)
+        return CloseResponse()
+    finally:
+        await one.release()
 
 
 async def _attributes(one: FileOpen) -> CloseResponse:
-    info = attributes_of(one, await one.file.handle.stat())
+    """What the file looks like at the end; without the flag if that cannot be told. The CLOSE succeeds all the same."""
+    try:
+        stat = await one.file.handle.stat()
+    except VfsError:
+        return CloseResponse()
+    info = attributes_of(one, stat)
     return CloseResponse(
         flags=SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB,
         creation_time=info.creation_time,

@@ -27,7 +27,7 @@ from gateway.share.opens import Open
 from gateway.share.share import Share
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
-from gateway.smb.contexts.create import response_contexts
+from gateway.smb.contexts.create import check_contexts, response_contexts
 from gateway.smb.info.ea import parse_full_ea
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
@@ -65,6 +65,7 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     if token is None or share is None:
         return await _open_pipe(ctx, request)
     contexts = {context.name: context.data for context in request.contexts}
+    check_contexts(contexts)
     intent = _intent(ctx, request, contexts)
     file = await share.open(intent, token)
     return await _opened(ctx, share, file, token, contexts)

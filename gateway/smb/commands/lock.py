@@ -1,6 +1,11 @@
 """LOCK: [MS-SMB2] 3.3.5.14."""
 
-from gateway.nt.status import STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, StatusError
+from gateway.nt.status import (
+    STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+    STATUS_RANGE_NOT_LOCKED,
+    StatusError,
+)
 from gateway.share.locking import lock, lock_and_wait, unlock
 from gateway.share.record import LockEntry
 from gateway.smb.context import FileContext
@@ -54,9 +59,6 @@ async def handle(ctx: FileContext, request: LockRequest) -> LockResponse:
     may_wait()
     if ctx.pending is not None:
         ctx.pending.wait_without_bound(ctx.session)
-        ctx.open.waiters.add(ctx.pending)
-        try:
+        with ctx.open.waiting(ctx.pending, STATUS_RANGE_NOT_LOCKED):
             await lock_and_wait(share.table, share.lock_waiters, file, entries[0])
-        finally:
-            ctx.open.waiters.discard(ctx.pending)
     return LockResponse()

@@ -8,6 +8,7 @@ from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BAD_NETWORK_NAME,
     STATUS_REQUEST_NOT_ACCEPTED,
+    STATUS_USER_SESSION_DELETED,
     StatusError,
 )
 from gateway.protocol.errors import ProtocolError
@@ -59,6 +60,8 @@ async def handle(ctx: SessionContext, request: TreeConnectRequest) -> Answer:
     may_wait()
     share = await export.store.open(visitor) if export.store is not None else None
     point_of_no_return()
+    if session.closed:
+        raise StatusError(STATUS_USER_SESSION_DELETED)
     access = _maximal_access(export, visitor)
     limit = service.limits.max_trees_per_session
     tree = session.add_tree(lambda tree_id: Tree(tree_id, session, export, share, access), limit)

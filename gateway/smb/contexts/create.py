@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from acl.token import Token
 from gateway.nt.status import STATUS_NONE_MAPPED, STATUS_SUCCESS
 from gateway.nt.time import filetime_from_ns
+from gateway.share.errors import status_of
 from gateway.share.granting import maximal_access
 from gateway.share.opens import Open
 from gateway.share.share import Share
@@ -16,14 +17,22 @@ from gateway.wire.create_contexts import (
     MaximalAccessResponse,
     OnDiskIdResponse,
 )
+from vfs_backends.errors import VfsError
 
-__all__ = ["response_contexts"]
+__all__ = ["check_contexts", "response_contexts"]
+
+
+def check_contexts(asked: Mapping[bytes, memoryview | bytes]) -> None:
+    """Raise `WireError` for what could not be answered, before anything is opened."""
+    data = asked.get(SMB2_CREATE_QUERY_MAXIMAL_ACCESS_REQUEST)
+    if data is not None:
+        MaximalAccessRequest.parse(data)
 
 
 async def response_contexts(
     share: Share, file: Open, token: Token, asked: Mapping[bytes, memoryview | bytes]
 ) -> tuple[CreateContext, ...]:
-    """The contexts that answer those that were asked for."""
+    """The contexts that answer those that were asked for, which were checked. Does not fail: the file is open."""
     answers: list[CreateContext] = []
     data = asked.get(SMB2_CREATE_QUERY_MAXIMAL_ACCESS_REQUEST)
     if data is not None:
@@ -42,5 +51,8 @@ async def _maximal(share: Share, file: Open, token: Token, data: memoryview | by
     if request.timestamp and request.timestamp == filetime_from_ns(file.created_stat.mtime_ns):
         # The client knows it already ([MS-SMB2] 3.3.5.9.5).
         return MaximalAccessResponse(query_status=STATUS_NONE_MAPPED).pack()
-    access = await maximal_access(share, token, file.handle, file.created_stat)
+    try:
+        access = await maximal_access(share, token, file.handle, file.created_stat)
+    except VfsError as error:
+        return MaximalAccessResponse(query_status=status_of(error)).pack()
     return MaximalAccessResponse(query_status=STATUS_SUCCESS, maximal_access=access).pack()
