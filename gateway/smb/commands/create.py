@@ -15,6 +15,7 @@ from gateway.nt.names import parse_path
 from gateway.nt.status import (
     STATUS_BAD_IMPERSONATION_LEVEL,
     STATUS_INVALID_PARAMETER,
+    STATUS_NETWORK_NAME_DELETED,
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_INVALID,
     STATUS_TOO_MANY_OPENED_FILES,
@@ -68,6 +69,10 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     check_contexts(contexts)
     intent = _intent(ctx, request, contexts)
     file = await share.open(intent, token)
+    if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
+        # The session, or the tree, has ended while the open waited for somebody.
+        await share.close(file)
+        raise StatusError(STATUS_NETWORK_NAME_DELETED)
     return await _opened(ctx, share, file, token, contexts)
 
 
