@@ -13,7 +13,7 @@ from gateway.nt.constants import (
 )
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DIRECTORY_NOT_EMPTY, StatusError
 from gateway.share.closing import clear_delete_pending, set_delete_on_close, set_delete_pending
-from gateway.share.listing import entry_changed
+from gateway.share.listing import directory_doomed, entry_changed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from vfs_backends.api import Handle, IoAccess, StatChange
@@ -94,6 +94,8 @@ async def set_delete(
 
     point_of_no_return()
     await share.table.transact(one.node_id, decide)
+    if delete and not on_close and one.is_directory:
+        directory_doomed(share, one)
 
 
 async def _check_deletable(share: "Share", one: Open, *, ignore_readonly: bool) -> None:

@@ -24,7 +24,7 @@ from vfs_backends.errors import VfsError
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["By", "contents_changed", "entry_changed", "name_added", "name_moved", "name_removed"]
+__all__ = ["By", "contents_changed", "directory_doomed", "entry_changed", "name_added", "name_moved", "name_removed"]
 
 By = tuple[Hashable, bytes]
 """Owner and parent lease key of the open that changes something: its own lease on the directory stays."""
@@ -58,8 +58,15 @@ async def name_added(share: "Share", parent: Handle, name: str, by: By, *, is_di
     await share.breaks.directory_changed(parent.node_id, by)
 
 
+def directory_doomed(share: "Share", one: Open) -> None:
+    """A directory will be deleted when it is closed: it is not watched any more."""
+    share.watches.doom(one.path)
+
+
 async def name_removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
     """A file was deleted, or lost a name."""
+    if is_directory:
+        share.watches.doom(join(parent.path, name))
     share.watches.tell(join(parent.path, name), FILE_ACTION_REMOVED, _kind(is_directory))
     await share.breaks.directory_changed(parent.node_id, by)
 

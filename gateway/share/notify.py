@@ -33,10 +33,16 @@ class Watched(Protocol):
 class Watch:
     """What one open directory is watched for, and what has happened since it was last asked."""
 
-    __slots__ = ("_changes", "_event", "_over", "completion_filter", "one", "recursive")
+    __slots__ = ("_changes", "_event", "_over", "completion_filter", "is_doomed", "limit", "one", "recursive", "turn")
 
-    def __init__(self, one: Watched, completion_filter: int, *, recursive: bool) -> None:
+    def __init__(self, one: Watched, completion_filter: int, limit: int, *, recursive: bool) -> None:
         self.one = one
+        self.limit = limit
+        """Bytes that an answer may have at most, from the first one on."""
+        self.is_doomed = False
+        """Whether the directory is about to be deleted, or is already."""
+        self.turn = trio.StrictFIFOLock()
+        """Several that wait are answered one after the other."""
         self.completion_filter = completion_filter
         """FILE_NOTIFY_CHANGE_* bits ([MS-SMB2] 2.2.35)."""
         self.recursive = recursive
@@ -47,7 +53,7 @@ class Watch:
 
     def __bool__(self) -> bool:
         """Whether something has happened."""
-        return self._over or bool(self._changes)
+        return self._over or self.is_doomed or bool(self._changes)
 
     def add(self, change: Change) -> None:
         """Something has happened. The same thing twice running is told once."""
@@ -58,6 +64,14 @@ class Watch:
             self._over = True
         else:
             self._changes.append(change)
+        self._ring()
+
+    def doom(self) -> None:
+        """The directory is about to be deleted: nothing more will be told."""
+        self.is_doomed = True
+        self._ring()
+
+    def _ring(self) -> None:
         if self._event is not None:
             self._event.set()
             self._event = None
@@ -103,6 +117,11 @@ class Watches:
         self._by_path.clear()
         for watch in watches:
             self.add(watch)
+
+    def doom(self, path: str) -> None:
+        """The directory of this path is about to be deleted."""
+        for watch in self._by_path.get(path, ()):
+            watch.doom()
 
     def tell(self, path: str, action: int, what: int) -> None:
         """`action` happened to `path`; `what` are the FILE_NOTIFY_CHANGE_* bits that stand for it."""

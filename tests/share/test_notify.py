@@ -17,7 +17,7 @@ from gateway.smb.info.notify import pack_changes
 
 
 def watch(path, what=FILE_NOTIFY_CHANGE_FILE_NAME, *, recursive=False):
-    return Watch(SimpleNamespace(path=path), what, recursive=recursive)
+    return Watch(SimpleNamespace(path=path), what, 1000, recursive=recursive)
 
 
 def test_only_what_is_asked_for_where_it_is_asked_for():

@@ -3,6 +3,7 @@
 from acl.mask import FILE_LIST_DIRECTORY
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_DELETE_PENDING,
     STATUS_INVALID_PARAMETER,
     STATUS_NOTIFY_CLEANUP,
     STATUS_NOTIFY_ENUM_DIR,
@@ -32,12 +33,14 @@ async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> Answer:
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
     watch = _watch(one, request)
-    if not watch:
+    if not watch or watch.turn.locked():
         may_wait()
         await _wait(ctx, watch)
+    if watch.is_doomed:
+        raise StatusError(STATUS_DELETE_PENDING)
     point_of_no_return()
     changes = watch.take()
-    output = pack_changes(changes, length) if changes is not None else None
+    output = pack_changes(changes, min(length, watch.limit)) if changes is not None else None
     if output is None:
         return Answer(ChangeNotifyResponse().to_bytes(), STATUS_NOTIFY_ENUM_DIR)
     return Answer(ChangeNotifyResponse(output=output).to_bytes())
@@ -47,7 +50,7 @@ def _watch(one: FileOpen, request: ChangeNotifyRequest) -> Watch:
     """The watch of an open: the first request says for good what it is for ([MS-FSA] 2.1.5.11)."""
     if one.watch is None:
         recursive = bool(request.flags & SMB2_WATCH_TREE)
-        one.watch = Watch(one.file, request.completion_filter, recursive=recursive)
+        one.watch = Watch(one.file, request.completion_filter, request.output_buffer_length, recursive=recursive)
         one.file.share.watches.add(one.watch)
     return one.watch
 
@@ -58,4 +61,5 @@ async def _wait(ctx: FileContext, watch: Watch) -> None:
         raise RuntimeError("a request waits that is in no task")
     pending.wait_without_bound(ctx.session)
     with ctx.open.waiting(pending, STATUS_NOTIFY_CLEANUP):
-        await watch.happened()
+        async with watch.turn:
+            await watch.happened()
