@@ -16,6 +16,7 @@ from gateway.nt.constants import (
     FILE_NOTIFY_CHANGE_DIR_NAME,
     FILE_NOTIFY_CHANGE_FILE_NAME,
 )
+from gateway.share.notify import Entry
 from gateway.share.opens import Open
 from gateway.share.paths import join, open_parent
 from vfs_backends.api import Handle
@@ -48,12 +49,21 @@ async def entry_changed(share: "Share", one: Open, what: int) -> None:
 
 def contents_changed(share: "Share", one: Open, what: int) -> None:
     """The same for what is written: leases on the directory break once, when the open is closed."""
-    if share.watches:
-        share.watches.tell(one.path, FILE_ACTION_MODIFIED, what)
+    watches = share.watches
+    for observer in watches.observers:
+        observer.file_changed(one.node_id, one.owner)
+    if watches:
+        watches.tell(one.path, FILE_ACTION_MODIFIED, what)
 
 
 async def name_added(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
     """A file was created, or got another name."""
+    for observer in share.watches.observers:
+        observer.name_added(Entry(parent.node_id, name), by[0])
+    await _added(share, parent, name, by, is_directory=is_directory)
+
+
+async def _added(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
     share.watches.tell(join(parent.path, name), FILE_ACTION_ADDED, _kind(is_directory))
     await share.breaks.directory_changed(parent.node_id, by)
 
@@ -65,6 +75,12 @@ def directory_doomed(share: "Share", one: Open) -> None:
 
 async def name_removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
     """A file was deleted, or lost a name."""
+    for observer in share.watches.observers:
+        observer.name_removed(Entry(parent.node_id, name), by[0])
+    await _removed(share, parent, name, by, is_directory=is_directory)
+
+
+async def _removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
     if is_directory:
         share.watches.doom(join(parent.path, name))
     share.watches.tell(join(parent.path, name), FILE_ACTION_REMOVED, _kind(is_directory))
@@ -77,9 +93,11 @@ async def name_moved(
     """A file was renamed. In another directory it is one that comes, and in its own one that goes."""
     parent, name = old
     new_parent, new_name = new
+    for observer in share.watches.observers:
+        observer.name_moved(Entry(parent.node_id, name), Entry(new_parent.node_id, new_name), by[0])
     if new_parent.node_id != parent.node_id:
-        await name_removed(share, parent, name, by, is_directory=is_directory)
-        await name_added(share, new_parent, new_name, by, is_directory=is_directory)
+        await _removed(share, parent, name, by, is_directory=is_directory)
+        await _added(share, new_parent, new_name, by, is_directory=is_directory)
         return
     what = _kind(is_directory)
     share.watches.tell(join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME, what)

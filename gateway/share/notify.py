@@ -4,12 +4,14 @@ A `Watch` collects changes from the moment it is made, whether or not anybody wa
 beyond it, it only remembers that there were too many. Whoever changes something tells the share's `Watches`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import NamedTuple, Protocol
 
 import trio
 
-__all__ = ["Change", "Watch", "Watches"]
+from vfs_backends.api import NodeId
+
+__all__ = ["Change", "Entry", "Observer", "Watch", "Watches"]
 
 _MAX_CHANGES = 4096
 
@@ -21,6 +23,32 @@ class Change(NamedTuple):
     """FILE_ACTION_* ([MS-FSCC] 2.7.1)."""
     name: str
     """Relative to the watched directory, `/` between names."""
+
+
+class Entry(NamedTuple):
+    """A name in a directory."""
+
+    directory: NodeId
+    name: str
+
+
+class Observer(Protocol):
+    """Another front end, that has told somebody what is in a share. It is called after the change and must not wait.
+
+    `by` is the owner of the open that made it.
+    """
+
+    def file_changed(self, node_id: NodeId, by: Hashable) -> None:
+        """Contents or attributes are others."""
+
+    def name_added(self, entry: Entry, by: Hashable) -> None:
+        """There is a new name."""
+
+    def name_removed(self, entry: Entry, by: Hashable) -> None:
+        """A name has gone."""
+
+    def name_moved(self, old: Entry, new: Entry, by: Hashable) -> None:
+        """A file has got another name, in place of what had that."""
 
 
 class Watched(Protocol):
@@ -95,6 +123,7 @@ class Watches:
 
     def __init__(self) -> None:
         self._by_path: dict[str, list[Watch]] = {}
+        self.observers: list[Observer] = []
 
     def __bool__(self) -> bool:
         return bool(self._by_path)
