@@ -151,6 +151,7 @@ class Client:
         self._frames = 0
         self._inbox: list[Response] = []
         self._signed_ids: set[int] = set()
+        self._unsigned_ids: set[int] = set()
         self._input = bytearray()
 
     # --- frames
@@ -278,7 +279,7 @@ class Client:
         if header.status == STATUS_PENDING:
             assert not signed, "an interim response is signed"
             assert header.flags & SMB2_FLAGS_ASYNC_COMMAND
-        elif header.message_id in self._signed_ids and not sealed and session is not None:
+        elif header.message_id in self._signed_ids - self._unsigned_ids and not sealed and session is not None:
             assert signed, f"the answer to a signed {opcode_name(header.command)} is not signed"
         self.granted += header.credits
         return Response(header, message, sealed, signed, self._frames)
@@ -317,7 +318,7 @@ class Client:
 
     def expects_unsigned(self, message_id: int) -> None:
         """The server will not see that this request was signed."""
-        self._signed_ids.discard(message_id)
+        self._unsigned_ids.add(message_id)
 
     async def ended(self) -> bool:
         """Wait until the server closes the connection; whatever it still says does not matter."""

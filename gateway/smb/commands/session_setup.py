@@ -119,6 +119,7 @@ async def _step(
     first = session.token is None
     session.token = token
     session.identity = step.identity
+    session.expires = None  # NTLM knows no end
     if first:
         _establish(session, setup.hash, step.identity, negotiated, request, connection)
         log.info("%s: %s logged on", connection.address, describe(step.identity))
