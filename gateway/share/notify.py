@@ -126,7 +126,8 @@ class Watches:
         self.observers: list[Observer] = []
 
     def __bool__(self) -> bool:
-        return bool(self._by_path)
+        """Whether anybody wants to know."""
+        return bool(self._by_path or self.observers)
 
     def add(self, watch: Watch) -> None:
         """Begin to tell it."""
