@@ -39,6 +39,8 @@ UNSOLICITED = 0xFFFFFFFFFFFFFFFF
 _PREFIX = struct.Struct(">I")
 _PROTOCOL_ID = b"\xfeSMB"
 _NO_SIGNATURE = bytes(16)
+_ROOM = bytes(HEADER_SIZE)
+_SEALED = SEALED_MAGIC[:1]
 _NEXT_COMMAND_AT = 20
 
 FindSecurity = Callable[[int], ChannelSecurity | None]
@@ -67,12 +69,9 @@ class Connection:
         An element that must be refused says so in `Request.refused`. `frame` must be writable and is kept by the
         result. Raises `ProtocolError`.
         """
-        magic = bytes(frame[:4])
-        if magic == SMB2_MAGIC:
-            return self._split(frame, None)
-        if magic == SEALED_MAGIC:
+        if frame[:1] == _SEALED:
             return self._unseal(frame)
-        raise ProtocolError(f"a message that begins with {magic!r}")
+        return self._split(frame, None)
 
     def _unseal(self, frame: memoryview) -> Batch:
         try:
@@ -83,8 +82,6 @@ class Connection:
             message = security.opener.unseal(frame)
         except CryptoError as error:
             raise ProtocolError(str(error)) from error
-        if message[:4] != SMB2_MAGIC:
-            raise ProtocolError("a sealed message with no SMB2 message in it")
         return self._split(memoryview(message), security)
 
     def _split(self, frame: memoryview, sealed_by: ChannelSecurity | None) -> Batch:
@@ -96,21 +93,21 @@ class Connection:
                 header = Header.parse(rest)
             except WireError as error:
                 raise ProtocolError(str(error)) from error
-            following = header.next_command
-            message = rest
-            if following:
-                if following % 8 or not HEADER_SIZE <= following <= len(rest) - HEADER_SIZE:
-                    raise ProtocolError(f"a compound element that ends at {following} of {len(rest)}")
-                message = rest[:following]
-            if header.flags & SMB2_FLAGS_SERVER_TO_REDIR:
+            following, flags = header.next_command, header.flags
+            if flags & SMB2_FLAGS_SERVER_TO_REDIR:
                 raise ProtocolError("a response, where a request was due")
+            message = _element(rest, following) if following else rest
             request = Request(header, message, sealed=sealed_by is not None)
             if header.command != Opcode.CANCEL:
-                self._use_credits(request)
-            if not (requests and header.flags & RELATED):
+                self._use_credits(request, header)
+            if not flags & RELATED or not requests:
                 security = self._find_security(header.session_id)
+            if sealed_by is not None:
+                if security is not sealed_by:
+                    raise ProtocolError("an element of another session than the one that sealed it")
+            elif security is not None:
+                _check_protection(request, header, security)
             request.security = security
-            self._check_protection(request, security, sealed_by)
             requests.append(request)
             if not following:
                 return Batch(requests, sealed_by)
@@ -118,44 +115,22 @@ class Connection:
                 raise ProtocolError(f"a compound of more than {self.max_elements} elements")
             rest = rest[following:]
 
-    def _use_credits(self, request: Request) -> None:
-        header = request.header
-        charge = header.credit_charge if self.multi_credit else 1
-        request.charge = charge or 1
+    def _use_credits(self, request: Request, header: Header) -> None:
+        charge = (header.credit_charge or 1) if self.multi_credit else 1
+        request.charge = charge
         if not self.window.use(header.message_id, charge):
             raise ProtocolError(f"message id {header.message_id} (charge {charge}) is not to be used")
-
-    def _check_protection(
-        self, request: Request, security: ChannelSecurity | None, sealed_by: ChannelSecurity | None
-    ) -> None:
-        """Signature and sealing. [MS-SMB2] 3.3.5.2.1.1, 3.3.5.2.4, 3.3.5.2.9."""
-        header = request.header
-        if sealed_by is not None:
-            if security is not sealed_by:
-                raise ProtocolError("an element of another session than the one that sealed it")
-            return
-        if security is None:
-            return
-        if security.sealing_required and header.command != Opcode.SESSION_SETUP:
-            request.refused = STATUS_ACCESS_DENIED
-        elif header.flags & SMB2_FLAGS_SIGNED and security.signer is not None:
-            if security.signer.verify(request.message):
-                request.signed = True
-            else:
-                request.refused = STATUS_ACCESS_DENIED
-        elif security.signing_required and header.command != Opcode.SESSION_SETUP:
-            request.refused = STATUS_ACCESS_DENIED
 
     # --- out
 
     def grant(self, request: Request) -> int:
         """The credits the answer to `request` grants; the same each time it is asked."""
         if request.credits is None:
-            request.credits = 0 if request.header.command == Opcode.CANCEL else self._grant(request)
+            header = request.header
+            request.credits = (
+                0 if header.command == Opcode.CANCEL else self.window.grant(header.credits or request.charge)
+            )
         return request.credits
-
-    def _grant(self, request: Request) -> int:
-        return self.window.grant(request.header.credits or request.charge)
 
     def pack(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
         """The frame that carries `replies` (one, or the elements of a compound), as buffers in order.
@@ -163,8 +138,10 @@ class Connection:
         `sealed_by`: the session whose key seals it, if it is to be sealed.
         """
         if len(replies) == 1:
-            message = self._message(replies[0], 0)
-            self._protect(message, replies[0], sealed_by)
+            reply = replies[0]
+            message = self._message(reply, 0)
+            if reply.sign or reply.hash is not None:
+                _protect(message, reply, sealed_by)
         else:
             message = self._compound(replies, sealed_by)
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
@@ -179,28 +156,20 @@ class Connection:
             if number < last:
                 message += bytes(-len(message) % 8)
                 message[_NEXT_COMMAND_AT : _NEXT_COMMAND_AT + 4] = len(message).to_bytes(4, "little")
-            self._protect(message, reply, sealed_by)
+            _protect(message, reply, sealed_by)
             whole += message
         return whole
 
     def _message(self, reply: Reply, flags: int) -> bytearray:
         body = reply.body
-        if reply.headroom and isinstance(body, bytearray):
-            message = body
-        else:
-            message = bytearray(HEADER_SIZE)
-            message += body
+        message = body if reply.headroom and isinstance(body, bytearray) else bytearray(_ROOM + body)
         request = reply.request
         header = request.header
-        low, high = (
-            (reply.async_id & 0xFFFFFFFF, reply.async_id >> 32)
-            if reply.async_id
-            else (header.process_id, reply.tree_id)
-        )
-        flags |= SMB2_FLAGS_SERVER_TO_REDIR | (SMB2_FLAGS_ASYNC_COMMAND if reply.async_id else 0)
-        credits_granted = request.credits
-        if credits_granted is None:
-            credits_granted = self.grant(request)
+        flags |= SMB2_FLAGS_SERVER_TO_REDIR
+        low, high = header.process_id, reply.tree_id
+        if reply.async_id:
+            flags |= SMB2_FLAGS_ASYNC_COMMAND
+            low, high = reply.async_id & 0xFFFFFFFF, reply.async_id >> 32
         HEADER.pack_into(
             message,
             0,
@@ -209,7 +178,7 @@ class Connection:
             request.charge,
             reply.status,
             header.command,
-            credits_granted,
+            self.grant(request),
             flags,
             0,
             header.message_id,
@@ -220,12 +189,33 @@ class Connection:
         )
         return message
 
-    def _protect(self, message: bytearray, reply: Reply, sealed_by: ChannelSecurity | None) -> None:
-        """Sign what is to be signed, and let the preauth hash take it in."""
-        if reply.sign and sealed_by is None:
-            security = reply.security
-            if security is not None and security.signer is not None:
-                message[16] |= SMB2_FLAGS_SIGNED
-                security.signer.sign(message, server=True)
-        if reply.hash is not None:
-            reply.hash.update(message)
+
+def _element(rest: memoryview, following: int) -> memoryview:
+    """The first element of a compound, behind which another begins at `following`."""
+    if following % 8 or not HEADER_SIZE <= following <= len(rest) - HEADER_SIZE:
+        raise ProtocolError(f"a compound element that ends at {following} of {len(rest)}")
+    return rest[:following]
+
+
+def _check_protection(request: Request, header: Header, security: ChannelSecurity) -> None:
+    """The signature of what is not sealed. [MS-SMB2] 3.3.5.2.1.1, 3.3.5.2.4, 3.3.5.2.9."""
+    if security.sealing_required and header.command != Opcode.SESSION_SETUP:
+        request.refused = STATUS_ACCESS_DENIED
+    elif header.flags & SMB2_FLAGS_SIGNED and security.signer is not None:
+        if security.signer.verify(request.message):
+            request.signed = True
+        else:
+            request.refused = STATUS_ACCESS_DENIED
+    elif security.signing_required and header.command != Opcode.SESSION_SETUP:
+        request.refused = STATUS_ACCESS_DENIED
+
+
+def _protect(message: bytearray, reply: Reply, sealed_by: ChannelSecurity | None) -> None:
+    """Sign what is to be signed, and let the preauth hash take it in."""
+    if reply.sign and sealed_by is None:
+        security = reply.security
+        if security is not None and security.signer is not None:
+            message[16] |= SMB2_FLAGS_SIGNED
+            security.signer.sign(message, server=True)
+    if reply.hash is not None:
+        reply.hash.update(message)

@@ -56,9 +56,12 @@ class MessageWindow:
 
     def grant(self, requested: int) -> int:
         """Grant up to `requested` credits; how many. A peer that would be left with none gets one, if there is room."""
-        span = 2 * self.limit - (self._high - self._low)
-        room = min(self.limit - self.available, span)
-        granted = min(requested, room) if requested else (1 if self.available == 0 else 0)
+        span = self._high - self._low
+        available = span - len(self._used)
+        if not requested and available == 0:
+            requested = 1
+        limit = self.limit
+        granted = min(requested, limit - available, 2 * limit - span)
         if granted <= 0:
             return 0
         self._high += granted

@@ -5,12 +5,15 @@ copying them. The storage is lent by a pool and given back whenever nothing is i
 none. A request that outlives the turn in which it was received takes the storage with it (`detach`).
 """
 
+import struct
+
 from gateway.protocol.errors import ProtocolError
 
 __all__ = ["PREFIX_SIZE", "SMALL_BUFFER", "BufferPool", "FrameBuffer"]
 
 PREFIX_SIZE = 4
 SMALL_BUFFER = 64 * 1024
+_PREFIX = struct.Struct(">I")
 _PARTIAL_LIMIT = 4096
 
 
@@ -78,14 +81,14 @@ class FrameBuffer:
 
         Raises `ProtocolError` for a prefix that is none, and for a message longer than `max_message`.
         """
-        start = self._start
-        if self._end - start < PREFIX_SIZE:
+        begin = self._start + PREFIX_SIZE
+        if begin > self._end:
             return None
-        stop = start + PREFIX_SIZE + self._length()
+        stop = begin + self._length()
         if stop > self._end:
             return None
         self._start = stop
-        return self._view[start + PREFIX_SIZE : stop]
+        return self._view[begin:stop]
 
     def detach(self) -> None:
         """Leave the storage to the messages given out so far; what has not been given out moves to other storage."""
@@ -112,8 +115,7 @@ class FrameBuffer:
         self._drop(reuse=False)
 
     def _length(self) -> int:
-        prefix = self._view[self._start : self._start + PREFIX_SIZE]
-        length = int.from_bytes(prefix, "big")
+        length: int = _PREFIX.unpack_from(self._view, self._start)[0]
         if length > self.max_message:
             # A non-zero first byte (a NetBIOS session packet) makes the number too large as well.
             raise ProtocolError(f"a message of {length:#x} bytes, where at most {self.max_message:#x} are allowed")

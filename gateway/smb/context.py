@@ -1,6 +1,6 @@
 """What a handler is given besides its request: each type promises what its attributes say."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway.nt.status import STATUS_FILE_CLOSED, STATUS_INVALID_PARAMETER, StatusError
 from gateway.protocol.connection import ANY_ID
@@ -23,6 +23,8 @@ class ConnectionContext:
     """For commands that need no session."""
 
     __slots__ = ("connection", "pending", "request")
+    LEVEL: ClassVar[int] = 0
+    """How much it promises: each level has what is below it."""
 
     def __init__(self, connection: "SmbConnection", request: Request, pending: "Pending | None") -> None:
         self.connection = connection
@@ -48,6 +50,7 @@ class SessionContext(ConnectionContext):
     """The session is there, authenticated and not expired."""
 
     __slots__ = ("session",)
+    LEVEL = 1
     session: "Session"
 
 
@@ -55,6 +58,7 @@ class TreeContext(SessionContext):
     """The tree belongs to the session, and the request is protected as its share demands."""
 
     __slots__ = ("compound", "tree")
+    LEVEL = 2
     tree: "Tree"
     compound: "Compound"
 
@@ -76,6 +80,7 @@ class OpenContext(TreeContext):
     """The open belongs to the tree."""
 
     __slots__ = ("open",)
+    LEVEL = 3
     open: "SmbOpen"
 
 
@@ -83,4 +88,5 @@ class FileContext(OpenContext):
     """The open is of a file or directory, not of a pipe."""
 
     __slots__ = ()
+    LEVEL = 4
     open: "FileOpen"

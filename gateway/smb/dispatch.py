@@ -6,7 +6,8 @@ becomes a status.
 """
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -30,10 +31,10 @@ from gateway.protocol.message import Batch, Reply, Request
 from gateway.share.errors import status_of
 from gateway.smb.answer import Answer, Response
 from gateway.smb.compound import Compound
-from gateway.smb.context import FileContext, OpenContext, SessionContext, TreeContext
+from gateway.smb.context import FileContext, OpenContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.pending import Pending
-from gateway.smb.registry import COMMANDS, Command
+from gateway.smb.registry import COMMANDS
 from gateway.wire.error import ErrorResponse
 from gateway.wire.errors import WireError
 from gateway.wire.header import Opcode, opcode_name
@@ -55,6 +56,9 @@ _EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
 """What an expired session may still do. [MS-SMB2] 3.3.5.2.9."""
 
 
+_TREE, _OPEN, _FILE = TreeContext.LEVEL, OpenContext.LEVEL, FileContext.LEVEL
+
+
 class Exchange:
     """One frame on its way through the commands."""
 
@@ -68,8 +72,8 @@ class Exchange:
         """Bytes of the memory budget that the frame holds while it is worked on."""
         self._index = 0
         self._held: SmbOpen | None = None
-        """The open of the element that goes on in a task: in use from the moment the element came, also if a CLOSE
-        that came later gets its turn earlier."""
+        """The open of the element at hand. If the element goes on in a task, it is in use from the moment the element
+        came, also if a CLOSE that came later gets its turn earlier."""
         self._compound = Compound()
 
     def run(self) -> bool:
@@ -78,6 +82,8 @@ class Exchange:
             try:
                 reply = run_inline(self._answer(request, None))
             except NotNow:
+                if self._held is not None:
+                    self._held.enter()
                 return False
             self.replies.append(reply)
             self._index += 1
@@ -146,16 +152,8 @@ class Exchange:
     async def _answer(self, request: Request, pending: Pending | None) -> Reply:
         """The reply to one element, whatever happens."""
         header = request.header
-        session: Session | None = None
-        command = COMMANDS.get(header.command)
         try:
-            self._compound.enter(request, first=self._index == 0)
-            session = self._session(request, command)
-            if request.refused:
-                raise StatusError(request.refused)
-            if command is None:
-                raise StatusError(STATUS_INVALID_PARAMETER)
-            answer = await self._handle(command, request, pending, session)
+            answer = await self._begin(request, pending)
         except StatusError as error:
             reply = self._error(request, error.status, error.data)
         except VfsError as error:
@@ -181,48 +179,54 @@ class Exchange:
             reply.sign, reply.security = True, request.security
         return reply
 
-    async def _handle(
-        self, command: Command, request: Request, pending: Pending | None, session: "Session | None"
-    ) -> Answer | Response:
-        """Find what the handler needs, and call it."""
-        context = command.context(self.connection, request, pending)
-        if isinstance(context, SessionContext):
-            if session is None:
-                raise StatusError(STATUS_USER_SESSION_DELETED)
+    def _begin(self, request: Request, pending: Pending | None) -> Coroutine[Any, Any, Answer | Response]:
+        """Find what the handler needs, and call it. Raises `StatusError`, and `WireError` for a malformed body."""
+        compound = self._compound
+        compound.enter(request, first=self._index == 0)
+        held = self._held if pending is not None else None
+        self._held = held
+        command = COMMANDS.get(request.header.command)
+        level = 0 if command is None else command.level
+        session = self._session(request) if level else None
+        if request.refused:
+            raise StatusError(request.refused)
+        if command is None:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        context: Any = command.context(self.connection, request, pending)  # what it has follows from its level
+        if session is not None:
             context.session = session
-            if isinstance(context, TreeContext):
+            if level >= _TREE:
                 context.tree = self._tree(session, request)
-                context.compound = self._compound
+                context.compound = compound
         parsed = command.parse(request.message)
-        if not isinstance(context, OpenContext):
-            return await command.handler(context, parsed)
-        one = self._held or context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
-        if isinstance(context, FileContext) and not isinstance(one, FileOpen):
+        if level < _OPEN:
+            return command.handler(context, parsed)
+        if held is None:
+            one = context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
+        else:
+            one, compound.file_id = held, held.file_id
+        if level >= _FILE and not isinstance(one, FileOpen):
             raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
         context.open = one
-        if pending is None:
-            try:
-                return await command.handler(context, parsed)
-            except NotNow:
-                one.enter()
-                self._held = one
-                raise
-        one.enter()
-        try:
-            return await command.handler(context, parsed)
-        finally:
-            one.leave()
+        handler = command.handler(context, parsed)
+        if pending is not None:
+            return _using(one, handler)
+        self._held = one
+        return handler
 
-    def _session(self, request: Request, command: Command | None) -> "Session | None":
-        """The session of an element, if the command needs one. Raises `StatusError`."""
-        if command is None or not issubclass(command.context, SessionContext):
-            return None
-        session = self.connection.sessions.get(self._compound.session_id)
+    def _session(self, request: Request) -> "Session":
+        """The session of an element. Raises `StatusError`."""
+        connection, compound = self.connection, self._compound
+        session = connection.sessions.get(compound.session_id)
         if session is None or session.token is None:
             # Related elements after this one have nothing to be related to.
-            self._compound.session_id = ANY_ID
+            compound.session_id = ANY_ID
             raise StatusError(STATUS_USER_SESSION_DELETED)
-        if request.header.command not in _EXPIRED_MAY and session.is_expired(self.connection.service.now()):
+        if (
+            session.expires is not None
+            and request.header.command not in _EXPIRED_MAY
+            and session.is_expired(connection.service.now())
+        ):
             raise StatusError(STATUS_NETWORK_SESSION_EXPIRED)
         return session
 
@@ -265,3 +269,12 @@ class Exchange:
         if compound.related:
             reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
         return reply
+
+
+async def _using(one: SmbOpen, handler: Coroutine[Any, Any, Answer | Response]) -> Answer | Response:
+    """Run a handler in a task, and let the open know that it is used meanwhile."""
+    one.enter()
+    try:
+        return await handler
+    finally:
+        one.leave()

@@ -31,6 +31,8 @@ class Command:
     parse: Callable[[memoryview], Any]
     context: type[ConnectionContext]
     handler: Callable[[Any, Any], Coroutine[Any, Any, Answer | Response]]
+    level: int
+    """The context's, here because it is looked at for each request."""
 
 
 COMMANDS: dict[int, Command] = {}
@@ -46,7 +48,7 @@ def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handle
     def register(handler: Handler[C, R]) -> Handler[C, R]:
         if opcode in COMMANDS:
             raise ValueError(f"two handlers for command {opcode:#x}")
-        COMMANDS[opcode] = Command(opcode, request.parse, context, handler)
+        COMMANDS[opcode] = Command(opcode, request.parse, context, handler, context.LEVEL)
         return handler
 
     return register

@@ -11,9 +11,10 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.protocol.framing import SMALL_BUFFER
+from gateway.share.opens import Open
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
-from gateway.smb.opens import FileOpen, PipeOpen
+from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
 from gateway.wire.header import Opcode
 from gateway.wire.read import ReadRequest, ReadResponse
@@ -32,45 +33,46 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
     if length > ctx.negotiated.max_read_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(length)
-    if isinstance(one, PipeOpen):
+    if not isinstance(one, FileOpen):
         return _read_pipe(one, length)
-    if not isinstance(one, FileOpen) or one.file.is_directory:
+    if one.file.is_directory:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     if not one.granted_access & _READS:
         raise StatusError(STATUS_ACCESS_DENIED)
     offset = request.offset
     if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    if length <= SMALL_BUFFER:
-        return await _read(one, request)
-    budget = ctx.connection.service.budget
-    await budget.take(length)
+    service = ctx.connection.service
+    reserved = length if length > SMALL_BUFFER else 0
+    if reserved:
+        await service.budget.take(reserved)
     try:
-        answer = await _read(one, request)
+        answer = await _read(one.file, request)
     except BaseException:
-        budget.give(length)
+        service.budget.give(reserved)
         raise
-    answer.reserved = length
+    answer.reserved = reserved
     return answer
 
 
-async def _read(one: FileOpen, request: ReadRequest) -> Answer:
-    headroom = ReadResponse.HEADROOM
-    length = request.length
+async def _read(file: Open, request: ReadRequest) -> Answer:
+    headroom, length = ReadResponse.HEADROOM, request.length
     buffer = bytearray(headroom + length)
-    file = one.file
-    with memoryview(buffer) as view, view[headroom:] as data:
-        count = await file.share.read_into(file, request.offset, data)
+    data = memoryview(buffer)[headroom:]
+    count = await file.share.read_into(file, request.offset, data)
     if count < request.minimum_count or (count == 0 and length):
         raise StatusError(STATUS_END_OF_FILE)
     if count < length:
+        data.release()  # or the buffer could not be resized
         del buffer[headroom + count :]
     file.position = request.offset + count
     ReadResponse.pack_into(buffer, count)
     return Answer(buffer, headroom=True)
 
 
-def _read_pipe(one: PipeOpen, length: int) -> Answer:
+def _read_pipe(one: SmbOpen, length: int) -> Answer:
+    if not isinstance(one, PipeOpen):
+        raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     data, more = one.pipe.read(length)
     buffer = bytearray(ReadResponse.HEADROOM) + data
     ReadResponse.pack_into(buffer, len(data))

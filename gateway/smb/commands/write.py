@@ -9,7 +9,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.smb.context import OpenContext
-from gateway.smb.opens import FileOpen, PipeOpen
+from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
 from gateway.wire.header import Opcode
 from gateway.wire.write import SMB2_WRITEFLAG_WRITE_THROUGH, WriteRequest, WriteResponse
@@ -29,10 +29,9 @@ async def handle(ctx: OpenContext, request: WriteRequest) -> WriteResponse:
     if length > ctx.negotiated.max_write_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(length)
-    if isinstance(one, PipeOpen):
-        point_of_no_return()
-        return WriteResponse(count=one.pipe.write(data))
-    if not isinstance(one, FileOpen) or one.file.is_directory:
+    if not isinstance(one, FileOpen):
+        return _write_pipe(one, data)
+    if one.file.is_directory:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     granted = one.granted_access
     if not granted & (FILE_WRITE_DATA | FILE_APPEND_DATA):
@@ -46,3 +45,10 @@ async def handle(ctx: OpenContext, request: WriteRequest) -> WriteResponse:
         await file.share.write(file, offset, data, through=through)
     file.position = offset + length
     return WriteResponse(count=length)
+
+
+def _write_pipe(one: SmbOpen, data: memoryview) -> WriteResponse:
+    if not isinstance(one, PipeOpen):
+        raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
+    point_of_no_return()
+    return WriteResponse(count=one.pipe.write(data))
