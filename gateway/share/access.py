@@ -1,47 +1,191 @@
-"""What a caller may do with a file: its descriptor, and the check against it. [MS-FSA] 2.1.5.1.2.1."""
+"""Which descriptor a file has, and what a caller may do with it. [MS-FSA] 2.1.5.1.2.1.
 
-from acl.access import AccessDenied, access_check, maximal_access
+A file has the descriptor that was stored with it, or, if none was, the one that its owner, mode and ACL amount to. One
+that is stored says with which POSIX permissions it was; where these are others by now, a policy decides what counts.
+"""
+
+import logging
+import time
+from typing import NamedTuple, Protocol
+
+from acl.access import AccessDenied, access_check
+from acl.ace import Acl
 from acl.descriptor import SecurityDescriptor
-from acl.idmap import IdMap
-from acl.posix import descriptor_from_mode
+from acl.errors import AclError
+from acl.idmap import PosixId
+from acl.intersect import intersect
+from acl.ntacl_xattr import Policy, PosixState, is_current, parse_ntacl
+from acl.posix import descriptor_from_acl, descriptor_from_mode
+from acl.posix_acl import PosixAcl, acl_from_mode, parse_posix_acl
+from acl.sid import Sid
 from acl.token import Token
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD, StatusError
-from vfs_backends.api import Stat
+from gateway.share.auditing import audit
+from vfs_backends.api import Capability, Handle, NodeId, Stat
+from vfs_backends.errors import Kind, VfsError
 
-__all__ = ["Descriptors"]
+__all__ = ["Descriptors", "Governing", "Ids", "check_access"]
+
+log = logging.getLogger("gateway.acl")
 
 _CACHED = 4096
+_RACY_NS = 50_000_000
+"""For so long a further change may leave the version as it is: the clocks of file systems are as coarse as that."""
+
+
+class Ids(Protocol):
+    """The SIDs of users and groups; `acl.idmap.IdMap` and what stands for one that grows."""
+
+    def user_sid(self, uid: int) -> Sid: ...
+
+    def group_sid(self, gid: int) -> Sid: ...
+
+    def lookup(self, sid: Sid) -> PosixId | None: ...
+
+
+class Governing(NamedTuple):
+    """What governs the access to a file."""
+
+    descriptor: SecurityDescriptor
+    is_stored: bool
+    """A descriptor is stored with the file: it is one that passes on, too."""
+    overrules: bool
+    """The stored one is as it was set: it decides, and the POSIX permissions are only what is left of it."""
+
+
+class _Key(NamedTuple):
+    """All that a file's descriptor follows from."""
+
+    blob: bytes | None
+    access: bytes | None
+    default: bytes | None
+    mode: int
+    uid: int
+    gid: int
 
 
 class Descriptors:
-    """The descriptors of a share's files, derived from owner, group and mode.
+    """The descriptors of a share's files, as far as they were asked for lately.
 
-    Few files of a tree differ in these, so the last ones are kept.
+    With `stores` false none is stored, nor is one that was stored heeded. `begin` comes first.
     """
 
-    def __init__(self, idmap: IdMap) -> None:
-        self._idmap = idmap
-        self._cache: dict[tuple[int, int, int], SecurityDescriptor] = {}
+    def __init__(self, ids: Ids, policy: Policy = Policy.INTERSECT, *, stores: bool = True, maps: bool = True) -> None:
+        self.ids = ids
+        self.policy = policy
+        self.stores = stores
+        self.maps = maps
+        """Whether a descriptor that is set shows in owner, mode and ACL of the file."""
+        self.has_acls = False
+        """Whether the storage has POSIX ACLs."""
+        self._by_key: dict[_Key, Governing] = {}
+        self._by_file: dict[NodeId, tuple[int, Governing]] = {}
 
-    def descriptor(self, stat: Stat) -> SecurityDescriptor:
-        key = (stat.mode, stat.uid, stat.gid)
-        found = self._cache.get(key)
+    def begin(self, capabilities: Capability) -> None:
+        """Take note of what the storage can do."""
+        self.stores = self.stores and Capability.SECURITY in capabilities
+        self.has_acls = Capability.POSIX_ACLS in capabilities
+
+    def forget(self, node_id: NodeId) -> None:
+        """The file's permissions have been changed."""
+        self._by_file.pop(node_id, None)
+
+    async def governing(self, handle: Handle, stat: Stat) -> Governing:
+        """What governs the file behind `handle` (not a stream of it); `stat` is what the storage has just told of it.
+
+        Raises `VfsError`.
+        """
+        found = self._by_file.get(stat.node_id)
+        if found is not None and found[0] == stat.version:
+            return found[1]
+        governing = self._of_key(await self._key(handle, stat))
+        if stat.version and time.time_ns() - stat.version > _RACY_NS:
+            if len(self._by_file) >= _CACHED:
+                self._by_file.clear()
+            self._by_file[stat.node_id] = (stat.version, governing)
+        return governing
+
+    async def check(self, handle: Handle, stat: Stat, token: Token, desired: int) -> Governing:
+        """See that a file's descriptor grants all of `desired`. Raises `StatusError` if not, and `VfsError`."""
+        governing = await self.governing(handle, stat)
+        check_access(governing.descriptor, token, desired, handle.path)
+        return governing
+
+    async def _key(self, handle: Handle, stat: Stat) -> _Key:
+        blob = access = default = None
+        try:
+            if self.stores:
+                blob = await handle.get_security()
+            if self.has_acls:
+                access, default = await handle.get_posix_acls()
+        except VfsError as error:
+            # Whoever may not even read the file's attributes gets nothing of it that the kernel does not grant.
+            if error.kind is not Kind.ACCESS_DENIED:
+                raise
+        return _Key(blob, access, default, stat.mode, stat.uid, stat.gid)
+
+    def _of_key(self, key: _Key) -> Governing:
+        found = self._by_key.get(key)
         if found is None:
-            if len(self._cache) >= _CACHED:
-                self._cache.clear()
-            owner, group = self._idmap.user_sid(stat.uid), self._idmap.group_sid(stat.gid)
-            found = descriptor_from_mode(stat.mode, owner, group, is_directory=stat.is_directory)
-            self._cache[key] = found
+            if len(self._by_key) >= _CACHED:
+                self._by_key.clear()
+            found = self._by_key[key] = self._make(key)
         return found
 
-    def check(self, stat: Stat, token: Token, desired: int) -> int:
-        """The access granted on a file. Raises `StatusError` if not all of `desired` is."""
+    def _make(self, key: _Key) -> Governing:
+        state = self.state(key.mode, key.uid, key.gid, key.access, key.default)
+        posix = self.posix_descriptor(state)
+        if key.blob is None:
+            return Governing(posix, False, False)
         try:
-            return access_check(self.descriptor(stat), token, desired)
-        except AccessDenied as error:
-            status = STATUS_PRIVILEGE_NOT_HELD if error.is_privilege_missing else STATUS_ACCESS_DENIED
-            raise StatusError(status) from None
+            ntacl = parse_ntacl(key.blob)
+        except AclError as error:
+            log.warning("a stored security descriptor cannot be read: %s", error)
+            # It may have denied what the mode allows. Its owner may still set another one.
+            descriptor = posix if self.policy is Policy.IGNORE else posix.replace(dacl=Acl())
+            return Governing(descriptor, False, False)
+        if self.policy is Policy.TRUST or is_current(ntacl, state, posix):
+            return Governing(ntacl.descriptor, True, True)
+        if self.policy is Policy.IGNORE:
+            return Governing(posix, False, False)
+        return Governing(intersect(ntacl.descriptor, posix), True, False)
 
-    def maximal(self, stat: Stat, token: Token) -> int:
-        """All access that the file's descriptor grants."""
-        return maximal_access(self.descriptor(stat), token)
+    def posix_descriptor(self, state: PosixState) -> SecurityDescriptor:
+        """What owner, mode and ACL amount to."""
+        owner, group = self.ids.user_sid(state.uid), self.ids.group_sid(state.gid)
+        is_directory = state.mode & 0o170000 == 0o040000
+        if state.access or state.default:
+            return descriptor_from_acl(
+                state.mode, owner, group, is_directory, _or_of_mode(state), state.default, sids=self.ids
+            )
+        return descriptor_from_mode(state.mode, owner, group, is_directory)
+
+    def state(self, mode: int, uid: int, gid: int, access: bytes | None, default: bytes | None) -> PosixState:
+        """A file's POSIX permissions; the ACLs are as the storage gives them."""
+        return PosixState(uid, gid, mode, _parsed(access), _parsed(default))
+
+
+def check_access(
+    descriptor: SecurityDescriptor, token: Token, desired: int, path: str, *, backup_intent: bool = False
+) -> None:
+    """See that a descriptor, that of the file at `path`, grants all of `desired`. Raises `StatusError` if not."""
+    try:
+        access_check(descriptor, token, desired, backup_intent=backup_intent)
+    except AccessDenied as error:
+        audit(descriptor, token, path, desired, is_granted=False)
+        status = STATUS_PRIVILEGE_NOT_HELD if error.is_privilege_missing else STATUS_ACCESS_DENIED
+        raise StatusError(status) from None
+
+
+def _or_of_mode(state: PosixState) -> PosixAcl:
+    return state.access or acl_from_mode(state.mode)
+
+
+def _parsed(blob: bytes | None) -> PosixAcl:
+    """An ACL that the kernel gave; one that cannot be read counts as none, and the kernel is asked all the same."""
+    if blob is None:
+        return ()
+    try:
+        return parse_posix_acl(blob)
+    except AclError:
+        return ()

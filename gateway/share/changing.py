@@ -89,7 +89,7 @@ async def set_delete(
         if on_close:
             return set_delete_on_close(record, one.open_id, delete), None
         if delete:
-            return set_delete_pending(record, one.open_id, one.token, posix=posix), None
+            return set_delete_pending(record, one.open_id, one.caller, posix=posix), None
         return clear_delete_pending(record, one.open_id), None
 
     point_of_no_return()

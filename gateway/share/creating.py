@@ -10,7 +10,9 @@ import stat as stat_module
 from typing import TYPE_CHECKING
 
 from acl import mask
-from acl.token import Token
+from acl.access import maximal_access
+from acl.descriptor import SecurityDescriptor
+from acl.token import SE_SECURITY, Token
 from gateway.nt import constants as nt
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
@@ -20,10 +22,12 @@ from gateway.nt.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_COLLISION,
+    STATUS_PRIVILEGE_NOT_HELD,
     STATUS_SHARING_VIOLATION,
     StatusError,
 )
 from gateway.nt.upcase import upcase
+from gateway.share.access import Governing
 from gateway.share.breaking import Admission, Conflict, admit
 from gateway.share.closing import close_open
 from gateway.share.granting import grant_existing
@@ -32,9 +36,11 @@ from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
+from gateway.share.reaching import reach, reach_by_id
 from gateway.share.record import FileRecord, OpenEntry, add_open
+from gateway.share.securing import new_descriptor, write_descriptor
 from gateway.share.streams import find_stream, make_stream
-from vfs_backends.api import Handle, IoAccess, Stat
+from vfs_backends.api import Caller, Capability, Handle, IoAccess, Stat, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect, nothing_happened, point_of_no_return
 
@@ -61,7 +67,7 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
     attempts = 0
     while attempts < _ATTEMPTS:
-        handle = await _find(share, intent)
+        handle = await _find(share, intent, token)
         if handle is not None:
             one = await _open_existing(share, intent, token, handle)
             if one is not None:
@@ -76,12 +82,12 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     raise StatusError(STATUS_OBJECT_NAME_COLLISION)
 
 
-async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
+async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | None:
     """A path handle on the file, or None if it has to be created."""
     if intent.by_id is not None:
-        return await share.fs.open_by_id(intent.by_id)
+        return await reach_by_id(share, intent.by_id, token)
     try:
-        return await share.fs.lookup(share.root, intent.path, case_sensitive=intent.posix)
+        return await reach(share, intent.path, token, case_sensitive=intent.posix)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND and intent.creates:
             return None
@@ -94,15 +100,20 @@ async def _find(share: "Share", intent: OpenIntent) -> Handle | None:
 async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
+        stat = await handle.stat()
+        # A stream has the descriptor of its file.
+        governing = await share.descriptors.governing(handle, stat)
         if intent.stream:
             handle = await find_stream(intent, handle)
-        stat = await handle.stat()
+            stat = await handle.stat()
         if not intent.adds_stream:
             _check_type(intent, stat)
-        granted = await grant_existing(share, intent, token, handle, stat)
+        grant = await grant_existing(share, intent, token, handle, governing)
+        granted = grant.access
         _check_attributes(intent, stat, granted)
         open_id = share.new_open_id()
-        entry = _entry(intent, token, open_id, granted)
+        caller = share.caller(token, overrules=grant.unlinks_anyway)
+        entry = _entry(intent, caller, open_id, granted)
         if not await _admitted(share, intent, handle, entry):
             await handle.aclose()
             return None
@@ -110,7 +121,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         if intent.overwrites:
             access |= IoAccess.WRITE
         if access and not intent.adds_stream:
-            await handle.open_io(access)
+            await handle.open_io(access, share.caller(token, overrules=grant.opens_anyway))
         point_of_no_return()
         if not await _register(share, intent, handle, entry):
             nothing_happened()
@@ -132,7 +143,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         await _unregister(share, handle, open_id)
         await handle.aclose()
         raise
-    one = _opened(share, intent, token, handle, open_id, granted, action, stat)
+    one = _opened(share, intent, token, caller, handle, entry, action, stat)
     if action != nt.FILE_OPENED:
         await entry_changed(share, one, _OVERWRITTEN)
     return one
@@ -187,18 +198,21 @@ def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
 
 
 async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
-    parent, name = await open_parent(share, intent.path)
+    parent, name = await open_parent(share, intent.path, token)
     try:
-        await _check_parent(share, intent, token, parent)
+        above = await _check_parent(share, intent, token, parent)
         if intent.lease_key and not share.breaks.is_key_free(intent.owner, intent.lease_key, None):
             raise StatusError(STATUS_INVALID_PARAMETER)
-        granted = _grant_new(intent)
-        open_id = share.new_open_id()
-        handle = await first_effect(_make(share, intent, token, parent, name))
+        descriptor = new_descriptor(share, intent, token, above)
+        granted = _grant_new(intent, token, descriptor)
+        caller = share.caller(token, overrules=above.overrules)
+        entry = _entry(intent, caller, share.new_open_id(), granted)
+        handle = await first_effect(_make(share, intent, caller, parent, name, is_secured=descriptor is not None))
         try:
-            one = await _begin(share, intent, token, handle, open_id, granted)
+            await _secure(share, handle, parent, descriptor, token)
+            one = await _begin(share, intent, token, caller, handle, entry)
         except BaseException:
-            await _undo(share, parent, name, handle, open_id)
+            await _undo(share, parent, name, handle, entry.open_id)
             raise
         by = (intent.owner, intent.parent_key)
         await name_added(share, parent, name, by, is_directory=one.is_directory)
@@ -207,31 +221,49 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         await parent.aclose()
 
 
-async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent: Handle) -> None:
+async def _secure(
+    share: "Share", handle: Handle, parent: Handle, descriptor: SecurityDescriptor | None, token: Token
+) -> None:
+    """Give a new file the owner and the descriptor that it is to have."""
+    if share.settings.inherit_owner and Capability.CALLERS in share.fs.capabilities:
+        await handle.set_stat(StatChange(uid=(await parent.stat()).uid))
+    if descriptor is not None:
+        await write_descriptor(share, handle, await handle.stat(), descriptor, token)
+
+
+async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent: Handle) -> Governing:
     record = share.table.peek_nowait(parent.node_id)
     if record is not None and record.pending:
         raise StatusError(STATUS_DELETE_PENDING)
     needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
     if needed & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
-    share.descriptors.check(await parent.stat(), token, needed)
+    return await share.descriptors.check(parent, await parent.stat(), token, needed)
 
 
-def _grant_new(intent: OpenIntent) -> int:
+def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor | None) -> int:
     """Whoever creates a file gets what they asked for. [MS-FSA] 2.1.5.1.1."""
     readonly = intent.file_attributes & nt.FILE_ATTRIBUTE_READONLY
     if readonly and intent.options & nt.FILE_DELETE_ON_CLOSE:
         raise StatusError(STATUS_CANNOT_DELETE)
     granted = intent.access
     if granted & mask.MAXIMUM_ALLOWED:
-        granted = (granted & ~mask.MAXIMUM_ALLOWED) | (mask.FILE_ALL_ACCESS & intent.access_limit)
-    if granted & ~intent.access_limit or granted & mask.ACCESS_SYSTEM_SECURITY:
+        most = mask.FILE_ALL_ACCESS if descriptor is None else maximal_access(descriptor, token)
+        granted = (granted & ~mask.MAXIMUM_ALLOWED) | (most & intent.access_limit)
+    if granted & mask.ACCESS_SYSTEM_SECURITY and not token.has_privilege(SE_SECURITY):
+        raise StatusError(STATUS_PRIVILEGE_NOT_HELD)
+    if granted & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
     return granted
 
 
-async def _make(share: "Share", intent: OpenIntent, token: Token, parent: Handle, name: str) -> Handle:
-    caller, mode = share.caller(token), intent.mode
+async def _make(
+    share: "Share", intent: OpenIntent, caller: Caller | None, parent: Handle, name: str, *, is_secured: bool
+) -> Handle:
+    mode = intent.mode
+    if is_secured:
+        # Nobody else gets in before the descriptor is there.
+        mode = 0o700 if intent.wants_directory else 0o600
     if intent.wants_directory:
         mode = share.settings.directory_mode() if mode is None else mode
         return await share.fs.create_directory(parent, name, mode, caller)
@@ -239,19 +271,21 @@ async def _make(share: "Share", intent: OpenIntent, token: Token, parent: Handle
     return await share.fs.create_file(parent, name, mode, IoAccess.READ | IoAccess.WRITE, caller)
 
 
-async def _begin(share: "Share", intent: OpenIntent, token: Token, handle: Handle, open_id: int, granted: int) -> Open:
+async def _begin(
+    share: "Share", intent: OpenIntent, token: Token, caller: Caller | None, handle: Handle, entry: OpenEntry
+) -> Open:
     """From a new file to an open of it."""
-    if not await _register(share, intent, handle, _entry(intent, token, open_id, granted)):
+    if not await _register(share, intent, handle, entry):
         # Somebody was faster in opening the new file, and cached it.
         raise StatusError(STATUS_SHARING_VIOLATION)
-    if handle.is_directory and granted & _READ_DATA:
+    if handle.is_directory and entry.granted_access & _READ_DATA:
         await handle.open_io(IoAccess.READ)
     await initialise(share, intent, handle)
     if intent.stream:
-        access = _io_access(granted, await handle.stat(), is_stream=True)
+        access = _io_access(entry.granted_access, await handle.stat(), is_stream=True)
         handle = await make_stream(share, intent, handle, access)
     stat = await handle.stat()
-    return _opened(share, intent, token, handle, open_id, granted, nt.FILE_CREATED, stat)
+    return _opened(share, intent, token, caller, handle, entry, nt.FILE_CREATED, stat)
 
 
 async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_id: int) -> None:
@@ -266,7 +300,7 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
 # --- both
 
 
-def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> OpenEntry:
+def _entry(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int) -> OpenEntry:
     return OpenEntry(
         open_id,
         intent.owner,
@@ -275,7 +309,7 @@ def _entry(intent: OpenIntent, token: Token, open_id: int, granted: int) -> Open
         delete_on_close=bool(intent.options & nt.FILE_DELETE_ON_CLOSE),
         lease_key=intent.lease_key,
         parent_key=intent.parent_key,
-        token=token,
+        token=caller,
         stream=upcase(intent.stream) if intent.stream else "",
     )
 
@@ -315,17 +349,17 @@ def _opened(
     share: "Share",
     intent: OpenIntent,
     token: Token,
+    caller: Caller | None,
     handle: Handle,
-    open_id: int,
-    granted: int,
+    entry: OpenEntry,
     action: int,
     stat: Stat,
 ) -> Open:
     one = Open(
         share,
-        open_id,
+        entry.open_id,
         handle,
-        granted,
+        entry.granted_access,
         intent.share_access,
         intent.options,
         token,
@@ -336,5 +370,6 @@ def _opened(
         intent.parent_key,
         upcase(intent.stream) if intent.stream else "",
     )
-    share.opens[open_id] = one
+    one.caller = caller
+    share.opens[one.open_id] = one
     return one

@@ -8,6 +8,7 @@ from gateway.share.listing import name_removed
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import DeletePending
+from vfs_backends.api import Caller
 from vfs_backends.errors import Kind, VfsError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
             return
         parent, name = await open_parent(share, one.path)
         try:
-            await share.fs.remove(parent, name, one.handle)
+            caller = pending.token if isinstance(pending.token, Caller) else None
+            await share.fs.remove(parent, name, one.handle, caller)
             await name_removed(share, parent, name, pending.by, is_directory=one.is_directory)
         finally:
             await parent.aclose()

@@ -1,22 +1,54 @@
-"""What access an open of an existing file gets. [MS-FSA] 2.1.5.1.2.1."""
+"""What access an open of an existing file gets. [MS-FSA] 2.1.5.1.2.1.
 
-from typing import TYPE_CHECKING
+Two judge: the file's descriptor, here, and the storage, which is asked with the caller's rights. Where a descriptor is
+stored and as it was set, the storage is overruled; where there is none it has the last word.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
-from acl.token import Token
+from acl.access import maximal_access as maximal_of
+from acl.token import SE_BACKUP, SE_RESTORE, Token
+from gateway.nt.constants import FILE_OPEN_FOR_BACKUP_INTENT
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
+from gateway.share.access import Governing, check_access
+from gateway.share.auditing import audit
 from gateway.share.intent import OpenIntent
+from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from vfs_backends.api import Handle, Stat
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["grant_existing", "maximal_access"]
+__all__ = ["Grant", "governing_open", "grant_existing", "grant_maximal", "maximal_access"]
+
+_INTO_DIRECTORY = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
 
 
-async def grant_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle, stat: Stat) -> int:
-    """The access mask that is granted. Raises `StatusError(ACCESS_DENIED)` if it is not all that was asked for."""
+class Grant(NamedTuple):
+    """The access mask that is granted, and whether what the storage thinks of it matters."""
+
+    access: int
+    opens_anyway: bool = False
+    unlinks_anyway: bool = False
+
+
+class _Above(NamedTuple):
+    """What the caller may do with the directory that a file is in."""
+
+    access: int
+    overrules: bool
+
+
+_NOTHING_ABOVE = _Above(_INTO_DIRECTORY, False)
+"""For the root, whose name is not in anybody's hands."""
+
+
+async def grant_existing(
+    share: "Share", intent: OpenIntent, token: Token, handle: Handle, governing: Governing
+) -> Grant:
+    """The access that is granted. Raises `StatusError(ACCESS_DENIED)` if it is not all that was asked for."""
     wanted = intent.access
     if intent.overwrites or intent.adds_stream:
         # Emptying a file, or adding to it, is writing to it, also for whoever did not ask to write.
@@ -25,33 +57,85 @@ async def grant_existing(share: "Share", intent: OpenIntent, token: Token, handl
     explicit = wanted & ~mask.MAXIMUM_ALLOWED
     if explicit & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
-    missing = explicit & ~share.descriptors.maximal(stat, token)
-    if missing or maximum:
-        missing &= ~await _through_parent(share, token, handle)
-        if missing:
-            # For the one bit that is a privilege, this tells the right status.
-            share.descriptors.check(stat, token, missing)
-    granted = intent.access & ~mask.MAXIMUM_ALLOWED
-    if maximum:
-        granted |= await maximal_access(share, token, handle, stat) & intent.access_limit
-        if not granted:
+    own = granted = maximal_of(governing.descriptor, token)
+    above = _NOTHING_ABOVE
+    if maximum or explicit & ~own or (explicit & mask.DELETE and not governing.overrules):
+        above = await _above(share, token, handle)
+        granted = _with_above(governing, own, above)
+    missing = explicit & ~granted
+    is_backup = bool(intent.options & FILE_OPEN_FOR_BACKUP_INTENT and token.privileges & (SE_BACKUP | SE_RESTORE))
+    if missing:
+        if missing & mask.DELETE & own and not is_backup:
+            audit(governing.descriptor, token, handle.path, wanted, is_granted=False)
             raise StatusError(STATUS_ACCESS_DENIED)
-    return granted
+        # For the bits that are privileges, this tells the right status.
+        check_access(governing.descriptor, token, missing, handle.path, backup_intent=is_backup)
+    access = intent.access & ~mask.MAXIMUM_ALLOWED
+    if maximum:
+        access |= granted & intent.access_limit
+        if not access:
+            raise StatusError(STATUS_ACCESS_DENIED)
+    audit(governing.descriptor, token, handle.path, access, is_granted=True)
+    return Grant(
+        access,
+        governing.overrules or is_backup,
+        is_backup or bool(governing.overrules and own & mask.DELETE) or _removes(above),
+    )
 
 
-async def maximal_access(share: "Share", token: Token, handle: Handle, stat: Stat) -> int:
-    """All that a caller may do with a file, whatever the share allows."""
-    return share.descriptors.maximal(stat, token) | await _through_parent(share, token, handle)
+async def maximal_access(share: "Share", token: Token, one: Open) -> int:
+    """All that a caller may do with an open file, whatever the share allows."""
+    return (await _maximal(share, token, one.handle, await governing_open(share, one, one.created_stat))).access
 
 
-async def _through_parent(share: "Share", token: Token, handle: Handle) -> int:
-    """What the directory grants on what is in it: deletion, and the attributes it lists anyway."""
+async def grant_maximal(share: "Share", token: Token, handle: Handle, stat: Stat) -> Grant:
+    """All that a caller may do with a file, and whether what the storage thinks of it matters."""
+    return await _maximal(share, token, handle, await share.descriptors.governing(handle, stat))
+
+
+async def governing_open(share: "Share", one: Open, stat: Stat | None = None) -> Governing:
+    """What governs an open file; a stream has the descriptor of its file. `stat`: what the storage has just told."""
+    if not one.stream:
+        return await share.descriptors.governing(one.handle, stat or await one.handle.stat())
+    handle = await share.fs.lookup(share.root, one.path)
+    try:
+        return await share.descriptors.governing(handle, await handle.stat())
+    finally:
+        await handle.aclose()
+
+
+async def _maximal(share: "Share", token: Token, handle: Handle, governing: Governing) -> Grant:
+    own = maximal_of(governing.descriptor, token)
+    above = await _above(share, token, handle)
+    return Grant(
+        _with_above(governing, own, above),
+        governing.overrules,
+        bool(governing.overrules and own & mask.DELETE) or _removes(above),
+    )
+
+
+async def _above(share: "Share", token: Token, handle: Handle) -> _Above:
     if not handle.path:
-        return 0
+        return _NOTHING_ABOVE
     parent, _ = await open_parent(share, handle.path)
     try:
-        access = share.descriptors.maximal(await parent.stat(), token)
+        governing = await share.descriptors.governing(parent, await parent.stat())
     finally:
         await parent.aclose()
-    granted = mask.DELETE if access & mask.FILE_DELETE_CHILD else 0
-    return granted | (mask.FILE_READ_ATTRIBUTES if access & mask.FILE_LIST_DIRECTORY else 0)
+    return _Above(maximal_of(governing.descriptor, token), governing.overrules)
+
+
+def _removes(above: _Above) -> bool:
+    return bool(above.overrules and above.access & mask.FILE_DELETE_CHILD)
+
+
+def _with_above(governing: Governing, own: int, above: _Above) -> int:
+    """What a directory grants on what is in it: deletion, and the attributes that it lists anyway.
+
+    Where POSIX governs, names belong to their directory, and to delete one's own file takes the right to write there.
+    """
+    if above.access & mask.FILE_DELETE_CHILD:
+        own |= mask.DELETE
+    elif not governing.overrules and above.access & _INTO_DIRECTORY != _INTO_DIRECTORY:
+        own &= ~mask.DELETE
+    return own | (mask.FILE_READ_ATTRIBUTES if above.access & mask.FILE_LIST_DIRECTORY else 0)

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+from acl.descriptor import SecurityDescriptor
 from acl.mask import (
     ACCESS_SYSTEM_SECURITY,
     DELETE,
@@ -93,6 +94,8 @@ class OpenIntent:
     """The named stream of that file, as the caller spells it; empty for the file itself."""
     adds_stream: bool = field(default=False, init=False)
     """Whether the file was found, and the stream has to be created."""
+    security: SecurityDescriptor | None = None
+    """The descriptor that a file which is created is to have."""
 
     @property
     def wants_directory(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from acl.token import Token
-from vfs_backends.api import Handle, NodeId, Stat
+from vfs_backends.api import Caller, Handle, NodeId, Stat
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -21,6 +21,7 @@ class Open:
     __slots__ = (
         "action",
         "allocation_size",
+        "caller",
         "closed",
         "created_stat",
         "granted_access",
@@ -73,6 +74,8 @@ class Open:
         """Create options, as FileModeInformation gives them back."""
         self.token = token
         """Who opened it."""
+        self.caller: Caller | None = None
+        """The same for the storage, when it is about the file's name."""
         self.action = action
         """FILE_OPENED and its like."""
         self.created_stat = stat

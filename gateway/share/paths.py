@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from acl.token import Token
+from gateway.share.reaching import reach
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 
@@ -26,14 +28,14 @@ def is_below(path: str, directory: str) -> bool:
     return path.startswith(directory + "/") if directory else bool(path)
 
 
-async def open_parent(share: "Share", path: str) -> tuple[Handle, str]:
+async def open_parent(share: "Share", path: str, token: Token | None = None) -> tuple[Handle, str]:
     """A path handle on the directory that `path` (not the root) is in, and the name there.
 
-    Raises `VfsError(PATH_NOT_FOUND)` if there is no such directory.
+    With a `token`, only if that caller can get there. Raises `VfsError(PATH_NOT_FOUND)` if there is no such directory.
     """
     directory, name = split(path)
     try:
-        parent = await share.fs.lookup(share.root, directory)
+        parent = await reach(share, directory, token)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND:
             raise VfsError(Kind.PATH_NOT_FOUND, directory) from error

@@ -31,7 +31,7 @@ async def remove_name(share: "Share", one: Open) -> None:
         raise StatusError(STATUS_CANNOT_DELETE)
     parent, name = await open_parent(share, one.path)
     try:
-        await first_effect(share.fs.remove(parent, name, one.handle, share.caller(one.token)))
+        await first_effect(share.fs.remove(parent, name, one.handle, one.caller))
         await name_removed(share, parent, name, (one.owner, one.parent_key), is_directory=one.is_directory)
     finally:
         await parent.aclose()

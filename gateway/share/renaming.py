@@ -14,7 +14,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
-from gateway.share.granting import maximal_access
+from gateway.share.granting import grant_maximal
 from gateway.share.listing import name_added, name_moved
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
@@ -62,9 +62,9 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
         return False
     if one.is_directory and not await _check_children(share, one, target, how):
         return False
-    new_parent, new_name = await open_parent(share, target)
+    new_parent, new_name = await open_parent(share, target, one.token)
     try:
-        await _check_parent(share, one, new_parent)
+        overrules = await _check_parent(share, one, new_parent)
         existing = await _existing(share, new_parent, new_name, how)
         try:
             stale = None
@@ -74,9 +74,9 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
             if existing is not None and existing.node_id != one.node_id:
                 if how.replace and await share.breaks.before_name_change(existing.node_id, None):
                     return False
-                await _check_replaceable(share, one, existing, how)
+                overrules &= await _check_replaceable(share, one, existing, how)
                 stale = split(existing.path)[1]
-            await _move(share, one, new_parent, new_name, stale)
+            await _move(share, one, new_parent, new_name, stale, overrules=overrules)
         finally:
             if existing is not None:
                 await existing.aclose()
@@ -105,12 +105,13 @@ async def _check_children(share: "Share", one: Open, target: str, how: _How) -> 
     return True
 
 
-async def _check_parent(share: "Share", one: Open, parent: Handle) -> None:
+async def _check_parent(share: "Share", one: Open, parent: Handle) -> bool:
+    """Whether the directory takes the file, whatever the storage thinks of it. Raises `StatusError` if it does not."""
     record = share.table.peek_nowait(parent.node_id)
     if record is not None and record.pending:
         raise StatusError(STATUS_DELETE_PENDING)
     needed = mask.FILE_ADD_SUBDIRECTORY if one.is_directory else mask.FILE_ADD_FILE
-    share.descriptors.check(await parent.stat(), one.token, needed)
+    return (await share.descriptors.check(parent, await parent.stat(), one.token, needed)).overrules
 
 
 async def _existing(share: "Share", parent: Handle, name: str, how: _How) -> Handle | None:
@@ -122,16 +123,19 @@ async def _existing(share: "Share", parent: Handle, name: str, how: _How) -> Han
         raise
 
 
-async def _check_replaceable(share: "Share", one: Open, existing: Handle, how: _How) -> None:
-    """Whether what has the name already may go for it."""
+async def _check_replaceable(share: "Share", one: Open, existing: Handle, how: _How) -> bool:
+    """Whether what has the name already goes for it, whatever the storage thinks of it. Raises `StatusError` if it may
+    not go."""
     if not how.replace:
         raise StatusError(STATUS_OBJECT_NAME_COLLISION)
     _check_unused(existing, share.table.peek_nowait(existing.node_id), how)
     stat = await existing.stat()
     if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not how.ignore_readonly:
         raise StatusError(STATUS_ACCESS_DENIED)
-    if not await maximal_access(share, one.token, existing, stat) & mask.DELETE:
+    grant = await grant_maximal(share, one.token, existing, stat)
+    if not grant.access & mask.DELETE:
         raise StatusError(STATUS_ACCESS_DENIED)
+    return grant.unlinks_anyway
 
 
 def _check_unused(existing: Handle, record: FileRecord | None, how: _How) -> None:
@@ -143,12 +147,15 @@ def _check_unused(existing: Handle, record: FileRecord | None, how: _How) -> Non
         raise StatusError(STATUS_ACCESS_DENIED)
 
 
-async def _move(share: "Share", one: Open, new_parent: Handle, new_name: str, stale: str | None) -> None:
+async def _move(
+    share: "Share", one: Open, new_parent: Handle, new_name: str, stale: str | None, *, overrules: bool
+) -> None:
     """The deed. `stale`: the name that goes for it, which may be spelt differently."""
     parent, name = await open_parent(share, one.path)
     try:
         first = stale if stale is not None else new_name
-        caller = share.caller(one.token)
+        overrules = overrules and one.caller is not None and one.caller.overrules
+        caller = share.caller(one.token, overrules=overrules)
         await first_effect(
             share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
         )
@@ -189,19 +196,19 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
         raise StatusError(STATUS_INVALID_PARAMETER)
     if await share.breaks.before_name_change(one.node_id, one.open_id):
         return False
-    parent, name = await open_parent(share, target)
+    parent, name = await open_parent(share, target, one.token)
     try:
-        await _check_parent(share, one, parent)
+        overrules = await _check_parent(share, one, parent)
         existing = await _existing(share, parent, name, how)
         if existing is not None:
             try:
                 if how.replace and await share.breaks.before_name_change(existing.node_id, None):
                     return False
-                await _check_replaceable(share, one, existing, how)
+                overrules &= await _check_replaceable(share, one, existing, how)
                 name = split(existing.path)[1]
             finally:
                 await existing.aclose()
-        caller = share.caller(one.token)
+        caller = share.caller(one.token, overrules=overrules)
         await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
         await name_added(share, parent, name, (one.owner, one.parent_key), is_directory=False)
     finally:

@@ -14,6 +14,8 @@ class ShareSettings:
     force_create_mode: int = 0
     force_directory_mode: int = 0
     store_dos_attributes: bool = True
+    inherit_owner: bool = False
+    """A new file belongs to its directory's owner."""
 
     def file_mode(self) -> int:
         """Permission bits of a new file."""

@@ -65,6 +65,7 @@ class Share:
     async def start(self) -> None:
         """Get the storage ready. Raises `VfsError`."""
         await self.fs.start()
+        self.descriptors.begin(self.fs.capabilities)
         self.root = await self.fs.root()
         self.volume_id = (await self.fs.statfs()).volume_id
 
@@ -142,9 +143,9 @@ class Share:
         may_wait()
         await one.handle.flush()
 
-    def caller(self, token: Token) -> Caller | None:
+    def caller(self, token: Token, *, overrules: bool = False) -> Caller | None:
         """On whose behalf the storage acts; None if on the server's own."""
-        return Caller(token.uid, token.gid, token.gids) if token.uid >= 0 else None
+        return Caller(token.uid, token.gid, token.gids, overrules) if token.uid >= 0 else None
 
     def record(self, one: Open) -> FileRecord | None:
         """What the table says of the open's file."""

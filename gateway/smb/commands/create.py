@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
 from acl.token import Token
 from gateway.nt.constants import (
@@ -38,6 +39,7 @@ from gateway.wire.create import CreateRequest, CreateResponse
 from gateway.wire.create_contexts import (
     SMB2_CREATE_ALLOCATION_SIZE,
     SMB2_CREATE_EA_BUFFER,
+    SMB2_CREATE_SD_BUFFER,
     AllocationSize,
 )
 from gateway.wire.errors import WireError
@@ -106,6 +108,7 @@ def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Ope
         ctx.negotiated.client_guid,
         ctx.tree.maximal_access,
         stream=stream,
+        security=_security(contexts),
     )
 
 
@@ -120,6 +123,11 @@ def _file_id(name: str) -> int:
 def _allocation_size(contexts: Contexts) -> int:
     data = contexts.get(SMB2_CREATE_ALLOCATION_SIZE)
     return AllocationSize.unpack_from(data).allocation_size if data is not None else 0
+
+
+def _security(contexts: Contexts) -> SecurityDescriptor | None:
+    data = contexts.get(SMB2_CREATE_SD_BUFFER)
+    return SecurityDescriptor.parse(bytes(data)) if data is not None else None
 
 
 def _extended_attributes(contexts: Contexts) -> tuple[tuple[str, bytes], ...]:

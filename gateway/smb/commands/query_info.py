@@ -1,6 +1,5 @@
 """QUERY_INFO: [MS-SMB2] 3.3.5.20."""
 
-from acl import mask
 from gateway.nt import constants as nt
 from gateway.nt.info import StreamInfo
 from gateway.nt.names import wire_path
@@ -12,6 +11,8 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
+from gateway.share.granting import governing_open
+from gateway.share.share import Share
 from gateway.share.streams import list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
@@ -19,6 +20,7 @@ from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_
 from gateway.smb.info.file import file_class, pack_file_info
 from gateway.smb.info.filesystem import VolumeInfo, pack_file_system_info
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
+from gateway.smb.info.security import query_rights
 from gateway.smb.info.stat import file_info_from_stat
 from gateway.smb.opens import FileOpen, PipeOpen
 from gateway.smb.registry import command
@@ -134,12 +136,15 @@ async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tupl
 
 async def _file_system(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
     share = one.file.share
-    volume = VolumeInfo(label=one.tree.export.name, attributes=_volume_attributes(share.fs.capabilities))
+    volume = VolumeInfo(label=one.tree.export.name, attributes=_volume_attributes(share))
     return pack_file_system_info(request.file_info_class, await share.fs.statfs(), volume, request.output_buffer_length)
 
 
-def _volume_attributes(capabilities: Capability) -> int:
+def _volume_attributes(share: Share) -> int:
+    capabilities = share.fs.capabilities
     attributes = nt.FILE_CASE_SENSITIVE_SEARCH | nt.FILE_CASE_PRESERVED_NAMES | nt.FILE_UNICODE_ON_DISK
+    if share.descriptors.stores:
+        attributes |= nt.FILE_PERSISTENT_ACLS
     for capability, flag in (
         (Capability.XATTRS, nt.FILE_SUPPORTS_EXTENDED_ATTRIBUTES),
         (Capability.STREAMS, nt.FILE_NAMED_STREAMS),
@@ -155,15 +160,10 @@ def _volume_attributes(capabilities: Capability) -> int:
 async def _security(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
     """[MS-SMB2] 3.3.5.20.3."""
     information = request.additional_information
-    needed = 0
-    if information & (nt.OWNER_SECURITY_INFORMATION | nt.GROUP_SECURITY_INFORMATION | nt.DACL_SECURITY_INFORMATION):
-        needed |= mask.READ_CONTROL
-    if information & nt.SACL_SECURITY_INFORMATION:
-        needed |= mask.ACCESS_SYSTEM_SECURITY
-    if needed & ~one.granted_access:
+    if query_rights(information) & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
-    descriptor = one.file.share.descriptors.descriptor(await one.file.handle.stat())
-    data = descriptor.extract(information).to_bytes()
+    governing = await governing_open(one.file.share, one.file)
+    data = governing.descriptor.extract(information).to_bytes()
     if len(data) > request.output_buffer_length:
         raise StatusError(STATUS_BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
     return 0, data

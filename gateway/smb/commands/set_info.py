@@ -1,5 +1,6 @@
 """SET_INFO: [MS-SMB2] 3.3.5.21."""
 
+from acl.descriptor import SecurityDescriptor
 from gateway.nt import constants as nt
 from gateway.nt.names import parse_path
 from gateway.nt.status import (
@@ -13,9 +14,11 @@ from gateway.nt.status import (
 from gateway.nt.time import ns_from_filetime
 from gateway.share.changing import set_allocation, set_delete, set_size, set_stat
 from gateway.share.renaming import link, rename
+from gateway.share.securing import set_security
 from gateway.share.streams import rename_stream
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
+from gateway.smb.info.security import set_rights
 from gateway.smb.info.setfile import parse_set_info, set_class
 from gateway.smb.opens import FileOpen, PipeOpen
 from gateway.smb.registry import command
@@ -27,7 +30,7 @@ from vfs_backends.inline import first_effect, point_of_no_return
 
 __all__ = ["handle"]
 
-_INFO_FILE = 1
+_INFO_FILE, _INFO_SECURITY = 1, 3
 _SETTABLE = (
     nt.FILE_ATTRIBUTE_READONLY
     | nt.FILE_ATTRIBUTE_HIDDEN
@@ -46,11 +49,14 @@ async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
     if length > ctx.negotiated.max_transact_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(length)
+    one = ctx.open
+    if request.info_type == _INFO_SECURITY and isinstance(one, FileOpen):
+        await _set_security(one, request)
+        return SetInfoResponse()
     if request.info_type != _INFO_FILE:
-        # Security needs stored descriptors, quotas a storage that has them, and a volume its administrator.
+        # Quotas need a storage that has them, and a volume its administrator.
         raise StatusError(STATUS_NOT_SUPPORTED)
     entry = set_class(request.file_info_class)
-    one = ctx.open
     if entry.access & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
     change = parse_set_info(entry, request.buffer)
@@ -60,6 +66,14 @@ async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
     elif isinstance(one, FileOpen):
         await _set(one, request.file_info_class, change)
     return SetInfoResponse()
+
+
+async def _set_security(one: FileOpen, request: SetInfoRequest) -> None:
+    """[MS-SMB2] 3.3.5.21.3."""
+    information = request.additional_information
+    if set_rights(information) & ~one.granted_access:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    await set_security(one.file.share, one.file, SecurityDescriptor.parse(request.buffer), information)
 
 
 async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> None:

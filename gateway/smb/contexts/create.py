@@ -52,7 +52,7 @@ async def _maximal(share: Share, file: Open, token: Token, data: memoryview | by
         # The client knows it already ([MS-SMB2] 3.3.5.9.5).
         return MaximalAccessResponse(query_status=STATUS_NONE_MAPPED).pack()
     try:
-        access = await maximal_access(share, token, file.handle, file.created_stat)
+        access = await maximal_access(share, token, file)
     except VfsError as error:
         return MaximalAccessResponse(query_status=status_of(error)).pack()
     return MaximalAccessResponse(query_status=STATUS_SUCCESS, maximal_access=access).pack()

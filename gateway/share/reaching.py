@@ -1,0 +1,62 @@
+"""The way to a file: who may not search a directory does not get past it, unless a descriptor governs it.
+
+[MS-FSA] 2.1.5.1: everybody holds SeChangeNotifyPrivilege, so descriptors do not bar the way. POSIX permissions do, and
+nobody must get further through a share than by a local path.
+"""
+
+from typing import TYPE_CHECKING
+
+from acl import mask
+from acl.access import maximal_access
+from acl.token import Token
+from vfs_backends.api import Handle
+from vfs_backends.errors import Kind, VfsError
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["reach", "reach_by_id"]
+
+
+async def reach(share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False) -> Handle:
+    """A path handle on what `path` leads to for the caller. Raises `VfsError`, as `FileSystem.lookup` does."""
+    caller = None if token is None else share.caller(token)
+    try:
+        return await share.fs.lookup(share.root, path, case_sensitive=case_sensitive, caller=caller)
+    except VfsError as error:
+        if error.kind is not Kind.ACCESS_DENIED or caller is None or token is None:
+            raise
+    return await _reach_in_steps(share, path, token, case_sensitive=case_sensitive)
+
+
+async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensitive: bool) -> Handle:
+    here = await share.fs.lookup(share.root, "")
+    for name in path.split("/"):
+        try:
+            await _check_way(share, here, token)
+            below = await share.fs.lookup(here, name, case_sensitive=case_sensitive)
+        finally:
+            await here.aclose()
+        here = below
+    return here
+
+
+async def _check_way(share: "Share", directory: Handle, token: Token) -> None:
+    governing = await share.descriptors.governing(directory, await directory.stat())
+    if not governing.overrules and not maximal_access(governing.descriptor, token) & mask.FILE_TRAVERSE:
+        raise VfsError(Kind.ACCESS_DENIED, directory.path)
+
+
+async def reach_by_id(share: "Share", inode: int, token: Token) -> Handle:
+    """A path handle on the file of this number, if there is a way to it for the caller. Raises `VfsError`."""
+    found = await share.fs.open_by_id(inode)
+    if not found.path or share.caller(token) is None:
+        return found
+    try:
+        handle = await reach(share, found.path, token, case_sensitive=True)
+    finally:
+        await found.aclose()
+    if handle.node_id != found.node_id:
+        await handle.aclose()
+        raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
+    return handle
