@@ -14,6 +14,7 @@ from gateway.config.choices import (
     MapToGuest,
     Signing,
 )
+from gateway.config.fuse_parameters import FuseParameters
 from gateway.config.macros import STATIC
 from gateway.config.parameters import parameter
 from gateway.config.values import Boolean, Choice, Duration, Integer, Names, Size, Text
@@ -131,7 +132,7 @@ class _Protocol:
         8192,
         "How many requests a client may have under way on a connection.",
     )
-    smb2_leases: bool = parameter("smb2 leases", Boolean(), False, "Grant leases, so that clients may cache.")
+    smb2_leases: bool = parameter("smb2 leases", Boolean(), True, "Grant leases, so that clients may cache.")
     durable_handles: bool = parameter(
         "durable handles",
         Boolean(),
@@ -275,5 +276,5 @@ class _Files:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlobalConfig(_Identity, _Network, _Protocol, _Security, _Limits, _Files):
+class GlobalConfig(_Identity, _Network, _Protocol, _Security, _Limits, _Files, FuseParameters):
     """What [global] sets."""

@@ -144,6 +144,35 @@ class Connection:
                 _protect(message, reply, sealed_by)
         else:
             message = self._compound(replies, sealed_by)
+        return self._framed(message, sealed_by)
+
+    def notification(self, body: bytes, sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
+        """The frame of an oplock break notification: it is never signed, answers nothing and grants nothing.
+
+        [MS-SMB2] 3.3.4.6, 3.3.4.7. `sealed_by` as for `pack`.
+        """
+        message = bytearray(HEADER_SIZE)
+        HEADER.pack_into(
+            message,
+            0,
+            _PROTOCOL_ID,
+            HEADER_SIZE,
+            0,
+            0,
+            Opcode.OPLOCK_BREAK,
+            0,
+            SMB2_FLAGS_SERVER_TO_REDIR,
+            0,
+            UNSOLICITED,
+            0,
+            0,
+            0,
+            _NO_SIGNATURE,
+        )
+        message += body
+        return self._framed(message, sealed_by)
+
+    def _framed(self, message: bytearray, sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
             message = sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next())
         return [_PREFIX.pack(len(message)), message]

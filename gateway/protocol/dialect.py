@@ -15,8 +15,10 @@ from gateway.wire.negotiate import (
     DIALECT_300,
     DIALECT_302,
     DIALECT_311,
+    SMB2_GLOBAL_CAP_DIRECTORY_LEASING,
     SMB2_GLOBAL_CAP_ENCRYPTION,
     SMB2_GLOBAL_CAP_LARGE_MTU,
+    SMB2_GLOBAL_CAP_LEASING,
     SMB2_NEGOTIATE_SIGNING_ENABLED,
     SMB2_NEGOTIATE_SIGNING_REQUIRED,
     NegotiateRequest,
@@ -52,6 +54,8 @@ class NegotiatePolicy:
     """Whether ciphers are offered at all."""
     ciphers: tuple[int, ...] = (AES128_GCM, AES256_GCM, AES128_CCM, AES256_CCM)
     signing_algorithms: tuple[int, ...] = (AES_GMAC, AES_CMAC, HMAC_SHA256)
+    leases: bool = False
+    """Whether leases are offered, of directories, too."""
     max_transact_size: int = 8 << 20
     max_read_size: int = 8 << 20
     max_write_size: int = 8 << 20
@@ -108,6 +112,10 @@ def negotiate(request: NegotiateRequest, policy: NegotiatePolicy, salt: bytes) -
 def _without_contexts(request: NegotiateRequest, policy: NegotiatePolicy, dialect: int) -> Negotiated:
     large = dialect > DIALECT_202
     capabilities = SMB2_GLOBAL_CAP_LARGE_MTU if large else 0
+    if policy.leases and large:
+        capabilities |= SMB2_GLOBAL_CAP_LEASING
+        if dialect >= DIALECT_300:
+            capabilities |= request.capabilities & SMB2_GLOBAL_CAP_DIRECTORY_LEASING
     cipher = 0
     can_seal = request.capabilities & SMB2_GLOBAL_CAP_ENCRYPTION and policy.encryption
     if DIALECT_300 <= dialect < DIALECT_311 and can_seal and AES128_CCM in policy.ciphers:

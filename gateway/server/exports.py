@@ -1,6 +1,7 @@
 """From the configured shares to what clients can connect to."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.config import Backend, Config
 from gateway.config.choices import ShareEncryption
@@ -10,6 +11,8 @@ from gateway.nt.upcase import upcase
 from gateway.server.identities import Identities
 from gateway.server.stores import FixedStore, StorePerPath, client_of
 from gateway.share.access import Descriptors
+from gateway.share.breaks import Breaks
+from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
@@ -24,8 +27,10 @@ __all__ = ["make_exports", "start_shares"]
 def make_exports(config: Config, identities: Identities) -> list[Export]:
     """An export for each share of the configuration, and IPC$. The storage is not touched yet."""
     exports = [Export(IPC, "IPC Service", None, browseable=False)]
+    # One for all shares, since they may have files in common.
+    files = OpenFiles(Breaks(MemoryTable()), LockWaiters())
     for share in config.shares.values():
-        exports.append(_export(share, identities))
+        exports.append(_export(share, identities, files))
     return exports
 
 
@@ -36,7 +41,14 @@ async def start_shares(exports: Sequence[Export]) -> None:
             await export.store.start()
 
 
-def _export(share: ShareConfig, identities: Identities) -> Export:
+class OpenFiles(NamedTuple):
+    """What the shares know together about the files in use."""
+
+    breaks: Breaks
+    lock_waiters: LockWaiters
+
+
+def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Export:
     settings = ShareSettings(
         create_mask=share.create_mask,
         directory_mask=share.directory_mask,
@@ -47,7 +59,8 @@ def _export(share: ShareConfig, identities: Identities) -> Export:
 
     def make(path: str) -> Share:
         descriptors = Descriptors(identities.idmap)
-        return Share(share.name, _file_system(share, path), MemoryTable(), descriptors, settings)
+        storage = _file_system(share, path)
+        return Share(share.name, storage, files.breaks.table, descriptors, settings, files.breaks, files.lock_waiters)
 
     store: Store = StorePerPath(share, make) if share.directory is None else FixedStore(make(share.directory))
     users = ShareUsers(share, identities)
@@ -60,6 +73,7 @@ def _export(share: ShareConfig, identities: Identities) -> Export:
         encrypt=share.smb_encrypt is ShareEncryption.MANDATORY,
         encrypt_if_possible=share.smb_encrypt is not ShareEncryption.DEFAULT,
         hide_dot_files=share.hide_dot_files,
+        oplocks=share.oplocks,
         max_connections=share.max_connections,
         may_connect=users.may_connect,
         may_write=users.may_write,

@@ -72,6 +72,7 @@ class SmbConnection:
         self._reserved = 0
         """Bytes of the memory budget for the message that arrives."""
         self._authenticated = False
+        self._ended = False
         self._began = 0.0
         self._nursery: trio.Nursery
         self.outbox: Outbox
@@ -92,7 +93,10 @@ class SmbConnection:
                     start=self._nursery.start_soon,
                     on_broken=self._nursery.cancel_scope.cancel,
                 )
-                await self._serve()
+                try:
+                    await self._serve()
+                finally:
+                    self._ended = True
                 self._nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.cleanup_seconds):
@@ -115,6 +119,9 @@ class SmbConnection:
             log.debug("%s: connection lost: %s", self.address, error)
 
     async def _clean_up(self) -> None:
+        for session in self.sessions.values():
+            for one in session.opens.values():
+                one.connection_lost()
         for session in list(self.sessions.values()):
             self.service.sessions.remove(session)
             await session.close()
@@ -223,6 +230,14 @@ class SmbConnection:
             reserved += reply.reserved
         sent = partial(self.service.budget.give, reserved) if reserved else None
         self.outbox.put(self.protocol.pack(replies, sealed_by), sent)
+
+    def notify(self, body: bytes, sealed_by: ChannelSecurity | None) -> bool:
+        """Send an oplock break notification; False if the connection is at its end. [MS-SMB2] 3.3.4.6, 3.3.4.7."""
+        if self._ended or self.outbox.broken:
+            return False
+        self.outbox.put(self.protocol.notification(body, sealed_by))
+        self.outbox.flush()
+        return True
 
     # --- requests in tasks
 

@@ -52,6 +52,8 @@ class Export:
     """Whether sealing is demanded in its trees."""
     encrypt_if_possible: bool = False
     hide_dot_files: bool = True
+    oplocks: bool = True
+    """Whether its files may be cached."""
     max_connections: int = 0
     """0: any number."""
     may_connect: Callable[[Visitor], bool] = field(default=lambda visitor: True)

@@ -30,6 +30,7 @@ from gateway.share.share import Share
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.contexts.create import check_contexts, response_contexts
+from gateway.smb.contexts.lease import NO_CACHING, Caching, caching_asked, grant_caching
 from gateway.smb.info.ea import parse_full_ea
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
@@ -69,16 +70,23 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
         return await _open_pipe(ctx, request)
     contexts = {context.name: context.data for context in request.contexts}
     check_contexts(contexts)
-    intent = _intent(ctx, request, contexts)
+    caching = _caching(ctx, request, contexts)
+    intent = _intent(ctx, request, contexts, caching)
     file = await share.open(intent, token)
     if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
         # The session, or the tree, has ended while the open waited for somebody.
         await share.close(file)
         raise StatusError(STATUS_NETWORK_NAME_DELETED)
-    return await _opened(ctx, share, file, token, contexts)
+    return await _opened(ctx, share, file, token, contexts, caching)
 
 
-def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> OpenIntent:
+def _caching(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Caching:
+    if not request.requested_oplock_level or not ctx.tree.export.oplocks:
+        return NO_CACHING
+    return caching_asked(ctx.negotiated, request.requested_oplock_level, contexts)
+
+
+def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts, caching: Caching) -> OpenIntent:
     by_id, path, stream, options = None, "", "", request.create_options
     if options & FILE_OPEN_BY_FILE_ID:
         by_id = _file_id(request.name)
@@ -107,6 +115,8 @@ def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Ope
         _extended_attributes(contexts),
         ctx.negotiated.client_guid,
         ctx.tree.maximal_access,
+        caching.lease_key,
+        caching.parent_key,
         stream=stream,
         security=_security(contexts),
     )
@@ -137,13 +147,21 @@ def _extended_attributes(contexts: Contexts) -> tuple[tuple[str, bytes], ...]:
     return tuple((one.name, one.value) for one in parse_full_ea(memoryview(data)))
 
 
-async def _opened(ctx: TreeContext, share: Share, file: Open, token: Token, contexts: Contexts) -> Answer:
+async def _opened(
+    ctx: TreeContext, share: Share, file: Open, token: Token, contexts: Contexts, caching: Caching
+) -> Answer:
     """Enter the open in the session and answer; from here on nothing fails."""
     one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
     _enter(ctx.session, one)
     info = attributes_of(one, file.created_stat)
     answers = await response_contexts(share, file, token, contexts)
+    level = 0
+    if caching is not NO_CACHING:
+        # Last, so that no break overtakes the response.
+        level, lease = await grant_caching(share, file, one, caching)
+        answers = lease + answers
     response = CreateResponse(
+        oplock_level=level,
         create_action=file.action,
         creation_time=info.creation_time,
         last_access_time=info.last_access_time,

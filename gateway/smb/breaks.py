@@ -1,0 +1,65 @@
+"""Oplock break notifications: how a client is told that others need what it caches. [MS-SMB2] 3.3.4.6, 3.3.4.7."""
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.share.leases import BATCH, EXCLUSIVE, LEVEL_II, Break
+from gateway.wire.create import (
+    SMB2_OPLOCK_LEVEL_BATCH,
+    SMB2_OPLOCK_LEVEL_EXCLUSIVE,
+    SMB2_OPLOCK_LEVEL_II,
+    SMB2_OPLOCK_LEVEL_NONE,
+)
+from gateway.wire.oplock_break import (
+    SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED,
+    LeaseBreakNotification,
+    OplockBreakNotification,
+)
+
+if TYPE_CHECKING:
+    from gateway.smb.opens import FileOpen
+
+__all__ = ["LEVEL_OF_STATE", "STATE_OF_LEVEL", "OpenHolder"]
+
+STATE_OF_LEVEL: Final = {
+    SMB2_OPLOCK_LEVEL_NONE: 0,
+    SMB2_OPLOCK_LEVEL_II: LEVEL_II,
+    SMB2_OPLOCK_LEVEL_EXCLUSIVE: EXCLUSIVE,
+    SMB2_OPLOCK_LEVEL_BATCH: BATCH,
+}
+"""What the levels of [MS-SMB2] 2.2.13 are to the store; a level that is not here is none."""
+LEVEL_OF_STATE: Final = {state: level for level, state in STATE_OF_LEVEL.items()}
+
+
+class OpenHolder:
+    """The client that has an open, as the holder of its oplock or lease."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, one: "FileOpen") -> None:
+        self._open = one
+
+    def broken(self, told: Break) -> bool:
+        """Send the notification on the connection that the open came by; False if that is at its end."""
+        one = self._open
+        session = one.tree.session
+        body = _lease(told) if told.version else _oplock(one, told)
+        sealed = session.encrypt_data or one.tree.export.encrypt
+        return session.connection.notify(body, session.security if sealed else None)
+
+
+def _oplock(one: "FileOpen", told: Break) -> bytes:
+    return OplockBreakNotification(
+        oplock_level=LEVEL_OF_STATE[told.new_state],
+        persistent_file_id=one.persistent_file_id,
+        volatile_file_id=one.volatile_file_id,
+    ).to_bytes()
+
+
+def _lease(told: Break) -> bytes:
+    return LeaseBreakNotification(
+        new_epoch=told.epoch,
+        flags=SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED if told.acknowledge else 0,
+        lease_key=told.holder[1],
+        current_lease_state=told.old_state,
+        new_lease_state=told.new_state,
+    ).to_bytes()
