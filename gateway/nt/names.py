@@ -79,6 +79,10 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
         name = name[1:]
     if len(name) <= _SURELY_SHORT and _NOT_PLAIN.search(name) is None:
         return PathName(name.replace("\\", "/"))
+    if "/" in name:
+        # No name has it, and Samba and KSMBD take it for what Unix programs mean by it.
+        path, colon, stream = name.partition(":")
+        name = path.replace("/", "\\") + colon + stream
     if name[0] == "\\":
         raise StatusError(STATUS_INVALID_PARAMETER)
     if utf16_length(name) > MAX_PATH:

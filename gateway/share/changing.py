@@ -1,5 +1,6 @@
 """Changes of an open file other than of its contents: size, attributes, and whether it goes. [MS-FSA] 2.1.5.15."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.nt.constants import (
@@ -16,6 +17,7 @@ from gateway.share.closing import clear_delete_pending, set_delete_on_close, set
 from gateway.share.listing import directory_doomed, entry_changed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
+from gateway.share.times import KEEP_CHANGE_TIME, kept_times
 from vfs_backends.api import Handle, IoAccess, StatChange
 from vfs_backends.inline import first_effect, point_of_no_return
 
@@ -29,7 +31,10 @@ async def set_size(share: "Share", one: Open, size: int) -> None:
     """Truncate or extend. The access was checked. [MS-FSA] 2.1.5.15.4."""
     share.enter()
     await share.breaks.before_change(one)
+    kept = await kept_times(one)
     await first_effect(one.handle.set_size(size))
+    if kept is not None:
+        await one.handle.set_stat(kept)
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE)
 
 
@@ -44,6 +49,9 @@ async def set_allocation(share: "Share", one: Open, size: int) -> None:
 async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
     """Change times or attributes. The access was checked. [MS-FSA] 2.1.5.15.2."""
     share.enter()
+    if one.kept_times & KEEP_CHANGE_TIME and change.ctime_ns is None:
+        kept = await kept_times(one)
+        change = change if kept is None else replace(change, ctime_ns=kept.ctime_ns)
     await first_effect(one.handle.set_stat(change))
     await entry_changed(share, one, _changed_by(change))
 

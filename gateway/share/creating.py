@@ -243,6 +243,9 @@ async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent
 
 def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor | None) -> int:
     """Whoever creates a file gets what they asked for. [MS-FSA] 2.1.5.1.1."""
+    if intent.file_attributes & nt.FILE_ATTRIBUTE_ENCRYPTED:
+        # Better than a file that is not encrypted and was to be.
+        raise StatusError(STATUS_ACCESS_DENIED)
     readonly = intent.file_attributes & nt.FILE_ATTRIBUTE_READONLY
     if readonly and intent.options & nt.FILE_DELETE_ON_CLOSE:
         raise StatusError(STATUS_CANNOT_DELETE)

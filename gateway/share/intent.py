@@ -23,7 +23,6 @@ from gateway.nt.constants import (
     FILE_NON_DIRECTORY_FILE,
     FILE_OPEN,
     FILE_OPEN_IF,
-    FILE_OPEN_REQUIRING_OPLOCK,
     FILE_OVERWRITE,
     FILE_OVERWRITE_IF,
     FILE_RESERVE_OPFILTER,
@@ -54,7 +53,7 @@ _ACCESS_ALL = (
 )
 _OPTIONS_ALL = 0x00FFFFFF
 _CREATE_TREE_CONNECTION = 0x00000080
-_UNSUPPORTED_OPTIONS = _CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER | FILE_OPEN_REQUIRING_OPLOCK
+_UNSUPPORTED_OPTIONS = _CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER
 _ATTRIBUTES_ALL = 0x00007FB7
 _FILE_ATTRIBUTE_DIRECTORY = 0x10
 
@@ -120,12 +119,12 @@ class OpenIntent:
         options = self.options
         if self.disposition > FILE_OVERWRITE_IF or self.share_access & ~_SHARE_ALL or options & ~_OPTIONS_ALL:
             raise StatusError(STATUS_INVALID_PARAMETER)
-        if self.file_attributes & ~_ATTRIBUTES_ALL:
-            raise StatusError(STATUS_INVALID_PARAMETER)
         if options & _UNSUPPORTED_OPTIONS:
             raise StatusError(STATUS_NOT_SUPPORTED)
         if not self.desired_access or self.desired_access & ~_ACCESS_ALL:
             raise StatusError(STATUS_ACCESS_DENIED)
+        if self.file_attributes & ~_ATTRIBUTES_ALL:
+            raise StatusError(STATUS_INVALID_PARAMETER)
         if options & FILE_DIRECTORY_FILE:
             contradicts = options & FILE_NON_DIRECTORY_FILE or self.disposition in (
                 FILE_SUPERSEDE,

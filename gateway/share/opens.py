@@ -27,6 +27,7 @@ class Open:
         "granted_access",
         "handle",
         "is_directory",
+        "kept_times",
         "lease_holder",
         "lease_key",
         "node_id",
@@ -88,5 +89,7 @@ class Open:
         self.parent_key = parent_key
         self.lease_holder = (owner, lease_key, 0 if lease_key else open_id)
         """Names its lease, or its oplock, if it has any."""
+        self.kept_times = 0
+        """Which times its operations leave alone: `times.KEEP_WRITE_TIME` and its like."""
         self.written = False
         """Whether the directory's entry has to be looked at anew when it is closed."""

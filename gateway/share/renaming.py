@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
-from gateway.nt.constants import FILE_ATTRIBUTE_READONLY, FILE_SHARE_DELETE
+from gateway.nt.constants import FILE_ATTRIBUTE_READONLY, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_DELETE_PENDING,
@@ -18,7 +18,8 @@ from gateway.share.granting import grant_maximal
 from gateway.share.listing import name_added, name_moved
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
-from gateway.share.record import FileRecord
+from gateway.share.record import FileRecord, OpenEntry
+from gateway.share.sharemodes import conflicting_opens
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from gateway.share.share import Share
 
 __all__ = ["link", "rename"]
+
+
+_INTO_DIRECTORY = OpenEntry(0, None, mask.FILE_ADD_FILE, FILE_SHARE_READ | FILE_SHARE_WRITE)
 
 
 class _How(NamedTuple):
@@ -110,6 +114,9 @@ async def _check_parent(share: "Share", one: Open, parent: Handle) -> bool:
     record = share.table.peek_nowait(parent.node_id)
     if record is not None and record.pending:
         raise StatusError(STATUS_DELETE_PENDING)
+    # Windows opens the directory for this, and shares reading and writing.
+    if record is not None and conflicting_opens(record, _INTO_DIRECTORY):
+        raise StatusError(STATUS_SHARING_VIOLATION)
     needed = mask.FILE_ADD_SUBDIRECTORY if one.is_directory else mask.FILE_ADD_FILE
     return (await share.descriptors.check(parent, await parent.stat(), one.token, needed)).overrules
 

@@ -23,6 +23,7 @@ from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from gateway.share.settings import ShareSettings
 from gateway.share.table import Table
+from gateway.share.times import kept_times
 from vfs_backends.api import Caller, FileSystem, Handle
 from vfs_backends.inline import may_wait, point_of_no_return
 
@@ -132,7 +133,11 @@ class Share:
             record = self.table.peek_nowait(one.node_id)
         check_write(record, one, offset, len(data))
         one.written = True
+        kept = await kept_times(one) if one.kept_times else None
         await one.handle.write(offset, data)
+        if kept is not None:
+            point_of_no_return()
+            await one.handle.set_stat(kept)
         if self.watches:
             contents_changed(self, one, FILE_NOTIFY_CHANGE_LAST_WRITE | FILE_NOTIFY_CHANGE_SIZE)
         if through:

@@ -15,10 +15,11 @@ from gateway.nt.constants import (
 from gateway.nt.names import parse_path
 from gateway.nt.status import (
     STATUS_BAD_IMPERSONATION_LEVEL,
-    STATUS_INVALID_PARAMETER,
     STATUS_NETWORK_NAME_DELETED,
     STATUS_NOT_A_DIRECTORY,
+    STATUS_NOT_SUPPORTED,
     STATUS_OBJECT_NAME_INVALID,
+    STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_TOO_MANY_OPENED_FILES,
     StatusError,
 )
@@ -41,6 +42,7 @@ from gateway.wire.create_contexts import (
     SMB2_CREATE_ALLOCATION_SIZE,
     SMB2_CREATE_EA_BUFFER,
     SMB2_CREATE_SD_BUFFER,
+    SMB2_CREATE_TIMEWARP_TOKEN,
     AllocationSize,
 )
 from gateway.wire.errors import WireError
@@ -69,6 +71,9 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     if token is None or share is None:
         return await _open_pipe(ctx, request)
     contexts = {context.name: context.data for context in request.contexts}
+    if any(contexts.get(SMB2_CREATE_TIMEWARP_TOKEN, b"")):
+        # There are no snapshots, so there was no such file at any time but now.
+        raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
     check_contexts(contexts)
     caching = _caching(ctx, request, contexts)
     intent = _intent(ctx, request, contexts, caching)
@@ -126,7 +131,7 @@ def _file_id(name: str) -> int:
     """The inode number that FILE_OPEN_BY_FILE_ID names: 8 bytes of a name, or 16 as of FileIdInformation."""
     data = name.encode("utf-16-le", "surrogatepass")
     if len(data) not in (8, 16):
-        raise StatusError(STATUS_INVALID_PARAMETER)
+        raise StatusError(STATUS_NOT_SUPPORTED)
     return int.from_bytes(data, "little")
 
 

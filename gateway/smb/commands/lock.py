@@ -50,7 +50,7 @@ async def handle(ctx: FileContext, request: LockRequest) -> LockResponse:
         return LockResponse()
     if any(one.flags not in _LOCK_FLAGS for one in elements):
         raise StatusError(STATUS_INVALID_PARAMETER)
-    waits = not elements[0].flags & SMB2_LOCKFLAG_FAIL_IMMEDIATELY
+    waits = not all(one.flags & SMB2_LOCKFLAG_FAIL_IMMEDIATELY for one in elements)
     if waits and len(elements) > 1:
         raise StatusError(STATUS_INVALID_PARAMETER)
     if not waits:

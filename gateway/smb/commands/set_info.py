@@ -16,6 +16,7 @@ from gateway.share.changing import set_allocation, set_delete, set_size, set_sta
 from gateway.share.renaming import link, rename
 from gateway.share.securing import set_security
 from gateway.share.streams import rename_stream
+from gateway.share.times import KEEP_CHANGE_TIME, KEEP_WRITE_TIME
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
 from gateway.smb.info.security import set_rights
@@ -31,6 +32,7 @@ from vfs_backends.inline import first_effect, point_of_no_return
 __all__ = ["handle"]
 
 _INFO_FILE, _INFO_SECURITY = 1, 3
+_NO_CHANGE = StatChange()
 _SETTABLE = (
     nt.FILE_ATTRIBUTE_READONLY
     | nt.FILE_ATTRIBUTE_HIDDEN
@@ -142,21 +144,34 @@ async def _set_basic(one: FileOpen, change: setfile.BasicChange) -> None:
     if change.file_attributes:
         setfile.check_attributes(change.file_attributes, is_directory=one.file.is_directory)
         attributes = change.file_attributes & _SETTABLE
-    await set_stat(
-        one.file.share,
-        one.file,
-        StatChange(
-            atime_ns=_time(change.last_access_time),
-            mtime_ns=_time(change.last_write_time),
-            birthtime_ns=_time(change.creation_time),
-            dos_attributes=attributes,
-        ),
+    file = one.file
+    kept = _kept(_kept(file.kept_times, KEEP_WRITE_TIME, change.last_write_time), KEEP_CHANGE_TIME, change.change_time)
+    times = StatChange(
+        atime_ns=_time(change.last_access_time),
+        mtime_ns=_time(change.last_write_time),
+        birthtime_ns=_time(change.creation_time),
+        dos_attributes=attributes,
+        ctime_ns=_time(change.change_time) if Capability.CHANGE_TIME in file.share.fs.capabilities else None,
     )
+    if times == _NO_CHANGE:
+        point_of_no_return()
+    else:
+        if change.change_time == setfile.SUSPEND_TIME:
+            file.kept_times |= KEEP_CHANGE_TIME
+        await set_stat(file.share, file, times)
+    file.kept_times = kept
 
 
 def _time(filetime: int) -> int | None:
     """A time to be set. Suspending its updates (-1) and taking that up again (-2) changes no time by itself."""
     return ns_from_filetime(filetime) if filetime > 0 else None
+
+
+def _kept(kept: int, flag: int, filetime: int) -> int:
+    """Which times the open keeps from now on: those that were set or suspended, until their updates are resumed."""
+    if filetime == setfile.LEAVE_TIME:
+        return kept
+    return kept & ~flag if filetime == setfile.RESUME_TIME else kept | flag
 
 
 async def _set_size(one: FileOpen, info_class: int, size: int) -> None:
