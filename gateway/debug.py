@@ -29,6 +29,7 @@ COMPONENTS: Mapping[str, str] = {
     "ipc": "named pipes",
     "conn": "connections and sessions",
     "rdma": "RDMA transports",
+    "fuse": "the mount for local programs",
 }
 """Name to what it is about."""
 

@@ -30,6 +30,9 @@ STATE = ROOT / ".state"
 TEST_PACKAGES = ("acl", "attr", "python3-samba", "samba", "samba-testsuite", "smbclient")
 """Debian's packages that tests use: independent clients, another server, and tools to look at files with."""
 
+BUILD_PACKAGES = ("fuse3", "gcc", "libfuse3-dev", "pkg-config", "python3-dev")
+"""What is needed to build the Python packages without wheels that tests need, and to mount with them."""
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Asked by Debian's packages whether they may start services."""
 _CAN_MAKE_VENV = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
@@ -76,6 +79,8 @@ def prepare(extra: str = "") -> Path:
             return python
         say(f"installing smbgate{f' with what its {extra}s need' if extra else ''} into {VENV.name}")
         target = f"{ROOT}[{extra}]" if extra else str(ROOT)
+        if extra:
+            install_packages(BUILD_PACKAGES, f"building what {extra}s need")
         # What the server needs has wheels for all; some packages that only tests need are built here.
         wheels = () if extra else ("--only-binary", ":all:")
         run(

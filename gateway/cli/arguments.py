@@ -19,6 +19,7 @@ examples:
   smbgate testparm              check the configuration and show what is in effect
   smbgate user add ann          add an account; asks for the password
   smbgate serve                 serve what the configuration says
+  smbgate mount /mnt            have the configured shares as directories below /mnt
 """
 _SERVE = """\
 Serve until SIGTERM or Ctrl-C; a second one ends at once.
@@ -34,6 +35,17 @@ examples:
 connect with:
   smbclient //localhost/docs -p 4450 -U ann
   mount -t cifs //localhost/docs /mnt -o port=4450,username=ann
+"""
+_MOUNT = """\
+Mount the shares with FUSE, each as a directory, until SIGTERM, Ctrl-C or umount. Needs pyfuse3: pip install
+'smbgate[fuse]'. What a mount that was killed has left is taken away first.
+
+SMB clients are not served: a server that is to serve both has the mount in its configuration (`fuse mount`), or
+--mount on its command line. Only within one process SMB clients and local programs respect each other.
+
+examples:
+  smbgate mount /mnt                                what {config} says
+  smbgate mount /mnt --share docs=/srv/docs         no file at all
 """
 _USER = """\
 Accounts are kept in the file `accounts` in the state directory (`smb passwd file` names another), with hashes of their
@@ -70,6 +82,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     config = str(default_config_path())
     _serve(commands.add_parser("serve", help="run the server", description=_SERVE.format(config=config)))
+    _mount(
+        commands.add_parser("mount", help="mount the shares on a directory", description=_MOUNT.format(config=config))
+    )
     _user(commands.add_parser("user", help="add, change, remove, list and import accounts", description=_USER))
     _share(commands.add_parser("share", help="list the shares", description="What is shared, and how."))
     _testparm(
@@ -84,17 +99,40 @@ def _add_config(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _serve(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(module="serve")
-    add = command.add_argument
-    _add_config(command)
-    add(
+def _add_shares(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--share",
         action="append",
         default=[],
         metavar="NAME=PATH[,ro]",
         help="share a directory, for reading and writing unless ,ro follows; may be repeated",
     )
+
+
+def _add_debug(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--debug",
+        action="append",
+        default=[],
+        metavar="COMPONENT",
+        choices=["all", *COMPONENTS],
+        help=f"tell everything about one of: all, {', '.join(COMPONENTS)}; may be repeated",
+    )
+
+
+def _mount(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="mount", port=None, bind=[], user=[], mount=None)
+    command.add_argument("directory", metavar="DIR", help="where to mount; it must exist")
+    _add_config(command)
+    _add_shares(command)
+    _add_debug(command)
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="serve")
+    add = command.add_argument
+    _add_config(command)
+    _add_shares(command)
     add(
         "--user",
         action="append",
@@ -111,14 +149,8 @@ def _serve(command: argparse.ArgumentParser) -> None:
         metavar="ADDR",
         help="listen on this address or interface alone (`interfaces`, `bind interfaces only`); may be repeated",
     )
-    add(
-        "--debug",
-        action="append",
-        default=[],
-        metavar="COMPONENT",
-        choices=["all", *COMPONENTS],
-        help=f"tell everything about one of: all, {', '.join(COMPONENTS)}; may be repeated",
-    )
+    add("--mount", metavar="DIR", help="mount the shares there for local programs, too (`fuse mount`)")
+    _add_debug(command)
 
 
 def _user(command: argparse.ArgumentParser) -> None:

@@ -15,23 +15,23 @@ from gateway.cli.common import Failure, ask_password, warn
 from gateway.config import Backend, Config, default_config_path, load
 from gateway.config.macros import smbgate_version
 
-__all__ = ["run", "settings_from"]
+__all__ = ["configuration_of", "end_at_signal", "raise_descriptor_limit", "run", "server_failures", "settings_from"]
 
 _OWN_DESCRIPTORS = 256
 """Of the server itself, and of files that it opens for a moment."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = _config(arguments)
+    config = configuration_of(arguments)
     for warning in config.warnings:
         warn(warning)
-    _raise_descriptor_limit(config)
+    raise_descriptor_limit(config)
     handler = debug.set_up(arguments.debug, sys.stderr)
     failures: list[str] = []
     try:
         trio.run(_serve, config)
     except* server.ServerError as group:
-        failures += map(str, _leaves(group))
+        failures += server_failures(group)
     finally:
         logging.getLogger().removeHandler(handler)
     if failures:
@@ -39,11 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _leaves(group: BaseExceptionGroup[server.ServerError]) -> list[BaseException]:
-    return [leaf for e in group.exceptions for leaf in (_leaves(e) if isinstance(e, BaseExceptionGroup) else [e])]
+def server_failures(group: BaseExceptionGroup[server.ServerError]) -> list[str]:
+    """What went wrong, in words."""
+    return [
+        text
+        for error in group.exceptions
+        for text in (server_failures(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
+    ]
 
 
-def _config(arguments: argparse.Namespace) -> Config:
+def configuration_of(arguments: argparse.Namespace) -> Config:
     """What the file and the command line say together. Raises ConfigError and Failure."""
     path = arguments.config
     if path is None and not arguments.share:
@@ -68,6 +73,8 @@ def _config(arguments: argparse.Namespace) -> Config:
 def settings_from(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
     """What the command line says, as it would stand in a file. Raises Failure."""
     settings: dict[str, dict[str, str]] = {"global": {}}
+    if arguments.mount is not None:
+        settings["global"]["fuse mount"] = os.path.abspath(arguments.mount)
     if arguments.port is not None:
         settings["global"]["tcp port"] = str(arguments.port)
     if arguments.bind:
@@ -82,7 +89,7 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
     return settings
 
 
-def _raise_descriptor_limit(config: Config) -> None:
+def raise_descriptor_limit(config: Config) -> None:
     """Let the process have as many descriptors as it may need, or say what the system's limit means."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(config.max_open_files, config.max_open_files_per_session) + config.max_connections + _OWN_DESCRIPTORS
@@ -102,7 +109,7 @@ def _raise_descriptor_limit(config: Config) -> None:
 async def _serve(config: Config) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_end_at_signal, signals, nursery.cancel_scope)
+            nursery.start_soon(end_at_signal, signals, nursery.cancel_scope)
             addresses = await nursery.start(_serve_until_cancelled, config, nursery.cancel_scope)
             _announce(config, addresses)
 
@@ -114,7 +121,8 @@ async def _serve_until_cancelled(
     scope.cancel()
 
 
-async def _end_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+async def end_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    """Cancel the scope at the first signal."""
     async for number in signals:
         # From here on the system ends the process at the next signal, even if it hangs.
         for ending in (signal.SIGTERM, signal.SIGINT):
@@ -128,6 +136,8 @@ def _announce(config: Config, addresses: object) -> None:
     for share in config.shares.values():
         place = (share.directory or share.path) if share.backend is Backend.POSIX else "memory"
         print(f"sharing {share.name}: {place}{', read-only' if share.read_only else ''}")
+    if config.fuse_mount:
+        print(f"mounted on {config.fuse_mount}")
     listening = addresses if isinstance(addresses, list | tuple) else [f"port {config.tcp_port}"]
     for address in listening:
         print(f"listening on {address}")

@@ -7,6 +7,6 @@
 """
 
 from gateway.server.errors import ServerError
-from gateway.server.run import Server, running, serve
+from gateway.server.run import Server, mount_only, running, serve
 
-__all__ = ["Server", "ServerError", "running", "serve"]
+__all__ = ["Server", "ServerError", "mount_only", "running", "serve"]

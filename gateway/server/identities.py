@@ -4,9 +4,18 @@ import grp
 import logging
 import os
 import pwd
+from dataclasses import replace
 
 from acl.idmap import IdMap
-from acl.token import Token, anonymous_token, guest_token, user_token
+from acl.sid import Sid
+from acl.token import (
+    ADMINISTRATOR_PRIVILEGES,
+    SUPERUSER,
+    Token,
+    anonymous_token,
+    guest_token,
+    user_token,
+)
 from gateway.auth.policy import Identity
 
 __all__ = ["Identities", "SystemUser"]
@@ -44,16 +53,34 @@ class Identities:
         user = self.system_user(name)
         if identity.is_anonymous:
             return anonymous_token(uid=user.uid, gid=user.gid, gids=user.groups)
-        # A user has several SIDs, all of which descriptors from elsewhere may name.
-        sid, *also = self.idmap.user_sids(user.uid)
-        groups = [
-            *also,
-            *(one for gid in dict.fromkeys((user.gid, *user.groups)) for one in self.idmap.group_sids(gid)),
-        ]
         if identity.is_guest:
+            sid, groups = self._sids(user)
             return guest_token(sid, groups, uid=user.uid, gid=user.gid, gids=user.groups)
-        primary = self.idmap.group_sid(user.gid)
-        return user_token(sid, groups, primary_group=primary, uid=user.uid, gid=user.gid, gids=user.groups)
+        return self._user_token(user)
+
+    def process_token(self, uid: int, gid: int, groups: tuple[int, ...]) -> Token:
+        """The token of a process of this machine. To root it gives what root may do."""
+        privileges = ADMINISTRATOR_PRIVILEGES | SUPERUSER if uid == 0 else None
+        return self._user_token(SystemUser(uid, gid, groups), privileges)
+
+    def _user_token(self, user: SystemUser, privileges: int | None = None) -> Token:
+        sid, groups = self._sids(user)
+        token = user_token(
+            sid,
+            groups,
+            primary_group=self.idmap.group_sid(user.gid),
+            uid=user.uid,
+            gid=user.gid,
+            gids=user.groups,
+        )
+        return token if privileges is None else replace(token, privileges=privileges)
+
+    def _sids(self, user: SystemUser) -> tuple[Sid, list[Sid]]:
+        """A user has several SIDs, all of which descriptors from elsewhere may name; and those of the groups."""
+        sid, *also = self.idmap.user_sids(user.uid)
+        for gid in dict.fromkeys((user.gid, *user.groups)):
+            also += self.idmap.group_sids(gid)
+        return sid, also
 
     def system_user(self, name: str) -> SystemUser:
         """Whom an account acts as; the empty name is a guest's."""

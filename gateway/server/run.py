@@ -18,7 +18,7 @@ from gateway.smb.connection import SmbConnection
 from gateway.smb.service import Service
 from gateway.transport.tcp import ListenError, accept_loop, open_listeners
 
-__all__ = ["Server", "running", "serve"]
+__all__ = ["Server", "mount_only", "running", "serve"]
 
 log = logging.getLogger("gateway.conn")
 
@@ -28,18 +28,26 @@ _GRACE_SECONDS = 5.0
 class Server:
     """A server that runs. `addresses` are what it listens on, as `host:port`."""
 
-    def __init__(self, service: Service, listeners: list[socket.socket]) -> None:
+    def __init__(self, config: Config, service: Service, listeners: list[socket.socket]) -> None:
+        self._config = config
         self.service = service
         self._listeners = listeners
         self._connections: set[SmbConnection] = set()
         self._per_address: Counter[str] = Counter()
         self.addresses = [_describe(listener) for listener in listeners]
-        self.port: int = listeners[0].getsockname()[1]
+        self.port: int = listeners[0].getsockname()[1] if listeners else 0
+        """0 without SMB."""
 
-    async def run(self) -> None:
-        """Serve until cancelled; then close the listeners first and the connections after them."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; then close the listeners first and the connections after them.
+
+        Raises `ServerError`. Without listeners it ends by itself when what it has mounted is unmounted.
+        """
         try:
             async with trio.open_nursery() as connections:
+                if self._config.fuse_mount:
+                    await connections.start(_mount, self._config, self.service)
+                task_status.started()
                 try:
                     async with trio.open_nursery() as accepting:
                         for listener in self._listeners:
@@ -82,11 +90,27 @@ def _describe(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+async def _mount(config: Config, service: Service, *, task_status: trio.TaskStatus[None]) -> None:
+    try:
+        # Only who mounts needs pyfuse3.
+        from gateway.server.mounts import serve_mount  # noqa: PLC0415
+    except ImportError as error:
+        raise ServerError(f"`fuse mount` needs pyfuse3 (pip install 'smbgate[fuse]'): {error}") from error
+    await serve_mount(config, service.exports, task_status=task_status)
+
+
 async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
     """Run a server until cancelled; reports the addresses it listens on. Raises `ServerError`."""
     async with running(config) as server:
         task_status.started(server.addresses)
         await trio.sleep_forever()
+
+
+async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve the shares on `fuse mount` alone, until cancelled or unmounted. Raises `ServerError`."""
+    service = make_service(config, _descriptor_limit())
+    await start_shares(list(service.exports))
+    await Server(config, service, []).run(task_status=task_status)
 
 
 @asynccontextmanager
@@ -98,9 +122,9 @@ async def running(config: Config) -> AsyncIterator[Server]:
         listeners = open_listeners(listening_hosts(config), config.tcp_port)
     except ListenError as error:
         raise ServerError(str(error)) from error
-    server = Server(service, listeners)
+    server = Server(config, service, listeners)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.run)
+        await nursery.start(server.run)
         yield server
         nursery.cancel_scope.cancel()
 

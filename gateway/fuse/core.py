@@ -1,0 +1,251 @@
+"""From inode numbers to files of the store, and back: what all operations share."""
+
+import errno
+import itertools
+import time
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pyfuse3
+import trio
+
+from acl.token import SUPERUSER, Token
+from gateway.fuse.attributes import attributes_of, attributes_of_root
+from gateway.fuse.callers import Callers
+from gateway.fuse.exports import Mounted
+from gateway.fuse.inodes import ROOT, Inode, Inodes
+from gateway.nt import constants as nt
+from gateway.share.granting import grant_maximal
+from gateway.share.intent import OpenIntent
+from gateway.share.opens import Open
+from vfs_backends.api import Capability, DirectoryStream, Handle, NodeId, Stat
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import nothing_happened
+
+__all__ = ["SHARE_ALL", "Core", "OpenFile", "join"]
+
+SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
+"""A program denies nothing to others."""
+
+_GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kind.STALE})
+
+
+class OpenFile:
+    """A file or directory that a program has open."""
+
+    __slots__ = ("appends", "inode", "listing", "names", "one", "stats")
+
+    def __init__(self, inode: Inode, one: Open) -> None:
+        self.inode = inode
+        self.one = one
+        self.appends = False
+        """O_APPEND."""
+        self.listing: DirectoryStream | None = None
+        self.names: list[str] = []
+        """What was listed of a directory up to now; the kernel counts in it."""
+        self.stats: dict[str, Stat] = {}
+        """Of those of the names that the kernel was not told of yet."""
+
+
+class Core:
+    """The state of a mount. `cache_seconds`: for so long the kernel may answer by itself what it was told."""
+
+    def __init__(self, mounted: Sequence[Mounted], callers: Callers, owner: Hashable, cache_seconds: float) -> None:
+        self.mounted = {one.name: one for one in mounted}
+        self.callers = callers
+        self.owner = owner
+        """Of all opens of the mount."""
+        self.cache_seconds = cache_seconds
+        self.inodes = Inodes()
+        for one in sorted(mounted, key=lambda one: one.name):
+            self.inodes.salt(one, one.share.root.node_id.device)
+        self.files: dict[int, OpenFile] = {}
+        """What programs have open, by the numbers that the kernel knows."""
+        self.root_handles: set[int] = set()
+        """The same for the mount's own directory."""
+        self._new_handle = itertools.count(1)
+        self._started_ns = time.time_ns()
+        self.root_uid, self.root_gid = 0, 0
+
+    # --- inodes
+
+    def inode(self, number: int) -> Inode:
+        """What the kernel means. Raises ESTALE if it is not known, and EPERM for the mount's own directory."""
+        inode = self.inodes.get(number)
+        if inode is None:
+            raise pyfuse3.FUSEError(errno.EPERM if number == ROOT else errno.ESTALE)
+        return inode
+
+    def known(self, node_id: NodeId) -> list[Inode]:
+        """What the kernel knows of a file, by each share that it is in."""
+        found = [self.inodes.find(mounted, node_id) for mounted in self.mounted.values()]
+        return [inode for inode in found if inode is not None]
+
+    async def restored(self, number: int) -> Inode:
+        """What an NFS client means, whom the kernel has forgotten. Raises ESTALE."""
+        inode = self.inodes.get(number)
+        if inode is not None:
+            return inode
+        origin = self.inodes.origin(number)
+        if origin is None or Capability.BY_ID not in origin[0].share.fs.capabilities:
+            raise pyfuse3.FUSEError(errno.ESTALE)
+        mounted, inode_number = origin
+        try:
+            handle = await mounted.share.fs.open_by_id(inode_number)
+        except VfsError as error:
+            raise pyfuse3.FUSEError(errno.ESTALE) from error
+        path, node_id = handle.path, handle.node_id
+        await handle.aclose()
+        return await self.walked(mounted, path) if path else self.inodes.enter(mounted, node_id)
+
+    async def walked(self, mounted: Mounted, path: str) -> Inode:
+        """The inode at the end of a path, with those on the way to it."""
+        share = mounted.share
+        inode = self.inodes.enter(mounted, share.root.node_id)
+        reached = ""
+        for name in path.split("/") if path else ():
+            reached = join(reached, name)
+            handle = await share.fs.lookup(share.root, reached, case_sensitive=True)
+            inode = self.inodes.enter_child(inode, name, handle.node_id)
+            await handle.aclose()
+        return inode
+
+    def told(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
+        """What the kernel is told of an inode that it looked up: it will forget it as often as it was told."""
+        inode.lookups += 1
+        return attributes_of(inode, stat, self.cache_seconds)
+
+    def attributes(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
+        return attributes_of(inode, stat, self.cache_seconds)
+
+    def root_attributes(self) -> pyfuse3.EntryAttributes:
+        return attributes_of_root(len(self.mounted), self.root_uid, self.root_gid, self._started_ns)
+
+    # --- files that are asked, but not opened
+
+    @asynccontextmanager
+    async def handle(self, inode: Inode) -> AsyncIterator[Handle]:
+        """A handle that can be asked. Raises `VfsError`: STALE if the file is gone."""
+        if inode.opens:
+            yield inode.opens[0].handle
+            return
+        handle = await self.find(inode)
+        try:
+            yield handle
+        finally:
+            await handle.aclose()
+
+    async def find(self, inode: Inode) -> Handle:
+        """A new path handle. Raises `VfsError`."""
+        fs, root = inode.mounted.share.fs, inode.mounted.share.root
+        for path in inode.paths():
+            try:
+                handle = await fs.lookup(root, path, case_sensitive=True)
+            except VfsError as error:
+                if error.kind not in _GONE:
+                    raise
+                continue
+            if handle.node_id == inode.node_id:
+                return handle
+            await handle.aclose()
+        if Capability.BY_ID in fs.capabilities:
+            handle = await fs.open_by_id(inode.node_id.inode)
+            if handle.node_id == inode.node_id:
+                return handle
+            await handle.aclose()
+        raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
+
+    async def stat(self, inode: Inode) -> Stat:
+        async with self.handle(inode) as handle:
+            return await handle.stat()
+
+    async def access(self, inode: Inode, token: Token, handle: Handle, stat: Stat) -> int:
+        """All that a caller may do with a file."""
+        limit = inode.mounted.access_of(token)
+        if token.has_privilege(SUPERUSER):
+            return limit
+        return limit & (await grant_maximal(inode.mounted.share, token, handle, stat)).access
+
+    # --- files that are opened
+
+    def intent(
+        self, mounted: Mounted, token: Token, path: str, desired: int, disposition: int = nt.FILE_OPEN, options: int = 0
+    ) -> OpenIntent:
+        limit = mounted.access_of(token)
+        if not limit:
+            raise pyfuse3.FUSEError(errno.EACCES)
+        return OpenIntent(
+            path, desired, SHARE_ALL, disposition, options, owner=self.owner, access_limit=limit, posix=True
+        )
+
+    async def open(self, inode: Inode, token: Token, desired: int) -> Open:
+        """Open a file by any of its names. Raises `StatusError` and `VfsError`."""
+        share = inode.mounted.share
+        for path in inode.paths():
+            try:
+                one = await share.open(self.intent(inode.mounted, token, path, desired), token)
+            except VfsError as error:
+                if error.kind not in _GONE:
+                    raise
+                continue
+            if one.node_id == inode.node_id:
+                return one
+            await self.close(one)
+        raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
+
+    async def open_path(self, mounted: Mounted, token: Token, path: str, desired: int) -> Open:
+        """Open what has this name now, whatever it is."""
+        return await mounted.share.open(self.intent(mounted, token, path, desired), token)
+
+    async def close(self, one: Open) -> None:
+        with trio.CancelScope(shield=True):
+            await one.share.close(one)
+
+    @asynccontextmanager
+    async def briefly(self, one: Open) -> AsyncIterator[Open]:
+        """Use an open, and close it in the end. To have opened it is no effect, since it can be taken back."""
+        nothing_happened()
+        try:
+            yield one
+        finally:
+            await self.close(one)
+
+    def enter(self, file: OpenFile) -> int:
+        """A number for a file that a program has opened."""
+        number = next(self._new_handle)
+        self.files[number] = file
+        file.inode.opens.append(file.one)
+        return number
+
+    def enter_root(self) -> int:
+        number = next(self._new_handle)
+        self.root_handles.add(number)
+        return number
+
+    def file(self, number: int) -> OpenFile:
+        try:
+            return self.files[number]
+        except KeyError:
+            raise pyfuse3.FUSEError(errno.EBADF) from None
+
+    async def release(self, number: int) -> None:
+        """The program does not need it any more."""
+        self.root_handles.discard(number)
+        file = self.files.pop(number, None)
+        if file is None:
+            return
+        file.inode.opens.remove(file.one)
+        self.inodes.release(file.inode)
+        if file.listing is not None:
+            await file.listing.aclose()
+        await self.close(file.one)
+
+    async def aclose(self) -> None:
+        """Close all that is open still."""
+        for number in list(self.files):
+            await self.release(number)
+
+
+def join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name

@@ -1,0 +1,297 @@
+"""Names: finding, listing, making, moving and removing them."""
+
+import errno
+import os
+import stat as stat_module
+from typing import Final
+
+import pyfuse3
+
+from acl import mask
+from acl.token import Token
+from gateway.fuse.core import Core, OpenFile, join
+from gateway.fuse.inodes import ROOT, Inode
+from gateway.fuse.names import to_kernel
+from gateway.nt import constants as nt
+from gateway.share.changing import set_size
+from gateway.share.intent import OpenIntent
+from gateway.share.opens import Open
+from gateway.share.reaching import reach
+from gateway.share.removing import remove_name
+from gateway.share.renaming import link, rename
+from vfs_backends.api import Stat
+from vfs_backends.errors import Kind, VfsError
+
+__all__ = ["Directories", "access_of_flags"]
+
+_MODE: Final = 0o7777
+_CHUNK: Final = 128
+"""Entries read at a time."""
+_FMODE_EXEC: Final = 0x20
+"""The kernel opens it to run it."""
+_DOTS: Final = (".", "..")
+
+
+def access_of_flags(flags: int) -> int:
+    """The access mask that flags of open(2) stand for."""
+    writes = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
+    match flags & os.O_ACCMODE:
+        case os.O_RDONLY:
+            access = mask.FILE_EXECUTE if flags & _FMODE_EXEC else mask.FILE_READ_DATA
+        case os.O_WRONLY:
+            access = writes
+        case _:
+            access = mask.FILE_READ_DATA | writes
+    return access | mask.FILE_WRITE_DATA if flags & os.O_TRUNC else access
+
+
+class Directories:
+    """Operations on directories. All raise `FUSEError`, `StatusError` and `VfsError`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    # --- look-up
+
+    async def lookup(self, parent: int, name: str, token: Token) -> pyfuse3.EntryAttributes:
+        core = self.core
+        if parent == ROOT:
+            return await self._lookup_share(name, token)
+        if name in _DOTS:
+            return await self._lookup_dots(parent, name)
+        directory = core.inode(parent)
+        above = directory.path()
+        if above is None:
+            raise VfsError(Kind.NOT_FOUND, name)
+        found = await reach(directory.mounted.share, join(above, name), token, case_sensitive=True)
+        try:
+            stat = await found.stat()
+        finally:
+            await found.aclose()
+        return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat)
+
+    async def _lookup_share(self, name: str, token: Token) -> pyfuse3.EntryAttributes:
+        if name in _DOTS:
+            return self.core.root_attributes()
+        mounted = self.core.mounted.get(name)
+        if mounted is None:
+            raise VfsError(Kind.NOT_FOUND, name)
+        return self.core.told(*await self._root_of(name))
+
+    async def _root_of(self, name: str) -> tuple[Inode, Stat]:
+        mounted = self.core.mounted[name]
+        root = mounted.share.root
+        return self.core.inodes.enter(mounted, root.node_id), await root.stat()
+
+    async def _lookup_dots(self, number: int, name: str) -> pyfuse3.EntryAttributes:
+        """What NFS asks for a directory that the kernel has forgotten."""
+        core = self.core
+        inode = await core.restored(number)
+        if name == "..":
+            if inode.is_root:
+                return core.root_attributes()
+            directory = next(reversed(inode.names), None)
+            if directory is None:
+                raise VfsError(Kind.STALE, name)
+            inode = core.inodes.revive(directory[0])
+        return core.told(inode, await core.stat(inode))
+
+    # --- listing
+
+    async def opendir(self, number: int, token: Token) -> int:
+        core = self.core
+        if number == ROOT:
+            return core.enter_root()
+        inode = core.inode(number)
+        file = OpenFile(inode, await core.open(inode, token, mask.FILE_LIST_DIRECTORY))
+        file.names = list(_DOTS)
+        return core.enter(file)
+
+    async def readdir(self, handle: int, start: int, token: pyfuse3.ReaddirToken) -> None:
+        """Tell entries from the index `start` on, as many as there is room for."""
+        if handle in self.core.root_handles:
+            await self._list_shares(start, token)
+            return
+        file = self.core.file(handle)
+        if start == 0 and file.listing is not None:
+            await file.listing.rewind()
+            file.stats.clear()
+            del file.names[len(_DOTS) :]
+        index = start
+        while index < len(file.names) or await self._read_more(file):
+            name = file.names[index]
+            index += 1
+            if name in _DOTS:
+                if not pyfuse3.readdir_reply(token, name.encode(), await self._dots_of(file.inode, name), index):
+                    return
+                continue
+            stat = file.stats.pop(name, None) or await self._stat_of(file, name)
+            if stat is not None and not self._tell(file, name, stat, index, token):
+                file.stats[name] = stat
+                return
+
+    async def _list_shares(self, start: int, token: pyfuse3.ReaddirToken) -> None:
+        core = self.core
+        for index, name in enumerate([*_DOTS, *sorted(core.mounted)][start:], start + 1):
+            if name in _DOTS:
+                if not pyfuse3.readdir_reply(token, name.encode(), core.root_attributes(), index):
+                    return
+                continue
+            inode, stat = await self._root_of(name)
+            if not pyfuse3.readdir_reply(token, to_kernel(name), core.attributes(inode, stat), index):
+                return
+            inode.lookups += 1
+
+    async def _dots_of(self, inode: Inode, name: str) -> pyfuse3.EntryAttributes:
+        core = self.core
+        if name == "..":
+            if inode.is_root:
+                return core.root_attributes()
+            above = next(reversed(inode.names), None)
+            inode = above[0] if above is not None else inode
+        return core.attributes(inode, await core.stat(inode))
+
+    async def _read_more(self, file: OpenFile) -> bool:
+        """Read further entries; whether there were any."""
+        if file.listing is None:
+            file.listing = await file.one.handle.open_directory()
+        entries = await file.listing.read(_CHUNK)
+        for entry in entries:
+            file.names.append(entry.name)
+            if entry.stat is not None:
+                file.stats[entry.name] = entry.stat
+        return bool(entries)
+
+    async def _stat_of(self, file: OpenFile, name: str) -> Stat | None:
+        """Of what was listed earlier; None if it has gone."""
+        try:
+            found = await file.inode.mounted.share.fs.lookup(file.one.handle, name, case_sensitive=True)
+        except VfsError as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
+        try:
+            return await found.stat()
+        finally:
+            await found.aclose()
+
+    def _tell(self, file: OpenFile, name: str, stat: Stat, index: int, token: pyfuse3.ReaddirToken) -> bool:
+        """Tell the kernel an entry; False if there is no room for it."""
+        core = self.core
+        inode = core.inodes.enter_child(file.inode, name, stat.node_id)
+        if not pyfuse3.readdir_reply(token, to_kernel(name), core.attributes(inode, stat), index):
+            core.inodes.release(inode)
+            return False
+        inode.lookups += 1
+        return True
+
+    # --- making
+
+    def _place(self, parent: int, name: str) -> tuple[Inode, str]:
+        """The directory, and the path of a name in it."""
+        directory = self.core.inode(parent)
+        above = directory.path()
+        if above is None:
+            raise VfsError(Kind.NOT_FOUND, name)
+        return directory, join(above, name)
+
+    def _new(
+        self, directory: Inode, token: Token, path: str, mode: int, desired: int, disposition: int, options: int = 0
+    ) -> OpenIntent:
+        intent = self.core.intent(directory.mounted, token, path, desired, disposition, options)
+        intent.mode = mode & _MODE
+        return intent
+
+    async def create(
+        self, parent: int, name: str, mode: int, flags: int, token: Token
+    ) -> tuple[OpenFile, pyfuse3.EntryAttributes]:
+        """open(2) with O_CREAT."""
+        directory, path = self._place(parent, name)
+        share = directory.mounted.share
+        disposition = nt.FILE_CREATE if flags & os.O_EXCL else nt.FILE_OPEN_IF
+        options = nt.FILE_NON_DIRECTORY_FILE
+        intent = self._new(directory, token, path, mode, access_of_flags(flags), disposition, options)
+        one = await share.open(intent, token)
+        try:
+            stat = one.created_stat
+            if not stat_module.S_ISREG(stat.mode):
+                raise VfsError(Kind.EXISTS, name)
+            if flags & os.O_TRUNC and one.action != nt.FILE_CREATED:
+                await set_size(share, one, 0)
+                stat = await one.handle.stat()
+        except BaseException:
+            await self.core.close(one)
+            raise
+        inode = self.core.inodes.enter_child(directory, name, one.node_id)
+        return OpenFile(inode, one), self.core.told(inode, stat)
+
+    async def mkdir(self, parent: int, name: str, mode: int, token: Token) -> pyfuse3.EntryAttributes:
+        directory, path = self._place(parent, name)
+        intent = self._new(
+            directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, nt.FILE_DIRECTORY_FILE
+        )
+        return await self._made(directory, name, await directory.mounted.share.open(intent, token))
+
+    async def _made(self, directory: Inode, name: str, one: Open) -> pyfuse3.EntryAttributes:
+        async with self.core.briefly(one):
+            return self.core.told(self.core.inodes.enter_child(directory, name, one.node_id), one.created_stat)
+
+    async def mknod(self, parent: int, name: str, mode: int, rdev: int, token: Token) -> pyfuse3.EntryAttributes:
+        directory, path = self._place(parent, name)
+        if stat_module.S_ISREG(mode) or not stat_module.S_IFMT(mode):
+            intent = self._new(
+                directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, nt.FILE_NON_DIRECTORY_FILE
+            )
+            return await self._made(directory, name, await directory.mounted.share.open(intent, token))
+        raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+
+    # --- moving and removing
+
+    async def unlink(self, parent: int, name: str, token: Token) -> None:
+        await self._remove(parent, name, token, is_directory=False)
+
+    async def rmdir(self, parent: int, name: str, token: Token) -> None:
+        await self._remove(parent, name, token, is_directory=True)
+
+    async def _remove(self, parent: int, name: str, token: Token, *, is_directory: bool) -> None:
+        directory, path = self._place(parent, name)
+        one = await self.core.open_path(directory.mounted, token, path, mask.DELETE)
+        async with self.core.briefly(one):
+            if one.is_directory is not is_directory:
+                raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
+            await self._check_sticky(directory, one, token)
+            await remove_name(directory.mounted.share, one)
+
+    async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            # Storage cannot exchange names.
+            raise pyfuse3.FUSEError(errno.EINVAL)
+        directory, path = self._place(parent, name)
+        new_directory, new_path = self._place(new_parent, new_name)
+        share = directory.mounted.share
+        if share is not new_directory.mounted.share:
+            raise pyfuse3.FUSEError(errno.EXDEV)
+        one = await self.core.open_path(directory.mounted, token, path, mask.DELETE)
+        async with self.core.briefly(one):
+            await self._check_sticky(directory, one, token)
+            await rename(share, one, new_path, replace=not flags & pyfuse3.RENAME_NOREPLACE, posix=True)
+
+    async def _check_sticky(self, directory: Inode, one: Open, token: Token) -> None:
+        """Raise EPERM if only owners may remove a name. See S_ISVTX in inode(7)."""
+        if token.uid == 0:
+            return
+        above = await self.core.stat(directory)
+        if above.mode & stat_module.S_ISVTX and token.uid not in (above.uid, (await one.handle.stat()).uid):
+            raise pyfuse3.FUSEError(errno.EPERM)
+
+    async def link(self, number: int, new_parent: int, new_name: str, token: Token) -> pyfuse3.EntryAttributes:
+        core = self.core
+        inode = core.inode(number)
+        directory, path = self._place(new_parent, new_name)
+        if inode.mounted is not directory.mounted:
+            raise pyfuse3.FUSEError(errno.EXDEV)
+        one = await core.open(inode, token, mask.FILE_READ_ATTRIBUTES)
+        async with core.briefly(one):
+            await link(inode.mounted.share, one, path, replace=False, posix=True)
+            stat = await one.handle.stat()
+        return core.told(core.inodes.enter_child(directory, new_name, inode.node_id), stat)

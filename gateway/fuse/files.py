@@ -1,0 +1,57 @@
+"""Contents of files: reading, writing, bringing to stable storage."""
+
+import os
+
+from acl.token import Token
+from gateway.fuse.core import Core, OpenFile
+from gateway.fuse.directories import access_of_flags
+from gateway.share.changing import set_size
+
+__all__ = ["Files"]
+
+
+class Files:
+    """Operations on files. All raise `FUSEError`, `StatusError` and `VfsError`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    async def open(self, number: int, flags: int, token: Token) -> int:
+        """open(2) of what is there already."""
+        core = self.core
+        inode = core.inode(number)
+        one = await core.open(inode, token, access_of_flags(flags))
+        try:
+            if flags & os.O_TRUNC:
+                await set_size(inode.mounted.share, one, 0)
+        except BaseException:
+            await core.close(one)
+            raise
+        return self.enter(OpenFile(inode, one), flags)
+
+    def enter(self, file: OpenFile, flags: int) -> int:
+        file.appends = bool(flags & os.O_APPEND)
+        return self.core.enter(file)
+
+    async def read(self, handle: int, offset: int, size: int) -> bytearray:
+        one = self.core.file(handle).one
+        buffer = bytearray(size)
+        with memoryview(buffer) as view:
+            count = await one.share.read_into(one, offset, view)
+        if count < size:
+            del buffer[count:]
+        return buffer
+
+    async def write(self, handle: int, offset: int, data: bytes) -> int:
+        file = self.core.file(handle)
+        one = file.one
+        if file.appends:
+            # Where the kernel believes the end to be, somebody else may have written meanwhile.
+            offset = max(offset, (await one.handle.stat()).size)
+        with memoryview(data) as view:
+            await one.share.write(one, offset, view)
+        return len(data)
+
+    async def fsync(self, handle: int) -> None:
+        one = self.core.file(handle).one
+        await one.share.flush(one)

@@ -1,0 +1,124 @@
+"""Telling the kernel what others have changed: it forgets what it kept.
+
+The kernel may make whoever tells it wait for requests that are under way in the same directory. So that is done by
+threads that do nothing else, after the change, and while nothing is held that a request could need.
+"""
+
+import logging
+import threading
+from collections.abc import Hashable
+
+import pyfuse3
+
+from gateway.fuse.core import Core
+from gateway.fuse.names import to_kernel
+from gateway.share.notify import Entry
+from vfs_backends.api import NodeId
+
+__all__ = ["Notifier"]
+
+log = logging.getLogger("gateway.fuse")
+
+
+class _Queue:
+    """What one thread has still to tell; the same thing is told once."""
+
+    def __init__(self, name: str) -> None:
+        self._pending: dict[tuple[int, bytes], None] = {}
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, inode: int, name: bytes) -> None:
+        with self._changed:
+            self._pending[inode, name] = None
+            self._changed.notify()
+
+    def end(self) -> None:
+        """What has not been told by now need not be told any more."""
+        with self._changed:
+            self._pending.clear()
+            self._ended = True
+            self._changed.notify()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._pending and not self._ended:
+                    self._changed.wait()
+                if self._ended:
+                    return
+                inode, name = next(iter(self._pending))
+                del self._pending[inode, name]
+            try:
+                if name:
+                    pyfuse3.invalidate_entry(inode, name)
+                else:
+                    pyfuse3.invalidate_inode(inode)
+            except OSError as error:
+                # Mostly ENOENT: the kernel has forgotten it already.
+                log.debug("inode %d, name %r: %s", inode, name, error)
+
+
+class Notifier:
+    """Observes the shares of a mount."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        # Two, since contents can always be forgotten at once, and names perhaps only after a request.
+        self._contents = _Queue("fuse-contents")
+        self._names = _Queue("fuse-names")
+        for mounted in core.mounted.values():
+            mounted.share.watches.observers.append(self)
+
+    def end(self) -> None:
+        """Observe no more; before the mount ends."""
+        for mounted in self._core.mounted.values():
+            mounted.share.watches.observers.remove(self)
+        for queue in (self._contents, self._names):
+            queue.end()
+
+    def join(self) -> None:
+        """After the mount has ended, which lets everything go that waits for it."""
+        for queue in (self._contents, self._names):
+            queue.join(5)
+
+    def file_changed(self, node_id: NodeId, by: Hashable) -> None:
+        """Contents or attributes are others."""
+        if by != self._core.owner:
+            for inode in self._core.known(node_id):
+                self._contents.put(inode.number, b"")
+
+    def name_added(self, entry: Entry, by: Hashable) -> None:
+        """There is a new name: the kernel does not keep what is not there, but it does keep the directory's times."""
+        self.file_changed(entry.directory, by)
+
+    def name_removed(self, entry: Entry, by: Hashable) -> None:
+        """A name has gone."""
+        for directory in self._core.known(entry.directory):
+            self._core.inodes.remove_name(directory, entry.name)
+            self._forget(directory.number, entry.name, by)
+        self.file_changed(entry.directory, by)
+
+    def name_moved(self, old: Entry, new: Entry, by: Hashable) -> None:
+        """A file has got another name, in place of what had that."""
+        inodes = self._core.inodes
+        for directory in self._core.known(old.directory):
+            target = inodes.find(directory.mounted, new.directory)
+            if target is None:
+                inodes.remove_name(directory, old.name)
+            else:
+                inodes.move_name(directory, old.name, target, new.name)
+            self._forget(directory.number, old.name, by)
+        for directory in self._core.known(new.directory):
+            self._forget(directory.number, new.name, by)
+        self.file_changed(old.directory, by)
+        self.file_changed(new.directory, by)
+
+    def _forget(self, directory: int, name: str, by: Hashable) -> None:
+        if by != self._core.owner and self._core.cache_seconds:
+            self._names.put(directory, to_kernel(name))

@@ -1,0 +1,184 @@
+"""What the kernel asks for, as pyfuse3 hands it over; and what it is told, if it cannot be done.
+
+Whatever is raised ends here: a FUSE loop does not survive an exception.
+"""
+
+import errno
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar, cast
+
+import pyfuse3
+
+from gateway.fuse.core import Core
+from gateway.fuse.directories import Directories
+from gateway.fuse.errors import errno_of
+from gateway.fuse.files import Files
+from gateway.fuse.inodes import ROOT
+from gateway.fuse.metadata import Metadata
+from gateway.fuse.names import from_kernel
+from gateway.fuse.waiting import Requests
+from gateway.nt.status import StatusError
+from vfs_backends.errors import VfsError
+
+__all__ = ["Operations"]
+
+log = logging.getLogger("gateway.fuse")
+
+T = TypeVar("T")
+
+
+class Operations(pyfuse3.Operations):
+    """The handlers of one mount."""
+
+    supports_dot_lookup = True
+    enable_writeback_cache = False
+    enable_acl = False
+
+    def __init__(self, core: Core, requests: Requests) -> None:
+        super().__init__()
+        self._core = core
+        self._requests = requests
+        self._token = core.callers.token
+        self._directories = Directories(core)
+        self._files = Files(core)
+        self._metadata = Metadata(core)
+
+    async def _answer(self, awaitable: Awaitable[T]) -> T:
+        """The result of an operation that waits for nobody else."""
+        try:
+            return await awaitable
+        except (StatusError, VfsError) as error:
+            raise pyfuse3.FUSEError(errno_of(error)) from error
+        except pyfuse3.FUSEError:
+            raise
+        except Exception as error:
+            log.exception("a request failed")
+            raise pyfuse3.FUSEError(errno.EIO) from error
+
+    async def _wait(self, pid: int, operation: Callable[..., Awaitable[T]], *args: object) -> T:
+        """The same for one that may have to wait, and be interrupted."""
+        return await self._answer(self._requests.run(pid, operation, *args))
+
+    # --- names
+
+    async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        return await self._answer(self._directories.lookup(parent_inode, from_kernel(name), self._token(ctx)))
+
+    async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+        for number, lookups in inode_list:
+            if number != ROOT:
+                self._core.inodes.forget(number, lookups)
+
+    async def mkdir(
+        self, parent_inode: int, name: bytes, mode: int, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        return await self._wait(
+            ctx.pid, self._directories.mkdir, parent_inode, from_kernel(name), mode, self._token(ctx)
+        )
+
+    async def mknod(
+        self, parent_inode: int, name: bytes, mode: int, rdev: int, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        return await self._wait(
+            ctx.pid, self._directories.mknod, parent_inode, from_kernel(name), mode, rdev, self._token(ctx)
+        )
+
+    async def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
+        await self._wait(ctx.pid, self._directories.unlink, parent_inode, from_kernel(name), self._token(ctx))
+
+    async def rmdir(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
+        await self._wait(ctx.pid, self._directories.rmdir, parent_inode, from_kernel(name), self._token(ctx))
+
+    async def rename(
+        self,
+        parent_inode_old: int,
+        name_old: bytes,
+        parent_inode_new: int,
+        name_new: bytes,
+        flags: int,
+        ctx: pyfuse3.RequestContext,
+    ) -> None:
+        old, new = from_kernel(name_old), from_kernel(name_new)
+        rename = self._directories.rename
+        await self._wait(ctx.pid, rename, parent_inode_old, old, parent_inode_new, new, flags, self._token(ctx))
+
+    async def link(
+        self, inode: int, new_parent_inode: int, new_name: bytes, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        link = self._directories.link
+        return await self._wait(ctx.pid, link, inode, new_parent_inode, from_kernel(new_name), self._token(ctx))
+
+    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
+        return await self._wait(ctx.pid, self._directories.opendir, inode, self._token(ctx))
+
+    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        await self._answer(self._directories.readdir(fh, start_id, token))
+
+    async def releasedir(self, fh: int) -> None:
+        await self._answer(self._core.release(fh))
+
+    async def fsyncdir(self, fh: int, datasync: bool) -> None:
+        pass
+
+    # --- files
+
+    async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        fh = await self._wait(ctx.pid, self._files.open, inode, flags, self._token(ctx))
+        return pyfuse3.FileInfo(fh=fh, keep_cache=self._core.cache_seconds > 0)
+
+    async def create(
+        self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: pyfuse3.RequestContext
+    ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
+        create = self._directories.create
+        file, entry = await self._wait(ctx.pid, create, parent_inode, from_kernel(name), mode, flags, self._token(ctx))
+        return pyfuse3.FileInfo(fh=self._files.enter(file, flags), keep_cache=self._core.cache_seconds > 0), entry
+
+    async def read(self, fh: int, off: int, size: int) -> bytes:
+        # pyfuse3 takes any buffer.
+        return cast("bytes", await self._wait(0, self._files.read, fh, off, size))
+
+    async def write(self, fh: int, off: int, buf: bytes) -> int:
+        return await self._wait(0, self._files.write, fh, off, buf)
+
+    async def flush(self, fh: int) -> None:
+        pass
+
+    async def release(self, fh: int) -> None:
+        await self._answer(self._core.release(fh))
+
+    async def fsync(self, fh: int, datasync: bool) -> None:
+        await self._answer(self._files.fsync(fh))
+
+    # --- attributes
+
+    async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        return await self._answer(self._metadata.getattr(inode))
+
+    async def setattr(
+        self,
+        inode: int,
+        attr: pyfuse3.EntryAttributes,
+        fields: pyfuse3.SetattrFields,
+        fh: int | None,
+        ctx: pyfuse3.RequestContext,
+    ) -> pyfuse3.EntryAttributes:
+        return await self._wait(ctx.pid, self._metadata.setattr, inode, attr, fields, fh, self._token(ctx))
+
+    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
+        return await self._answer(self._metadata.access(inode, mode, self._token(ctx)))
+
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        return await self._answer(self._metadata.statfs())
+
+    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+        return await self._answer(self._metadata.getxattr(inode, name, self._token(ctx)))
+
+    async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
+        return await self._answer(self._metadata.listxattr(inode))
+
+    async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: pyfuse3.RequestContext) -> None:
+        await self._wait(ctx.pid, self._metadata.setxattr, inode, name, value, self._token(ctx))
+
+    async def removexattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
+        await self._wait(ctx.pid, self._metadata.removexattr, inode, name, self._token(ctx))
