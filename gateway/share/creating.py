@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from acl import mask
 from acl.access import maximal_access
 from acl.descriptor import SecurityDescriptor
-from acl.token import SE_SECURITY, Token
+from acl.token import Token
 from gateway.nt import constants as nt
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
@@ -22,7 +22,6 @@ from gateway.nt.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_COLLISION,
-    STATUS_PRIVILEGE_NOT_HELD,
     STATUS_SHARING_VIOLATION,
     StatusError,
 )
@@ -30,7 +29,7 @@ from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
 from gateway.share.breaking import Admission, Conflict, admit
 from gateway.share.closing import close_open
-from gateway.share.granting import grant_existing
+from gateway.share.granting import check_limit, grant_existing
 from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
@@ -253,10 +252,7 @@ def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor 
     if granted & mask.MAXIMUM_ALLOWED:
         most = mask.FILE_ALL_ACCESS if descriptor is None else maximal_access(descriptor, token)
         granted = (granted & ~mask.MAXIMUM_ALLOWED) | (most & intent.access_limit)
-    if granted & mask.ACCESS_SYSTEM_SECURITY and not token.has_privilege(SE_SECURITY):
-        raise StatusError(STATUS_PRIVILEGE_NOT_HELD)
-    if granted & ~intent.access_limit:
-        raise StatusError(STATUS_ACCESS_DENIED)
+    check_limit(intent, token, granted)
     return granted
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
 from acl.access import maximal_access as maximal_of
-from acl.token import SE_BACKUP, SE_RESTORE, Token
+from acl.token import SE_BACKUP, SE_RESTORE, SE_SECURITY, Token
 from gateway.nt.constants import FILE_OPEN_FOR_BACKUP_INTENT
-from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
+from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD, StatusError
 from gateway.share.access import Governing, check_access
 from gateway.share.auditing import audit
 from gateway.share.intent import OpenIntent
@@ -21,7 +21,7 @@ from vfs_backends.api import Handle, Stat
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["Grant", "governing_open", "grant_existing", "grant_maximal", "maximal_access"]
+__all__ = ["Grant", "check_limit", "governing_open", "grant_existing", "grant_maximal", "maximal_access"]
 
 _INTO_DIRECTORY = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
 
@@ -55,8 +55,7 @@ async def grant_existing(
         wanted |= mask.FILE_WRITE_DATA
     maximum = wanted & mask.MAXIMUM_ALLOWED
     explicit = wanted & ~mask.MAXIMUM_ALLOWED
-    if explicit & ~intent.access_limit:
-        raise StatusError(STATUS_ACCESS_DENIED)
+    check_limit(intent, token, explicit)
     own = granted = maximal_of(governing.descriptor, token)
     above = _NOTHING_ABOVE
     if maximum or explicit & ~own or (explicit & mask.DELETE and not governing.overrules):
@@ -81,6 +80,19 @@ async def grant_existing(
         governing.overrules or is_backup,
         is_backup or bool(governing.overrules and own & mask.DELETE) or _removes(above),
     )
+
+
+def check_limit(intent: OpenIntent, token: Token, wanted: int) -> None:
+    """See that the way by which the caller came allows what is wanted. Raises `StatusError`."""
+    limit = intent.access_limit
+    if wanted & mask.ACCESS_SYSTEM_SECURITY:
+        if not token.has_privilege(SE_SECURITY):
+            raise StatusError(STATUS_PRIVILEGE_NOT_HELD)
+        if limit & mask.WRITE_DAC:
+            # No descriptor grants this right, and no share can be told to.
+            limit |= mask.ACCESS_SYSTEM_SECURITY
+    if wanted & ~limit:
+        raise StatusError(STATUS_ACCESS_DENIED)
 
 
 async def maximal_access(share: "Share", token: Token, one: Open) -> int:

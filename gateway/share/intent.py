@@ -8,6 +8,7 @@ from acl.mask import (
     ACCESS_SYSTEM_SECURITY,
     DELETE,
     FILE_ALL_ACCESS,
+    FILE_EXECUTE,
     GENERIC_ALL,
     GENERIC_EXECUTE,
     GENERIC_READ,
@@ -51,6 +52,7 @@ _ACCESS_ALL = (
     | GENERIC_READ
     | GENERIC_WRITE
 )
+_EXECUTE_AT_MOST = MAXIMUM_ALLOWED | GENERIC_EXECUTE
 _OPTIONS_ALL = 0x00FFFFFF
 _CREATE_TREE_CONNECTION = 0x00000080
 _UNSUPPORTED_OPTIONS = _CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER
@@ -112,7 +114,11 @@ class OpenIntent:
     @property
     def access(self) -> int:
         """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
-        return map_generic(self.desired_access)
+        desired = self.desired_access
+        if desired & _EXECUTE_AT_MOST == _EXECUTE_AT_MOST and not desired & (FILE_EXECUTE | GENERIC_ALL):
+            # Beside MAXIMUM_ALLOWED, Windows does not insist on what only GENERIC_EXECUTE asks for.
+            return map_generic(desired) & ~FILE_EXECUTE
+        return map_generic(desired)
 
     def check(self) -> None:
         """Raise `StatusError` for what cannot be meant, whatever file it is about. [MS-FSA] 2.1.5.1, phase 1."""

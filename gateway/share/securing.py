@@ -4,16 +4,25 @@
 ACL of the file first, as well as POSIX can say it and never wider; then it is stored, with a mark of what these were.
 """
 
+from dataclasses import replace
 from stat import S_ISGID
 from typing import TYPE_CHECKING
 
-from acl.descriptor import OWNER_SECURITY_INFORMATION, SE_SACL_PRESENT, SecurityDescriptor
+from acl.ace import INHERIT_ONLY, Acl
+from acl.descriptor import (
+    DACL_SECURITY_INFORMATION,
+    OWNER_SECURITY_INFORMATION,
+    SE_DACL_PRESENT,
+    SE_SACL_PRESENT,
+    SecurityDescriptor,
+)
 from acl.idmap import PosixId
 from acl.inherit import create_descriptor, default_dacl
+from acl.mask import GENERIC_BITS, map_generic
 from acl.ntacl_xattr import make_ntacl, ntacl_to_bytes
 from acl.posix_acl import USER_OBJ, PosixAcl, acl_from_mode, posix_acl_to_bytes
 from acl.posix_permissions import permissions_from_descriptor
-from acl.sid import BUILTIN_ADMINISTRATORS, Sid
+from acl.sid import Sid
 from acl.token import SE_RESTORE, SE_SECURITY, Token
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_SECURITY
 from gateway.nt.status import (
@@ -75,7 +84,7 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
     try:
         stat = await handle.stat()
         present = (await descriptors.governing(handle, stat)).descriptor
-        merged = present.merge(new, information)
+        merged = present.merge(_as_stored(new, information), information)
         if information & OWNER_SECURITY_INFORMATION and merged.owner is not None and merged.owner != present.owner:
             _check_owner(share, one.token, merged.owner)
         if len(merged.to_bytes()) > _LARGEST:
@@ -88,9 +97,28 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SECURITY)
 
 
+def _as_stored(new: SecurityDescriptor, information: int) -> SecurityDescriptor:
+    """What is asked for, with concrete rights; a DACL that is not there means that there is to be none."""
+    control = new.control
+    if information & DACL_SECURITY_INFORMATION:
+        control |= SE_DACL_PRESENT
+    return replace(new, dacl=_concrete(new.dacl), sacl=_concrete(new.sacl), control=control)
+
+
+def _concrete(acl: Acl | None) -> Acl | None:
+    """Generic rights become those of files where they count; what is only inherited may keep them."""
+    if acl is None or not any(ace.mask & GENERIC_BITS for ace in acl):
+        return acl
+    aces = (ace if ace.flags & INHERIT_ONLY else replace(ace, mask=map_generic(ace.mask)) for ace in acl)
+    return replace(acl, aces=tuple(aces))
+
+
 def _check_owner(share: "Share", token: Token, owner: Sid) -> None:
-    """[MS-DTYP] 2.5.3.4.1, [MS-FSA] 2.1.5.17: oneself, or a group that may own; others take SeRestorePrivilege."""
-    if owner == token.user or token.has_privilege(SE_RESTORE) or owner == BUILTIN_ADMINISTRATORS in token:
+    """[MS-DTYP] 2.5.3.4.1, [MS-FSA] 2.1.5.17: oneself, or a group one is in; others take SeRestorePrivilege.
+
+    Windows lets only some groups own. Here each may, as Samba has it: the storage sees no owner in any of them.
+    """
+    if owner in token or token.has_privilege(SE_RESTORE):
         return
     posix = share.descriptors.ids.lookup(owner)
     if posix is None or posix.uid is None or posix.uid != token.uid:
