@@ -11,6 +11,7 @@ import trio
 
 from gateway.config import Config
 from gateway.server.addresses import listening_hosts
+from gateway.server.allocator import keep_freed_memory
 from gateway.server.assemble import make_service
 from gateway.server.errors import ServerError
 from gateway.server.exports import start_shares
@@ -108,6 +109,7 @@ async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = tri
 
 async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve the shares on `fuse mount` alone, until cancelled or unmounted. Raises `ServerError`."""
+    keep_freed_memory()
     service = make_service(config, _descriptor_limit())
     await start_shares(list(service.exports))
     await Server(config, service, []).run(task_status=task_status)

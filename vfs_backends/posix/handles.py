@@ -28,7 +28,7 @@ __all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle", "close_quietly", "read_
 T = TypeVar("T")
 
 INLINE_READ = 2 << 20
-INLINE_WRITE = 256 << 10
+INLINE_WRITE = 1 << 20
 """More bytes than these are copied in a thread: it takes longer than to get there."""
 INLINE_SHRINK = 64 << 20
 """Giving back more bytes than these may keep a file system busy for long."""
