@@ -60,8 +60,12 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
         raise StatusError(STATUS_ACCESS_DENIED if target else STATUS_INVALID_PARAMETER)
     if target == one.path:
         return True
-    if is_delete_pending(share.record(one), one.open_id):
+    record = share.record(one)
+    if is_delete_pending(record, one.open_id):
         raise StatusError(STATUS_DELETE_PENDING)
+    if record is not None and any(entry.stream for entry in record.opens):
+        # A file goes nowhere while any of its streams is open.
+        raise StatusError(STATUS_ACCESS_DENIED)
     if await share.breaks.before_name_change(one.node_id, one.open_id):
         return False
     if one.is_directory and not await _check_children(share, one, target, how):

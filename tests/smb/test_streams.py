@@ -1,0 +1,137 @@
+"""Streams, times and odd requests over the wire."""
+
+import struct
+
+import pytest
+
+from gateway.nt.constants import FILE_DIRECTORY_FILE, FILE_NAMED_STREAMS, FILE_OPEN, FILE_OPEN_BY_FILE_ID
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_INVALID_PARAMETER,
+    STATUS_NOT_A_DIRECTORY,
+    STATUS_NOT_SUPPORTED,
+    STATUS_OBJECT_NAME_INVALID,
+    STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SHARING_VIOLATION,
+    STATUS_SUCCESS,
+)
+from gateway.wire.query_info import QueryInfoResponse
+from tests.smb.client import EXCLUSIVE, NOW, SHARED, Client, File
+from tests.smb.server import Exported
+
+BASIC, STANDARD, RENAME, ALL_INFORMATION, STREAMS = 4, 5, 10, 18, 22
+FS_ATTRIBUTES = 5
+SUSPEND, RESUME = -1, -2
+
+
+@pytest.fixture(params=["memory", "posix"])
+async def client(request, make_server, tmp_path):
+    server = await make_server(Exported(path=tmp_path if request.param == "posix" else None))
+    return await server.with_tree()
+
+
+async def streams(client: Client, file: File) -> list[tuple[str, int]]:
+    (response,) = await client.ask(client.query_info_call(file, STREAMS))
+    data = bytes(response.parse(QueryInfoResponse).output)
+    found = []
+    while data:
+        following, length, size, _ = struct.unpack_from("<IIQQ", data)
+        found.append((data[24 : 24 + length].decode("utf-16-le"), size))
+        data = data[following:] if following else b""
+    return sorted(found)
+
+
+async def rename(client: Client, file: File, name: str) -> int:
+    encoded = name.encode("utf-16-le")
+    data = struct.pack("<B7xQI", 1, 0, len(encoded)) + encoded
+    (response,) = await client.ask(client.set_info_call(file, RENAME, data))
+    return response.status
+
+
+async def times(client: Client, file: File) -> tuple[int, ...]:
+    """Creation, last access, last write, change."""
+    (response,) = await client.ask(client.query_info_call(file, BASIC))
+    return struct.unpack_from("<QQQQ", response.parse(QueryInfoResponse).output)
+
+
+async def set_times(client: Client, file: File, *values: int, attributes: int = 0) -> None:
+    (response,) = await client.ask(client.set_info_call(file, BASIC, struct.pack("<qqqqI4x", *values, attributes)))
+    assert response.status == STATUS_SUCCESS
+
+
+async def test_streams(client) -> None:
+    client, tree = client
+    stream = await client.create(tree, "file:One")
+    await client.write(stream, b"data")
+    file = await client.create(tree, "file::$DATA")
+    await client.write(file, b"default")
+    expected = [("::$DATA", 7), (":One:$DATA", 4)]
+    assert await streams(client, file) == await streams(client, stream) == expected
+    again = await client.create(tree, "FILE:ONE:$data", disposition=FILE_OPEN)
+    assert await client.read(again, 10) == b"data"
+    (response,) = await client.ask(client.query_info_call(again, ALL_INFORMATION))
+    assert bytes(response.parse(QueryInfoResponse).output).endswith("\\file:One".encode("utf-16-le"))
+    await client.close_file(again)
+    assert await rename(client, stream, ":Two") == STATUS_SUCCESS
+    assert await streams(client, file) == [("::$DATA", 7), (":Two:$DATA", 4)]
+    assert await rename(client, stream, "file:Three") == STATUS_SHARING_VIOLATION
+    assert await rename(client, file, "other:Three") == STATUS_OBJECT_NAME_INVALID
+    assert await rename(client, file, ":Three") == STATUS_INVALID_PARAMETER
+    # What others have open of it is in the way.
+    assert await rename(client, file, "other") == STATUS_ACCESS_DENIED
+    await client.close_file(stream)
+    assert await rename(client, file, "other") == STATUS_SUCCESS
+
+
+async def test_streams_of_a_directory(client) -> None:
+    client, tree = client
+    directory = await client.create(tree, "dir", options=FILE_DIRECTORY_FILE)
+    assert await streams(client, directory) == []
+    await client.close_file(await client.create(tree, "dir:one"))
+    assert await streams(client, directory) == [(":one:$DATA", 0)]
+    status = await client.create_status(tree, "dir::$DATA", options=FILE_DIRECTORY_FILE)
+    assert status == STATUS_NOT_A_DIRECTORY
+    assert await client.create_status(tree, "dir::$DATA") == STATUS_FILE_IS_A_DIRECTORY
+    await client.close_file(await client.create(tree, "dir::$INDEX_ALLOCATION", disposition=FILE_OPEN))
+
+
+async def test_volume_has_streams(client) -> None:
+    client, tree = client
+    root = await client.open_directory(tree)
+    call = client.query_info_call(root, FS_ATTRIBUTES)
+    call.body.info_type = 2
+    (response,) = await client.ask(call)
+    assert struct.unpack_from("<I", response.parse(QueryInfoResponse).output)[0] & FILE_NAMED_STREAMS
+
+
+async def test_times_are_set_and_kept(client) -> None:
+    client, tree = client
+    file = await client.create(tree, "file")
+    wanted = (116_000_000_000_000_001, 0, 127_000_000_000_000_001, 128_000_000_000_000_001)
+    await set_times(client, file, *wanted)
+    creation, _, write, change = await times(client, file)
+    assert (creation, write, change) == (wanted[0], wanted[2], wanted[3])
+    await client.write(file, b"data")
+    assert (await times(client, file))[2:] == wanted[2:]
+    await client.close_file(file)
+    file = await client.create(tree, "file", disposition=FILE_OPEN)
+    assert (await times(client, file))[2:] == wanted[2:]
+    await set_times(client, file, SUSPEND, SUSPEND, SUSPEND, SUSPEND)
+    await client.write(file, b"more")
+    assert (await times(client, file))[2:] == wanted[2:]
+    await set_times(client, file, RESUME, RESUME, RESUME, RESUME)
+    assert (await times(client, file))[2:] == wanted[2:]
+    await client.write(file, b"last")
+    assert (await times(client, file))[2] > wanted[2]
+
+
+async def test_requests_that_cannot_be_meant(client) -> None:
+    client, tree = client
+    file = await client.create(tree, "file")
+    (response,) = await client.ask(client.lock_call(file, (0, 1, SHARED | NOW), (5, 1, EXCLUSIVE)))
+    assert response.status == STATUS_INVALID_PARAMETER
+    assert await client.create_status(tree, "names", options=FILE_OPEN_BY_FILE_ID) == STATUS_NOT_SUPPORTED
+    call = client.create_call(tree, "file", contexts=((b"TWrp", struct.pack("<Q", 10000)),))
+    (response,) = await client.ask(call)
+    assert response.status == STATUS_OBJECT_NAME_NOT_FOUND
