@@ -391,23 +391,42 @@ async def test_requests_go_on_while_somebody_logs_on_again(server) -> None:
     assert await client.read(file, 7) == b"content"
 
 
-@pytest.mark.parametrize(
-    ("user", "password", "status"),
-    [("alice", "wrong", STATUS_LOGON_FAILURE), ("bob", "Secret-2", STATUS_ACCESS_DENIED)],
-)
-async def test_failing_to_log_on_again_harms_nothing(server, expected_logs, user, password, status) -> None:
-    """Nor may a session become somebody else's."""
+async def test_failing_to_log_on_again_ends_the_session(server, expected_logs) -> None:
+    expected_logs.append("log-on failed")
+    client, tree = await server.with_tree()
+    file = await client.create(tree, "file")
+    assert await refusal(client, "alice", "wrong", session=client.session) == STATUS_LOGON_FAILURE
+    (response,) = await client.ask(client.write_call(file, b"x"))
+    assert response.status == STATUS_USER_SESSION_DELETED
+    assert not list(server.service.sessions)
+
+
+async def test_failing_to_log_on_again_harms_nothing_if_it_may_be_anybody(server, expected_logs) -> None:
+    """The session demands signatures, and this request has none."""
     expected_logs.append("log-on failed")
     client, tree = await server.with_tree()
     file = await client.create(tree, "file")
     session = client.session
     (kept,) = server.service.sessions
     before = kept.token
-    assert await refusal(client, user, password, session=session) == status
+    session.signs = False
+    assert await refusal(client, "alice", "wrong", session=session) == STATUS_LOGON_FAILURE
+    session.signs = True
     assert kept.token is before
     assert await client.write(file, b"content") == 7
     await client.log_on(session=session)
     assert await client.read(file, 7) == b"content"
+
+
+async def test_a_session_becomes_somebody_elses(server) -> None:
+    """What was open stays open; who it is counts from the next request on."""
+    client, tree = await server.with_tree()
+    file = await client.create(tree, "file")
+    (kept,) = server.service.sessions
+    await client.log_on("bob", "Secret-2", session=client.session)
+    assert kept.identity is not None
+    assert kept.identity.user == "bob"
+    assert await client.write(file, b"content") == 7
 
 
 async def test_a_session_that_has_expired(server) -> None:

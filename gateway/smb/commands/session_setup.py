@@ -107,11 +107,8 @@ async def _step(
         token = service.token_of(step.identity)
         if session.identity is None:
             _check_protection(connection, step.identity)
-        elif (session.identity.user, session.identity.is_guest) != (step.identity.user, step.identity.is_guest):
-            # A session stays the same user's ([MS-SMB2] 3.3.5.5.3 leaves it open; Windows refuses).
-            raise AuthError(STATUS_ACCESS_DENIED, "another user's log-on in an existing session")
     except AuthError as error:
-        await _failed(connection, session, error)
+        await _failed(ctx, session, error)
         raise StatusError(error.status) from error
     point_of_no_return()
     session.setup = None
@@ -153,14 +150,24 @@ def _check_protection(connection: "SmbConnection", identity: Identity) -> None:
         )
 
 
-async def _failed(connection: "SmbConnection", session: Session, error: AuthError) -> None:
-    """A log-on failed: what it had begun goes, what was there before stays, and the answer may be held back."""
+async def _failed(ctx: ConnectionContext, session: Session, error: AuthError) -> None:
+    """A log-on failed: what it had begun goes, and the answer may be held back.
+
+    So does a session whose own user fails to log on again ([MS-SMB2] 3.3.5.5.3, and so do Windows and Samba); unless
+    the session demands protection and the request has none, for then it may be anybody's.
+    """
+    connection = ctx.connection
     service = connection.service
     session.setup = None
+    security, request = session.security, ctx.request
+    protects = security.signing_required or security.sealing_required
     if session.token is None:
         session.closed = True
         connection.forget_session(session)
         service.sessions.remove(session)
+    elif request.signed or request.sealed or not protects:
+        service.sessions.remove(session)
+        await session.close()
     log.warning("%s: log-on failed: %s", connection.address, error)
     delay = service.throttle.failed(connection.address, error.account, service.now())
     if delay:
