@@ -13,6 +13,8 @@ from gateway.nt.constants import (
     FILE_ACTION_REMOVED,
     FILE_ACTION_RENAMED_NEW_NAME,
     FILE_ACTION_RENAMED_OLD_NAME,
+    FILE_NOTIFY_CHANGE_ATTRIBUTES,
+    FILE_NOTIFY_CHANGE_CREATION,
     FILE_NOTIFY_CHANGE_DIR_NAME,
     FILE_NOTIFY_CHANGE_FILE_NAME,
 )
@@ -98,11 +100,20 @@ async def name_moved(
     if new_parent.node_id != parent.node_id:
         await _removed(share, parent, name, by, is_directory=is_directory)
         await _added(share, new_parent, new_name, by, is_directory=is_directory)
+        _moved_file(share, new_parent, new_name, is_directory=is_directory)
         return
     what = _kind(is_directory)
     share.watches.tell(join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME, what)
     share.watches.tell(join(parent.path, new_name), FILE_ACTION_RENAMED_NEW_NAME, what)
+    _moved_file(share, new_parent, new_name, is_directory=is_directory)
     await share.breaks.directory_changed(parent.node_id, by)
+
+
+def _moved_file(share: "Share", parent: Handle, name: str, *, is_directory: bool) -> None:
+    """Windows tells of a renamed file, but not of a directory, that it has changed as well."""
+    if not is_directory:
+        what = FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_CREATION
+        share.watches.tell(join(parent.path, name), FILE_ACTION_MODIFIED, what)
 
 
 def _kind(is_directory: bool) -> int:

@@ -16,7 +16,7 @@ from gateway.share.creating import open_file
 from gateway.share.deleting import delete_name
 from gateway.share.intent import OpenIntent
 from gateway.share.leases import Granted, LeaseRequest
-from gateway.share.listing import contents_changed, entry_changed
+from gateway.share.listing import contents_changed, directory_doomed, entry_changed
 from gateway.share.locking import LockWaiters, check_read, check_write
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
@@ -104,6 +104,8 @@ class Share:
         one.closed = True
         closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
         self.lock_waiters.ring((*closed.granted, *closed.abandoned))
+        if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
+            directory_doomed(self, one)
         for pending in closed.delete:
             await delete_name(self, one, pending)
         self.breaks.closed(one)
