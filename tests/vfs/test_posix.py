@@ -466,13 +466,13 @@ async def test_closed_while_in_use(tmp_path: Path, no_leaks: None, monkeypatch: 
     top = await fs.root()
     handle = await make(fs, top, "file", b"data")
     go = threading.Event()
-    read_all = handles._read_all
+    read_all = handles.read_all
 
     def slowly(fd: int, offset: int, buffer: memoryview) -> int:
         go.wait()
         return read_all(fd, offset, buffer)
 
-    monkeypatch.setattr(handles, "_read_all", slowly)
+    monkeypatch.setattr(handles, "read_all", slowly)
     read = []
 
     async def reader() -> None:
