@@ -6,15 +6,9 @@ __all__ = ["MEANINGLESS", "NOT_YET", "remark"]
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "admin users",
         "crossmnt",
         "deadtime",
         "durable handles",
-        "force group",
-        "force user",
-        "hosts allow",
-        "hosts deny",
-        "inherit owner",
         "kerberos keytab file",
         "kerberos service name",
         "kerberos support",

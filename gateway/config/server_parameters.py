@@ -176,6 +176,12 @@ class _Security:
         "`bad user` makes those guests who name a user that does not exist.",
     )
     guest_account: str = parameter("guest account", Text(255), "nobody", "The system's user that guests act as.")
+    administrators: tuple[str, ...] = parameter(
+        "administrators",
+        Names("names of users, and of groups after an @"),
+        (),
+        "Who is a member of BUILTIN\\Administrators, and may take ownership, audit, back up and restore.",
+    )
     restrict_anonymous: int = parameter(
         "restrict anonymous",
         Integer(0, 2),

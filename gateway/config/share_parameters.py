@@ -5,6 +5,7 @@ Names and values are KSMBD's where it has them, else Samba's. Given in [global],
 
 from dataclasses import dataclass
 
+from acl.ntacl_xattr import Policy
 from gateway.config.choices import SHARE_ENCRYPTION_SYNONYMS, Backend, ShareEncryption
 from gateway.config.macros import MACROS, STATIC, is_dynamic
 from gateway.config.parameters import parameter
@@ -105,6 +106,40 @@ class _Access:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Descriptors:
+    """Security descriptors."""
+
+    nt_acl_support: bool = parameter(
+        "nt acl support",
+        Boolean(),
+        True,
+        "Keep security descriptors, where the storage can; without, owner and mode say who may do what.",
+    )
+    nt_acl_mismatch: Policy = parameter(
+        "nt acl mismatch",
+        Choice(Policy),
+        Policy.INTERSECT,
+        "What counts for a file whose owner, mode or ACL were changed after its descriptor was set: `ignore` the "
+        "descriptor, `trust` it, or `intersect`, which grants only what both do.",
+    )
+    acl_xattr_ignore_system_acls: bool = parameter(
+        "acl_xattr:ignore system acls",
+        Boolean(),
+        False,
+        "Let descriptors alone count: owner, mode and ACL of files are neither heeded nor set.",
+    )
+    hide_unreadable: bool = parameter(
+        "hide unreadable", Boolean(), False, "Do not list files and directories that somebody may not read."
+    )
+    access_based_share_enum: bool = parameter(
+        "access based share enum",
+        Boolean(),
+        False,
+        "Show the share only to those who may connect to it, when shares are listed.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Files:
     """Files and directories."""
 
@@ -151,7 +186,7 @@ class _Files:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShareParameters(_Share, _Access, _Files):
+class ShareParameters(_Share, _Access, _Descriptors, _Files):
     """What a share's section sets."""
 
 

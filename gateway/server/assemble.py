@@ -30,7 +30,7 @@ def make_service(config: Config, descriptor_limit: int | None) -> Service:
     """
     state = StateDirectory(config.state_path)
     state.prepare()
-    identities = Identities(IdMap(state.machine_sid()), config.guest_account)
+    identities = Identities(IdMap(state.machine_sid()), config.guest_account, config.administrators)
     accounts = LiveAccounts(config.accounts_path, config.users)
     exports = Exports(make_exports(config, identities))
     encryption = config.smb3_encryption

@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from acl.ntacl_xattr import Policy
 from gateway.config import Backend, Config
 from gateway.config.choices import ShareEncryption
-from gateway.config.macros import expand_for
 from gateway.config.share_parameters import ShareConfig
 from gateway.nt.upcase import upcase
 from gateway.server.identities import Identities
-from gateway.server.stores import FixedStore, StorePerPath, client_of
+from gateway.server.share_users import ShareUsers
+from gateway.server.stores import FixedStore, StorePerPath
 from gateway.share.access import Descriptors
 from gateway.share.breaks import Breaks
 from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
-from gateway.smb.exports import IPC, Export, Store, Visitor
+from gateway.smb.exports import IPC, Export, Store
 from vfs_backends.api import FileSystem
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
@@ -55,10 +56,11 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         force_create_mode=share.force_create_mode,
         force_directory_mode=share.force_directory_mode,
         store_dos_attributes=share.store_dos_attributes,
+        inherit_owner=share.inherit_owner,
     )
 
     def make(path: str) -> Share:
-        descriptors = Descriptors(identities.idmap)
+        descriptors = _descriptors(share, identities)
         storage = _file_system(share, path)
         return Share(share.name, storage, files.breaks.table, descriptors, settings, files.breaks, files.lock_waiters)
 
@@ -77,45 +79,19 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         max_connections=share.max_connections,
         may_connect=users.may_connect,
         may_write=users.may_write,
+        token_of=users.token,
+        hide_unreadable=share.hide_unreadable,
+        hides_from_others=share.access_based_share_enum,
     )
+
+
+def _descriptors(share: ShareConfig, identities: Identities) -> Descriptors:
+    ignores = share.acl_xattr_ignore_system_acls
+    policy = Policy.TRUST if ignores else share.nt_acl_mismatch
+    return Descriptors(identities.idmap, policy, stores=share.nt_acl_support, maps=not ignores)
 
 
 def _file_system(share: ShareConfig, path: str) -> FileSystem:
     if share.backend is Backend.MEMORY:
         return MemoryFileSystem(fold=upcase)
     return PosixFileSystem(path, fold=upcase, follow_symlinks=share.follow_symlinks)
-
-
-class ShareUsers:
-    """Who may connect to a share, and who may write there.
-
-    `invalid users` stands above `valid users`, and `read list` above `write list`.
-    """
-
-    def __init__(self, share: ShareConfig, identities: Identities) -> None:
-        self._share = share
-        self._identities = identities
-
-    def may_connect(self, visitor: Visitor) -> bool:
-        share = self._share
-        if self._lists(share.invalid_users, visitor):
-            return False
-        return not share.valid_users or self._lists(share.valid_users, visitor)
-
-    def may_write(self, visitor: Visitor) -> bool:
-        share = self._share
-        if self._lists(share.read_list, visitor):
-            return False
-        return not share.read_only or self._lists(share.write_list, visitor)
-
-    def _lists(self, names: Sequence[str], visitor: Visitor) -> bool:
-        """Whether a list names somebody, or (`@group`, `+group`, `&group`) a group of theirs."""
-        user = visitor.identity.user
-        for name in names:
-            expanded = expand_for(name, client_of(visitor)) if "%" in name else name
-            if expanded[:1] in "@+&":
-                if self._identities.is_in_group(user, expanded.lstrip("@+&")):
-                    return True
-            elif expanded.casefold() == user.casefold():
-                return True
-        return False

@@ -4,10 +4,11 @@ import grp
 import logging
 import os
 import pwd
+from collections.abc import Sequence
 from dataclasses import replace
 
 from acl.idmap import IdMap
-from acl.sid import Sid
+from acl.sid import BUILTIN_ADMINISTRATORS, Sid
 from acl.token import (
     ADMINISTRATOR_PRIVILEGES,
     SUPERUSER,
@@ -43,9 +44,10 @@ class Identities:
     server is root, and as the server itself otherwise, since it could act as nobody else.
     """
 
-    def __init__(self, idmap: IdMap, guest_account: str) -> None:
+    def __init__(self, idmap: IdMap, guest_account: str, administrators: Sequence[str] = ()) -> None:
         self.idmap = idmap
         self._guest_account = guest_account
+        self._administrators = administrators
 
     def token(self, identity: Identity) -> Token:
         """The token of somebody who has logged on."""
@@ -56,7 +58,16 @@ class Identities:
         if identity.is_guest:
             sid, groups = self._sids(user)
             return guest_token(sid, groups, uid=user.uid, gid=user.gid, gids=user.groups)
-        return self._user_token(user)
+        token = self._user_token(user)
+        if self.lists(self._administrators, identity.user):
+            groups_of_token = (*token.groups, BUILTIN_ADMINISTRATORS)
+            return replace(token, groups=groups_of_token, privileges=ADMINISTRATOR_PRIVILEGES)
+        return token
+
+    def token_of_system_user(self, name: str) -> Token | None:
+        """The token of a user of the system; None if there is none of that name."""
+        user = _user_named(name)
+        return None if user is None else self._user_token(user)
 
     def process_token(self, uid: int, gid: int, groups: tuple[int, ...]) -> Token:
         """The token of a process of this machine. To root it gives what root may do."""
@@ -87,14 +98,24 @@ class Identities:
         if os.geteuid() != 0:
             return SystemUser(os.geteuid(), os.getegid(), tuple(os.getgroups()))
         for candidate in (name, self._guest_account):
-            try:
-                entry = pwd.getpwnam(candidate) if candidate else None
-            except KeyError:
-                continue
-            if entry is not None:
-                groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
-                return SystemUser(entry.pw_uid, entry.pw_gid, groups)
+            user = _user_named(candidate) if candidate else None
+            if user is not None:
+                return user
         return SystemUser(_NOBODY, _NOBODY, ())
+
+    def lists(self, names: Sequence[str], user: str) -> bool:
+        """Whether names of users, and of groups after an `@`, `+` or `&`, name an account."""
+        return any(
+            self.is_in_group(user, name.lstrip("@+&")) if name[:1] in "@+&" else name.casefold() == user.casefold()
+            for name in names
+        )
+
+    def gid_of(self, group: str) -> int | None:
+        """The number of a group of the system; None if there is none of that name."""
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            return None
 
     def is_in_group(self, user: str, group: str) -> bool:
         """Whether the system counts an account among a group."""
@@ -108,3 +129,11 @@ class Identities:
             return pwd.getpwnam(user).pw_gid == entry.gr_gid
         except KeyError:
             return False
+
+
+def _user_named(name: str) -> SystemUser | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return SystemUser(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid)))

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterable
 
+from gateway.auth.policy import Identity
 from gateway.config import Config
 from gateway.rpc.interface import Caller, ShareInfo, ShareType, StaticServerInfo
-from gateway.smb.exports import Exports
+from gateway.smb.exports import Exports, Visitor
 
 __all__ = ["make_rpc_info"]
 
@@ -13,8 +14,12 @@ __all__ = ["make_rpc_info"]
 def make_rpc_info(config: Config, exports: Exports) -> StaticServerInfo:
     """Name, description and shares; paths stay the server's own business."""
 
-    def shares(_: Caller) -> Iterable[ShareInfo]:
+    def shares(caller: Caller) -> Iterable[ShareInfo]:
+        identity = Identity(caller.user_name, caller.domain, "", b"", is_anonymous=caller.is_anonymous)
+        visitor = Visitor(identity, "", "", "")
         for export in exports:
+            if export.hides_from_others and not export.may_connect(visitor):
+                continue
             is_ipc = export.store is None
             kind = ShareType.IPC | ShareType.SPECIAL if is_ipc else ShareType.DISKTREE
             yield ShareInfo(

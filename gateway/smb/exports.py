@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from acl.token import Token
 from gateway.auth.policy import Identity
 from gateway.share.share import Share
 
@@ -58,6 +59,12 @@ class Export:
     """0: any number."""
     may_connect: Callable[[Visitor], bool] = field(default=lambda visitor: True)
     may_write: Callable[[Visitor], bool] = field(default=lambda visitor: False)
+    token_of: Callable[[Visitor, Token], Token] = field(default=lambda visitor, token: token)
+    """As whom somebody acts in it. Raises `StatusError` if as nobody."""
+    hide_unreadable: bool = False
+    """Whether directories do not list what a caller may not read."""
+    hides_from_others: bool = False
+    """Whether lists of shares leave it out for those who may not connect."""
     connections: int = 0
     """Tree connects there are."""
 

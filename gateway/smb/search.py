@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from gateway.nt.wildcard import compile_pattern
+from gateway.share.visibility import readable
 from gateway.smb.info.directory import DirectoryPacker
 from vfs_backends.api import DirectoryEntry, DirectoryStream
 from vfs_backends.errors import Kind, VfsError
@@ -22,11 +23,14 @@ _CHUNK = 256
 class Search:
     """One enumeration. Requests on it take turns (`lock`)."""
 
-    def __init__(self, file: "Open", pattern: str) -> None:
+    def __init__(self, file: "Open", pattern: str, *, hide_unreadable: bool = False) -> None:
         self._file = file
         self._matches = compile_pattern(pattern)
         self._stream: DirectoryStream | None = None
         self._entries: list[DirectoryEntry] = []
+        self._hides = hide_unreadable
+        self._unchecked: list[DirectoryEntry] = []
+        """What was read, and of which it is not known yet whether the caller may."""
         self._dots_read = False
         self._at_end = False
         self.started = False
@@ -66,10 +70,26 @@ class Search:
             return False
         if self._stream is None:
             self._stream = await self._file.handle.open_directory()
+        if self._hides:
+            return await self._read_readable(self._stream, packer)
         entries = await self._stream.read(_CHUNK, self._matches, with_stat=packer.needs_stat)
         self._at_end = not entries
         self._entries.extend(entries)
         return bool(entries)
+
+    async def _read_readable(self, stream: DirectoryStream, packer: DirectoryPacker) -> bool:
+        """The same, of what the caller may read."""
+        file = self._file
+        while not self._at_end:
+            if not self._unchecked:
+                self._unchecked = await stream.read(_CHUNK, self._matches, with_stat=packer.needs_stat)
+                self._at_end = not self._unchecked
+            entries = await readable(file.share, file.handle, self._unchecked, file.token)
+            self._unchecked = []
+            if entries:
+                self._entries.extend(entries)
+                return True
+        return False
 
     async def _dots(self) -> list[DirectoryEntry]:
         """`.` and `..`, which a storage does not list. The root's parent is the root: nothing above it is told."""

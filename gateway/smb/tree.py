@@ -1,10 +1,12 @@
 """Tree connects: a session's access to one share. [MS-SMB2] 3.3.1.9."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from acl.token import Token
     from gateway.share.share import Share
-    from gateway.smb.exports import Export
+    from gateway.smb.exports import Export, Visitor
     from gateway.smb.opens import SmbOpen
     from gateway.smb.session import Session
 
@@ -15,7 +17,13 @@ class Tree:
     """One TREE_CONNECT."""
 
     def __init__(
-        self, tree_id: int, session: "Session", export: "Export", share: "Share | None", maximal_access: int
+        self,
+        tree_id: int,
+        session: "Session",
+        export: "Export",
+        share: "Share | None",
+        maximal_access: int,
+        visitor: "Visitor",
     ) -> None:
         self.tree_id = tree_id
         self.session = session
@@ -25,7 +33,22 @@ class Tree:
         self.maximal_access = maximal_access
         """What the share allows at most ([MS-SMB2] 3.3.1.9 TreeConnect.MaximalAccess)."""
         self.opens: set[SmbOpen] = set()
+        self._visitor = visitor
+        self._of: Token | None = None
+        self._token: Token | None = None
         export.connections += 1
+
+    @property
+    def token(self) -> "Token | None":
+        """As whom its session acts in it. Raises `StatusError` if that is nobody (any more)."""
+        token = self.session.token
+        if token is not self._of:
+            # At the first use, and after the session was authenticated anew.
+            identity = self.session.identity or self._visitor.identity
+            visitor = replace(self._visitor, identity=identity)
+            self._token = self.export.token_of(visitor, token) if token is not None else None
+            self._of = token
+        return self._token
 
     async def disconnect(self) -> None:
         """Close everything that is open in it."""

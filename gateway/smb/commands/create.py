@@ -66,7 +66,7 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     session.check_open_limit(limits.max_opens_per_session)
     if ctx.connection.service.opens >= limits.max_opens:
         raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
-    token = session.token
+    token = ctx.tree.token
     share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)

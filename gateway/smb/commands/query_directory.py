@@ -64,7 +64,7 @@ async def _search(one: FileOpen, request: QueryDirectoryRequest) -> Search:
     if not request.pattern:
         raise StatusError(STATUS_OBJECT_NAME_INVALID)
     check_search_pattern(request.pattern)
-    fresh = Search(one.file, request.pattern)
+    fresh = Search(one.file, request.pattern, hide_unreadable=one.tree.export.hide_unreadable)
     if search is not None:
         search.check_turn()
         await search.aclose()

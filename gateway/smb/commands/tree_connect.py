@@ -53,6 +53,8 @@ async def handle(ctx: SessionContext, request: TreeConnectRequest) -> Answer:
     visitor = _visitor(ctx, identity) if identity is not None else None
     if visitor is None or not _may_connect(export, visitor):
         raise StatusError(STATUS_ACCESS_DENIED)
+    if session.token is not None:
+        export.token_of(visitor, session.token)
     if export.encrypt and session.security.sealer is None:
         raise StatusError(STATUS_ACCESS_DENIED)
     if 0 < export.max_connections <= export.connections:
@@ -64,7 +66,7 @@ async def handle(ctx: SessionContext, request: TreeConnectRequest) -> Answer:
         raise StatusError(STATUS_USER_SESSION_DELETED)
     access = _maximal_access(export, visitor)
     limit = service.limits.max_trees_per_session
-    tree = session.add_tree(lambda tree_id: Tree(tree_id, session, export, share, access), limit)
+    tree = session.add_tree(lambda tree_id: Tree(tree_id, session, export, share, access, visitor), limit)
     log.info("%s connected to %s", visitor.identity.user or "anonymous", export.name)
     return Answer(_response(ctx, export, tree).to_bytes(), tree_id=tree.tree_id)
 
