@@ -10,6 +10,7 @@ from typing import Final
 import pyfuse3
 import trio
 
+from acl import mask
 from acl.token import SUPERUSER, Token
 from gateway.fuse.attributes import attributes_of, attributes_of_root
 from gateway.fuse.callers import Callers
@@ -27,6 +28,16 @@ __all__ = ["SHARE_ALL", "Core", "OpenFile", "join"]
 
 SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
 """A program denies nothing to others."""
+
+_CHANGES: Final = (
+    mask.FILE_WRITE_DATA
+    | mask.FILE_APPEND_DATA
+    | mask.FILE_WRITE_EA
+    | mask.FILE_WRITE_ATTRIBUTES
+    | mask.DELETE
+    | mask.WRITE_DAC
+    | mask.WRITE_OWNER
+)
 
 _GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kind.STALE})
 
@@ -167,6 +178,16 @@ class Core:
             return limit
         return limit & (await grant_maximal(inode.mounted.share, token, handle, stat)).access
 
+    async def check_search(self, directory: Inode, token: Token) -> None:
+        """Raise EACCES if a caller may not look up names in a directory, and the storage does not see to that."""
+        mounted = directory.mounted
+        if not mounted.access_of(token):
+            raise pyfuse3.FUSEError(errno.EACCES)
+        if token.has_privilege(SUPERUSER) or Capability.CALLERS in mounted.share.fs.capabilities:
+            return
+        async with self.handle(directory) as handle:
+            await mounted.share.descriptors.check(handle, await handle.stat(), token, mask.FILE_TRAVERSE)
+
     # --- files that are opened
 
     def intent(
@@ -175,6 +196,8 @@ class Core:
         limit = mounted.access_of(token)
         if not limit:
             raise pyfuse3.FUSEError(errno.EACCES)
+        if (desired & _CHANGES or disposition == nt.FILE_CREATE) and not limit & _CHANGES:
+            raise pyfuse3.FUSEError(errno.EROFS)
         return OpenIntent(
             path, desired, SHARE_ALL, disposition, options, owner=self.owner, access_limit=limit, posix=True
         )
@@ -210,6 +233,22 @@ class Core:
             yield one
         finally:
             await self.close(one)
+
+    @asynccontextmanager
+    async def changing(self, inode: Inode, token: Token, needed: int) -> AsyncIterator[Open]:
+        """An open by which something can be changed of a file, even if it has no name any more.
+
+        Raises `StatusError` and `VfsError` if the caller has not got the access `needed`.
+        """
+        if not inode.opens:
+            async with self.briefly(await self.open(inode, token, needed)) as one:
+                yield one
+            return
+        one, share = inode.opens[0], inode.mounted.share
+        if needed & ~inode.mounted.access_of(token):
+            raise pyfuse3.FUSEError(errno.EROFS)
+        await share.descriptors.check(one.handle, await one.handle.stat(), token, needed)
+        yield one
 
     def enter(self, file: OpenFile) -> int:
         """A number for a file that a program has opened."""

@@ -56,13 +56,14 @@ class Directories:
     async def lookup(self, parent: int, name: str, token: Token) -> pyfuse3.EntryAttributes:
         core = self.core
         if parent == ROOT:
-            return await self._lookup_share(name, token)
+            return await self._lookup_share(name)
         if name in _DOTS:
             return await self._lookup_dots(parent, name)
         directory = core.inode(parent)
         above = directory.path()
         if above is None:
             raise VfsError(Kind.NOT_FOUND, name)
+        await core.check_search(directory, token)
         found = await reach(directory.mounted.share, join(above, name), token, case_sensitive=True)
         try:
             stat = await found.stat()
@@ -70,11 +71,10 @@ class Directories:
             await found.aclose()
         return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat)
 
-    async def _lookup_share(self, name: str, token: Token) -> pyfuse3.EntryAttributes:
+    async def _lookup_share(self, name: str) -> pyfuse3.EntryAttributes:
         if name in _DOTS:
             return self.core.root_attributes()
-        mounted = self.core.mounted.get(name)
-        if mounted is None:
+        if name not in self.core.mounted:
             raise VfsError(Kind.NOT_FOUND, name)
         return self.core.told(*await self._root_of(name))
 

@@ -79,14 +79,13 @@ class Metadata:
         if change.atime_ns is not None or change.mtime_ns is not None:
             needed |= mask.FILE_WRITE_ATTRIBUTES
         try:
-            one = await self.core.open(inode, token, needed or mask.FILE_READ_ATTRIBUTES)
+            async with self.core.changing(inode, token, needed or mask.FILE_READ_ATTRIBUTES) as one:
+                await set_stat(inode.mounted.share, one, change)
         except StatusError as error:
             # Who does not own a file is told so: EPERM, where contents would be EACCES.
             if error.status != STATUS_ACCESS_DENIED:
                 raise
             raise pyfuse3.FUSEError(errno.EPERM) from error
-        async with self.core.briefly(one):
-            await set_stat(inode.mounted.share, one, change)
 
     async def access(self, number: int, mode: int, token: Token) -> bool:
         """access(2)."""
@@ -133,14 +132,12 @@ class Metadata:
 
     async def setxattr(self, number: int, name: bytes, value: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
-        one = await self.core.open(inode, token, mask.FILE_WRITE_EA)
-        async with self.core.briefly(one):
+        async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
             await one.handle.set_xattr(own, value)
 
     async def removexattr(self, number: int, name: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
-        one = await self.core.open(inode, token, mask.FILE_WRITE_EA)
-        async with self.core.briefly(one):
+        async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
             await one.handle.remove_xattr(own)
 
     def _named(self, number: int, name: bytes) -> tuple[Inode, str]:
