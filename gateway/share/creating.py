@@ -28,7 +28,7 @@ from gateway.nt.status import (
 from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
 from gateway.share.breaking import Admission, Conflict, admit
-from gateway.share.closing import close_open
+from gateway.share.closing import close_open, set_delete_on_close
 from gateway.share.granting import check_limit, grant_existing
 from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
@@ -181,6 +181,7 @@ def _check_type(intent: OpenIntent, stat: Stat) -> None:
 
 def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
     """What the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
+    _check_delete_on_close(intent, granted)
     attributes = stat.dos_attributes or 0
     writes = granted & _WRITE_DATA or intent.overwrites or intent.adds_stream
     if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
@@ -191,6 +192,12 @@ def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
         kept = nt.FILE_ATTRIBUTE_HIDDEN | nt.FILE_ATTRIBUTE_SYSTEM
         if attributes & kept & ~intent.file_attributes:
             raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def _check_delete_on_close(intent: OpenIntent, granted: int) -> None:
+    """Who is granted as much as there is may not be granted deletion."""
+    if intent.options & nt.FILE_DELETE_ON_CLOSE and not granted & mask.DELETE:
+        raise StatusError(STATUS_ACCESS_DENIED)
 
 
 # --- a new file
@@ -253,6 +260,7 @@ def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor 
         most = mask.FILE_ALL_ACCESS if descriptor is None else maximal_access(descriptor, token)
         granted = (granted & ~mask.MAXIMUM_ALLOWED) | (most & intent.access_limit)
     check_limit(intent, token, granted)
+    _check_delete_on_close(intent, granted)
     return granted
 
 
@@ -283,17 +291,23 @@ async def _begin(
     if intent.stream:
         access = _io_access(entry.granted_access, await handle.stat(), is_stream=True)
         handle = await make_stream(share, intent, handle, access)
-    stat = await handle.stat()
+    try:
+        stat = await handle.stat()
+    except BaseException:
+        await handle.aclose()
+        raise
     return _opened(share, intent, token, caller, handle, entry, nt.FILE_CREATED, stat)
 
 
 async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_id: int) -> None:
-    """Take back a file that this call created."""
-    await _unregister(share, handle, open_id)
-    with contextlib.suppress(VfsError):
-        # It may be gone already, or the storage fail: the first error is the one to report.
-        await share.fs.remove(parent, name, handle)
-    await handle.aclose()
+    """Take back a file that this call created, unless others have opened it by now: then it is theirs."""
+    try:
+        if not await _unregister(share, handle, open_id):
+            with contextlib.suppress(VfsError):
+                # It may be gone already, or the storage fail: the first error is the one to report.
+                await share.fs.remove(parent, name, handle)
+    finally:
+        await handle.aclose()
 
 
 # --- both
@@ -340,8 +354,16 @@ async def _register(share: "Share", intent: OpenIntent, handle: Handle, entry: O
     return not conflict.wait_for
 
 
-async def _unregister(share: "Share", handle: Handle, open_id: int) -> None:
-    await share.table.transact(handle.node_id, lambda record: close_open(record, open_id))
+async def _unregister(share: "Share", handle: Handle, open_id: int) -> bool:
+    """Take back an open that came to nothing: it deletes nothing on closing. Whether others have the file open."""
+
+    def leave(record: FileRecord | None) -> tuple[FileRecord | None, bool]:
+        if record is None:
+            return None, False
+        left, _ = close_open(set_delete_on_close(record, open_id, False), open_id)
+        return left, left is not None and bool(left.opens)
+
+    return await share.table.transact(handle.node_id, leave)
 
 
 def _opened(

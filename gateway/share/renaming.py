@@ -170,13 +170,14 @@ async def _move(
         await first_effect(
             share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
         )
+        _update_paths(share, one.path, join(new_parent.path, first))
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
+            _update_paths(share, one.path, join(new_parent.path, new_name))
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
         await parent.aclose()
-    _update_paths(share, one.path, join(new_parent.path, new_name))
 
 
 def _update_paths(share: "Share", old: str, new: str) -> None:

@@ -20,7 +20,7 @@ from gateway.share.listing import contents_changed, directory_doomed, entry_chan
 from gateway.share.locking import LockWaiters, check_read, check_write
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
-from gateway.share.record import FileRecord
+from gateway.share.record import EMPTY, FileRecord, settled
 from gateway.share.settings import ShareSettings
 from gateway.share.table import Table
 from gateway.share.times import kept_times
@@ -106,13 +106,23 @@ class Share:
         self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
             directory_doomed(self, one)
-        for pending in closed.delete:
-            await delete_name(self, one, pending)
-        self.breaks.closed(one)
-        if one.written and not closed.delete:
-            await entry_changed(self, one, 0)
-        self.opens.pop(one.open_id, None)
-        await one.handle.aclose()
+        try:
+            if closed.delete:
+                await self._delete(one, closed)
+            self.breaks.closed(one)
+            if one.written and not closed.delete:
+                await entry_changed(self, one, 0)
+        finally:
+            self.opens.pop(one.open_id, None)
+            await one.handle.aclose()
+
+    async def _delete(self, one: Open, closed: Closed) -> None:
+        """Delete what goes with the open. Until that is done nobody opens it, to lose what they would write there."""
+        try:
+            for pending in closed.delete:
+                await delete_name(self, one, pending)
+        finally:
+            await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller."""
@@ -160,4 +170,16 @@ class Share:
 
 
 def _closed(record: FileRecord | None, open_id: int) -> tuple[FileRecord | None, Closed]:
-    return close_open(record, open_id)
+    """The end of an open; what is to be deleted stays pending until it is."""
+    left, closed = close_open(record, open_id)
+    if closed.delete:
+        left = left or EMPTY
+        left = left._replace(pending=(*left.pending, *closed.delete))
+    return left, closed
+
+
+def _deleted(record: FileRecord | None, closed: Closed) -> tuple[FileRecord | None, None]:
+    if record is None:
+        return None, None
+    left = tuple([pending for pending in record.pending if pending not in closed.delete])
+    return settled(record._replace(pending=left)), None

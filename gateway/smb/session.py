@@ -51,6 +51,8 @@ class Session:
         self.trees: dict[int, Tree] = {}
         self.opens: dict[int, SmbOpen] = {}
         """By volatile file id."""
+        self.opening = 0
+        """Files that are being opened."""
         self.pending = 0
         """Requests that went on asynchronously."""
         self.created = 0
@@ -70,7 +72,7 @@ class Session:
 
     def check_open_limit(self, limit: int) -> None:
         """Raise TOO_MANY_OPENED_FILES if the session has `limit` opens already."""
-        if len(self.opens) >= limit:
+        if len(self.opens) + self.opening >= limit:
             raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
 
     async def close(self) -> None:

@@ -396,6 +396,7 @@ async def test_failing_to_log_on_again_ends_the_session(server, expected_logs) -
     client, tree = await server.with_tree()
     file = await client.create(tree, "file")
     assert await refusal(client, "alice", "wrong", session=client.session) == STATUS_LOGON_FAILURE
+    client.expects_unsigned(client.next_id)
     (response,) = await client.ask(client.write_call(file, b"x"))
     assert response.status == STATUS_USER_SESSION_DELETED
     assert not list(server.service.sessions)

@@ -61,11 +61,22 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     """[MS-SMB2] 3.3.5.9. Contexts that are not known are passed over."""
     if request.impersonation_level > _IMPERSONATION_DELEGATE:
         raise StatusError(STATUS_BAD_IMPERSONATION_LEVEL)
-    limits = ctx.connection.service.limits
-    session = ctx.session
-    session.check_open_limit(limits.max_opens_per_session)
-    if ctx.connection.service.opens >= limits.max_opens:
+    service, session = ctx.connection.service, ctx.session
+    session.check_open_limit(service.limits.max_opens_per_session)
+    if service.opens >= service.limits.max_opens:
         raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
+    # What is being opened counts already: many may be at it.
+    session.opening += 1
+    service.opens += 1
+    try:
+        return await _create(ctx, request)
+    finally:
+        session.opening -= 1
+        service.opens -= 1
+
+
+async def _create(ctx: TreeContext, request: CreateRequest) -> Answer:
+    session = ctx.session
     token = ctx.tree.token
     share = ctx.tree.share
     if token is None or share is None:
