@@ -182,8 +182,9 @@ class Connection:
         last = len(replies) - 1
         for number, reply in enumerate(replies):
             message = self._message(reply, RELATED if reply.request.header.flags & RELATED else 0)
+            # The last one too, as Windows and Samba do it.
+            message += bytes(-len(message) % 8)
             if number < last:
-                message += bytes(-len(message) % 8)
                 message[_NEXT_COMMAND_AT : _NEXT_COMMAND_AT + 4] = len(message).to_bytes(4, "little")
             _protect(message, reply, sealed_by)
             whole += message

@@ -110,10 +110,11 @@ async def name_moved(
 
 
 def _moved_file(share: "Share", parent: Handle, name: str, *, is_directory: bool) -> None:
-    """Windows tells of a renamed file, but not of a directory, that it has changed as well."""
+    """Windows tells those who did not ask for names that a renamed file, but not a directory, has changed."""
     if not is_directory:
         what = FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_CREATION
-        share.watches.tell(join(parent.path, name), FILE_ACTION_MODIFIED, what)
+        path = join(parent.path, name)
+        share.watches.tell(path, FILE_ACTION_MODIFIED, what, unless=FILE_NOTIFY_CHANGE_FILE_NAME)
 
 
 def _kind(is_directory: bool) -> int:

@@ -61,7 +61,7 @@ class Watched(Protocol):
 class Watch:
     """What one open directory is watched for, and what has happened since it was last asked."""
 
-    __slots__ = ("_changes", "_event", "_over", "completion_filter", "is_doomed", "limit", "one", "recursive", "turn")
+    __slots__ = ("_changes", "_event", "_line", "_over", "completion_filter", "is_doomed", "limit", "one", "recursive")
 
     def __init__(self, one: Watched, completion_filter: int, limit: int, *, recursive: bool) -> None:
         self.one = one
@@ -69,8 +69,8 @@ class Watch:
         """Bytes that an answer may have at most, from the first one on."""
         self.is_doomed = False
         """Whether the directory is about to be deleted, or is already."""
-        self.turn = trio.StrictFIFOLock()
-        """Several that wait are answered one after the other."""
+        self._line: list[int] = []
+        """Who waits, in the order of their coming."""
         self.completion_filter = completion_filter
         """FILE_NOTIFY_CHANGE_* bits ([MS-SMB2] 2.2.35)."""
         self.recursive = recursive
@@ -110,9 +110,24 @@ class Watch:
         self._changes, self._over = [], False
         return None if over else changes
 
-    async def happened(self) -> None:
-        """Wait until something has happened."""
-        while not self:
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits already."""
+        return bool(self._line)
+
+    def line_up(self, ticket: int) -> None:
+        """Stand in line, behind those who came earlier. Does nothing the second time."""
+        if ticket not in self._line:
+            self._line.append(ticket)
+
+    def leave(self, ticket: int) -> None:
+        """Wait no more."""
+        self._line.remove(ticket)
+        self._ring()
+
+    async def happened(self, ticket: int) -> None:
+        """Wait until something has happened, and nobody else came earlier."""
+        while not self or self._line[0] != ticket:
             if self._event is None:
                 self._event = trio.Event()
             await self._event.wait()
@@ -153,13 +168,17 @@ class Watches:
         for watch in self._by_path.get(path, ()):
             watch.doom()
 
-    def tell(self, path: str, action: int, what: int) -> None:
-        """`action` happened to `path`; `what` are the FILE_NOTIFY_CHANGE_* bits that stand for it."""
+    def tell(self, path: str, action: int, what: int, *, unless: int = 0) -> None:
+        """`action` happened to `path`; `what` are the FILE_NOTIFY_CHANGE_* bits that stand for it.
+
+        Who asked for any of `unless` is told of it in another way.
+        """
         if not self._by_path or not path:
             return
         for directory, direct in _ancestors(path):
             for watch in self._by_path.get(directory, ()):
-                if watch.completion_filter & what and (direct or watch.recursive):
+                asked = watch.completion_filter
+                if asked & what and not asked & unless and (direct or watch.recursive):
                     watch.add(Change(action, path[len(directory) + 1 if directory else 0 :]))
 
 

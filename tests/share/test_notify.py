@@ -63,11 +63,39 @@ def test_repetitions_and_floods():
 
 async def test_waiting():
     one = watch("")
+    answers = []
+
+    async def wait(ticket):
+        try:
+            await one.happened(ticket)
+            answers.append((ticket, one.take()))
+        finally:
+            one.leave(ticket)
+
+    first, second = Change(FILE_ACTION_ADDED, "f"), Change(FILE_ACTION_ADDED, "g")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.happened)
+        for ticket in (7, 3, 7):
+            one.line_up(ticket)
+        nursery.start_soon(wait, 3)
         await wait_all_tasks_blocked()
-        one.add(Change(FILE_ACTION_ADDED, "f"))
-    assert one.take() == [Change(FILE_ACTION_ADDED, "f")]
+        nursery.start_soon(wait, 7)
+        await wait_all_tasks_blocked()
+        assert one.is_awaited
+        one.add(first)
+        await wait_all_tasks_blocked()
+        one.add(second)
+    assert answers == [(7, [first]), (3, [second])]
+    assert not one.is_awaited
+
+
+def test_told_in_another_way():
+    watches = Watches()
+    names, sizes = watch("", FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_FILE_NAME), watch("", FILE_NOTIFY_CHANGE_SIZE)
+    watches.add(names)
+    watches.add(sizes)
+    watches.tell("f", FILE_ACTION_MODIFIED, FILE_NOTIFY_CHANGE_SIZE, unless=FILE_NOTIFY_CHANGE_FILE_NAME)
+    assert names.take() == []
+    assert sizes.take() == [Change(FILE_ACTION_MODIFIED, "f")]
 
 
 def test_packing():

@@ -33,7 +33,8 @@ async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> Answer:
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
     watch = _watch(one, request)
-    if not watch or watch.turn.locked():
+    if not watch or watch.is_awaited:
+        watch.line_up(ctx.request.header.message_id)
         may_wait()
         await _wait(ctx, watch)
     if watch.is_doomed:
@@ -59,7 +60,10 @@ async def _wait(ctx: FileContext, watch: Watch) -> None:
     pending = ctx.pending
     if pending is None:
         raise RuntimeError("a request waits that is in no task")
-    pending.wait_without_bound(ctx.session)
-    with ctx.open.waiting(pending, STATUS_NOTIFY_CLEANUP):
-        async with watch.turn:
-            await watch.happened()
+    ticket = ctx.request.header.message_id
+    try:
+        pending.wait_without_bound(ctx.session)
+        with ctx.open.waiting(pending, STATUS_NOTIFY_CLEANUP):
+            await watch.happened(ticket)
+    finally:
+        watch.leave(ticket)
