@@ -55,14 +55,17 @@ Rule = Callable[[FileRecord, bool], tuple[FileRecord, Conflict]]
 class LeaseHolder(Protocol):
     """A front end's side of an open that has an oplock or belongs to a lease."""
 
-    def broken(self, told: Break) -> bool:
-        """Tell the client. False if it cannot be reached by this open (any more). Must not wait."""
+    def broken(self, told: Break) -> Hashable | None:
+        """Tell the client, and return the way by which it was told; None if it cannot be reached (any more).
+
+        Must not wait.
+        """
 
 
 class _Held:
     """A lease, or an oplock, as long as there are opens to it."""
 
-    __slots__ = ("deadline", "members", "node_id", "told", "told_by")
+    __slots__ = ("deadline", "members", "node_id", "told", "way")
 
     def __init__(self, node_id: NodeId) -> None:
         self.node_id = node_id
@@ -72,16 +75,17 @@ class _Held:
         """When the break in progress is given up, on trio's clock."""
         self.told: Break | None = None
         """What is to be acknowledged."""
-        self.told_by = 0
-        """The open by which the client was told."""
+        self.way: Hashable | None = None
+        """How the client was told."""
 
     def tell(self, told: Break, seconds: float) -> None:
         """Tell the client by whichever open reaches it. If none does, the break is over at once."""
-        for open_id, member in self.members.items():
-            if member.broken(told):
+        for member in self.members.values():
+            way = member.broken(told)
+            if way is not None:
                 if told.acknowledge:
-                    self.told, self.told_by = told, open_id
-                    self.deadline = trio.current_time() + seconds
+                    self.told, self.way = told, way
+                    self.deadline = min(self.deadline, trio.current_time() + seconds)
                 return
         self.settle()
         if told.acknowledge:
@@ -89,7 +93,7 @@ class _Held:
 
     def settle(self) -> None:
         """No break is in progress any more."""
-        self.told, self.told_by, self.deadline = None, 0, math.inf
+        self.told, self.way, self.deadline = None, None, math.inf
 
 
 class _Bell:
@@ -189,16 +193,15 @@ class Breaks:
         record = self.table.peek_nowait(node_id)
         return record is not None and bool(record.leases)
 
-    def connection_lost(self, one: Open) -> None:
-        """The client is not to be reached by this open any more, which ends soon: if it was told something that it
-        has not acknowledged, it is told again by another open of the same lease."""
-        held = self._held.get(one.lease_holder)
-        if held is None or held.told is None or held.told_by != one.open_id:
-            return
-        member = held.members.pop(one.open_id)
-        if held.members:
-            held.tell(held.told, self.seconds)
-        held.members[one.open_id] = member
+    def lost(self, way: Hashable) -> None:
+        """What was told this way, and is not acknowledged, may never have arrived: tell it by another, if there is one.
+
+        [MS-SMB2] 3.3.4.7. The time for the acknowledgement does not begin anew.
+        """
+        for held in list(self._held.values()):
+            if held.told is not None and held.way == way:
+                held.tell(held.told, self.seconds)
+                self.ring(held.node_id)
 
     # --- breaking
 

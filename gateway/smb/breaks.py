@@ -16,7 +16,11 @@ from gateway.wire.oplock_break import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.smb.connection import SmbConnection
     from gateway.smb.opens import FileOpen
+    from gateway.smb.session import Session
 
 __all__ = ["LEVEL_OF_STATE", "STATE_OF_LEVEL", "OpenHolder"]
 
@@ -38,13 +42,39 @@ class OpenHolder:
     def __init__(self, one: "FileOpen") -> None:
         self._open = one
 
-    def broken(self, told: Break) -> bool:
-        """Send the notification on the connection that the open came by; False if that is at its end."""
+    def broken(self, told: Break) -> "SmbConnection | None":
+        """Send the notification; the connection that took it, or None if all are at their end.
+
+        An oplock's goes to the connection that the open came by; a lease's to the oldest connection that the same user
+        has from the same client, as Windows does.
+        """
         one = self._open
-        session = one.tree.session
-        body = _lease(told) if told.version else _oplock(one, told)
-        sealed = session.encrypt_data or one.tree.export.encrypt
-        return session.connection.notify(body, session.security if sealed else None)
+        if not told.version:
+            return _send(one.tree.session, one, _oplock(one, told))
+        body = _lease(told)
+        for session in _sessions(one.tree.session):
+            connection = _send(session, one, body)
+            if connection is not None:
+                return connection
+        return None
+
+
+def _sessions(own: "Session") -> "Iterator[Session]":
+    """A session of this one's user on each connection of its client."""
+    negotiated, token = own.connection.negotiated, own.token
+    if negotiated is None or token is None:
+        return
+    for connection in own.connection.service.clients.connections(negotiated.client_guid):
+        for session in connection.sessions.values():
+            if session.token is not None and session.token.user == token.user:
+                yield session
+                break
+
+
+def _send(session: "Session", one: "FileOpen", body: bytes) -> "SmbConnection | None":
+    sealed = session.encrypt_data or one.tree.export.encrypt
+    sent = session.connection.notify(body, session.security if sealed else None)
+    return session.connection if sent else None
 
 
 def _oplock(one: "FileOpen", told: Break) -> bytes:

@@ -119,9 +119,8 @@ class SmbConnection:
             log.debug("%s: connection lost: %s", self.address, error)
 
     async def _clean_up(self) -> None:
-        for session in self.sessions.values():
-            for one in session.opens.values():
-                one.connection_lost()
+        self.service.clients.remove(self)
+        self.service.lost(self)
         for session in list(self.sessions.values()):
             self.service.sessions.remove(session)
             await session.close()
@@ -336,6 +335,7 @@ class SmbConnection:
     def authenticated(self) -> None:
         """Somebody has logged on: larger messages may come, and more at a time."""
         self._authenticated = True
+        self.service.clients.add(self)
         self.protocol.window.limit = self.service.limits.max_credits
         negotiated = self.negotiated
         if negotiated is not None:

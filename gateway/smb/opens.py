@@ -87,9 +87,6 @@ class SmbOpen(ABC):
             self._last_left = trio.Event()
             await self._last_left.wait()
 
-    def connection_lost(self) -> None:
-        """The connection that it came by has ended, and soon it ends, too."""
-
     @abstractmethod
     async def release(self) -> None:
         """Close what is behind it."""
@@ -108,9 +105,6 @@ class FileOpen(SmbOpen):
         """What happens in a directory, from the first CHANGE_NOTIFY on."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
-
-    def connection_lost(self) -> None:
-        self.file.share.breaks.connection_lost(self.file)
 
     async def release(self) -> None:
         if self.search is not None:

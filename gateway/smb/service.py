@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from acl.token import Token
 from gateway.auth.acceptor import Acceptor
@@ -14,10 +15,14 @@ from gateway.auth.throttle import Throttle
 from gateway.protocol.dialect import NegotiatePolicy
 from gateway.protocol.framing import BufferPool
 from gateway.rpc.interface import ServerInfo
+from gateway.smb.clients import Clients
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
 from gateway.smb.session import SessionTable
 from gateway.transport.budget import MemoryBudget
+
+if TYPE_CHECKING:
+    from gateway.smb.connection import SmbConnection
 
 __all__ = ["Encryption", "Service"]
 
@@ -57,8 +62,15 @@ class Service:
     now: Callable[[], int] = time.time_ns
     started: int = field(default_factory=time.time_ns)
     budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(128 << 20))
+    clients: Clients = field(default_factory=Clients)
     opens: int = 0
     """Files and pipes that are open."""
+
+    def lost(self, connection: "SmbConnection") -> None:
+        """A connection has ended: the breaks that were sent on it are sent on another one of the same client."""
+        for export in self.exports:
+            for share in export.store or ():
+                share.breaks.lost(connection)
 
     def new_acceptor(self) -> Acceptor:
         """An acceptor for one log-on."""

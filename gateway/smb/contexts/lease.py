@@ -84,15 +84,15 @@ async def grant_caching(
 
 
 def _answer(asked: Caching, granted: Granted) -> bytes:
-    """In the version that was asked for, whatever the lease was made with."""
-    lease = asked.lease
+    """In the version that the lease was made with, whichever is asked for now, as Windows does."""
+    version = granted.version or (2 if isinstance(asked.lease, LeaseV2) else 1)
     flags = SMB2_LEASE_FLAG_BREAK_IN_PROGRESS if granted.breaking else 0
-    if not isinstance(lease, LeaseV2):
+    if version == 1:
         return Lease(asked.lease_key, granted.state, flags).pack()
     if asked.parent_key:
         flags |= SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET
     return LeaseV2(
-        lease_key=lease.lease_key,
+        lease_key=asked.lease_key,
         lease_state=granted.state,
         flags=flags,
         parent_lease_key=asked.parent_key or bytes(16),
