@@ -128,6 +128,12 @@ class _Descriptors:
         False,
         "Let descriptors alone count: owner, mode and ACL of files are neither heeded nor set.",
     )
+    acl_flag_inherited_canonicalization: bool = parameter(
+        "acl flag inherited canonicalization",
+        Boolean(),
+        True,
+        "Take a list for automatically inherited only if a client says that it means that, as Windows does.",
+    )
     hide_unreadable: bool = parameter(
         "hide unreadable", Boolean(), False, "Do not list files and directories that somebody may not read."
     )

@@ -56,6 +56,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         force_create_mode=share.force_create_mode,
         force_directory_mode=share.force_directory_mode,
         store_dos_attributes=share.store_dos_attributes,
+        canonical_inheritance=share.acl_flag_inherited_canonicalization,
         inherit_owner=share.inherit_owner,
     )
 

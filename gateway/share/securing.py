@@ -12,7 +12,11 @@ from acl.ace import INHERIT_ONLY, Acl
 from acl.descriptor import (
     DACL_SECURITY_INFORMATION,
     OWNER_SECURITY_INFORMATION,
+    SE_DACL_AUTO_INHERIT_REQ,
+    SE_DACL_AUTO_INHERITED,
     SE_DACL_PRESENT,
+    SE_SACL_AUTO_INHERIT_REQ,
+    SE_SACL_AUTO_INHERITED,
     SE_SACL_PRESENT,
     SecurityDescriptor,
 )
@@ -46,6 +50,10 @@ __all__ = ["new_descriptor", "set_security", "write_descriptor"]
 
 _TO_OWNER = {False: 0o600, True: 0o700}
 _SETTABLE = 0o7777
+_INHERITED = (
+    (SE_DACL_AUTO_INHERITED, SE_DACL_AUTO_INHERIT_REQ),
+    (SE_SACL_AUTO_INHERITED, SE_SACL_AUTO_INHERIT_REQ),
+)
 _LARGEST = 65536 - 256
 """Bytes: XATTR_SIZE_MAX of Linux, less what goes with the descriptor."""
 
@@ -84,7 +92,7 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
     try:
         stat = await handle.stat()
         present = (await descriptors.governing(handle, stat)).descriptor
-        merged = present.merge(_as_stored(new, information), information)
+        merged = present.merge(_as_stored(share, new, information), information)
         if information & OWNER_SECURITY_INFORMATION and merged.owner is not None and merged.owner != present.owner:
             _check_owner(share, one.token, merged.owner)
         if len(merged.to_bytes()) > _LARGEST:
@@ -97,9 +105,12 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SECURITY)
 
 
-def _as_stored(new: SecurityDescriptor, information: int) -> SecurityDescriptor:
+def _as_stored(share: "Share", new: SecurityDescriptor, information: int) -> SecurityDescriptor:
     """What is asked for, with concrete rights; a DACL that is not there means that there is to be none."""
     control = new.control
+    if not share.settings.canonical_inheritance:
+        for inherited, requested in _INHERITED:
+            control |= requested if control & inherited else 0
     if information & DACL_SECURITY_INFORMATION:
         control |= SE_DACL_PRESENT
     return replace(new, dacl=_concrete(new.dacl), sacl=_concrete(new.sacl), control=control)

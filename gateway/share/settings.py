@@ -14,6 +14,8 @@ class ShareSettings:
     force_create_mode: int = 0
     force_directory_mode: int = 0
     store_dos_attributes: bool = True
+    canonical_inheritance: bool = True
+    """Whether SE_DACL_AUTO_INHERITED is set only if SE_DACL_AUTO_INHERIT_REQ comes with it (and so for the SACL)."""
     inherit_owner: bool = False
     """A new file belongs to its directory's owner."""
 

@@ -22,6 +22,7 @@ from gateway.wire.negotiate import DIALECT_300, DIALECT_311
 from gateway.wire.tree_connect import (
     SMB2_SHARE_TYPE_DISK,
     SMB2_SHARE_TYPE_PIPE,
+    SMB2_SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM,
     SMB2_SHAREFLAG_ENCRYPT_DATA,
     SMB2_SHAREFLAG_NO_CACHING,
     TreeConnectRequest,
@@ -98,6 +99,8 @@ def _response(ctx: SessionContext, export: Export, tree: Tree) -> TreeConnectRes
     flags = SMB2_SHAREFLAG_NO_CACHING if export.store is None else 0
     if seals and (export.encrypt or export.encrypt_if_possible):
         flags |= SMB2_SHAREFLAG_ENCRYPT_DATA
+    if export.hide_unreadable:
+        flags |= SMB2_SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM
     return TreeConnectResponse(
         share_type=SMB2_SHARE_TYPE_PIPE if export.store is None else SMB2_SHARE_TYPE_DISK,
         share_flags=flags,
