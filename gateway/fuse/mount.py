@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = ["MountError", "MountOptions", "mount"]
 log = logging.getLogger("gateway.fuse")
 
 _MAX_DEAD: Final = 16
+_ESCAPED: Final = re.compile(r"\\(\d{3})")
 
 
 class MountError(Exception):
@@ -85,14 +87,14 @@ async def _clear(directory: str) -> None:
     """See to it that something can be mounted there; what a server that was killed has left is unmounted."""
     for _ in range(_MAX_DEAD):
         try:
-            found = await trio.to_thread.run_sync(os.stat, directory)
+            # What stat(2) says may be from the kernel's memory.
+            await trio.to_thread.run_sync(os.statvfs, directory)
         except OSError as error:
             if error.errno != errno.ENOTCONN:
                 raise MountError(f"cannot mount on {directory}: {error.strerror}") from error
             await _unmount(directory)
             continue
-        above = await trio.to_thread.run_sync(os.stat, os.path.join(directory, os.pardir))
-        if found.st_dev != above.st_dev and await trio.to_thread.run_sync(_is_ours, directory):
+        if await trio.to_thread.run_sync(_is_ours, directory):
             raise MountError(f"there is a mount of smbgate on {directory} already")
         return
     raise MountError(f"cannot mount on {directory}: the mounts that are there cannot be removed")
@@ -100,10 +102,12 @@ async def _clear(directory: str) -> None:
 
 def _is_ours(directory: str) -> bool:
     """Whether a smbgate is mounted there. See proc_pid_mountinfo(5)."""
+    place = os.path.realpath(directory)
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             fields, _, rest = line.partition(" - ")
-            if fields.split()[4] == os.path.realpath(directory) and rest.startswith("fuse.smbgate "):
+            path = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields.split()[4])
+            if path == place and rest.startswith("fuse.smbgate "):
                 return True
     return False
 

@@ -26,13 +26,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 @pytest.fixture(params=["posix", "memory"])
 def place(request, mount) -> Path:
     """An empty directory in a share."""
-    directory = mount.path / request.param / request.node.name.partition("[")[0]
+    directory: Path = mount.path / request.param / request.node.name.partition("[")[0]
     directory.mkdir()
     return directory
 
 
 def refused(number, function, *arguments, **keywords):
-    with pytest.raises(OSError, match=".") as raised:
+    with pytest.raises(OSError, match=r".") as raised:
         function(*arguments, **keywords)
     assert errno.errorcode[raised.value.errno or 0] == errno.errorcode[number]
 
@@ -245,11 +245,11 @@ def test_what_the_gateway_keeps_is_not_shown(mount):
     os.setxattr(below, "user.DOSATTRIB", b"x")
     os.setxattr(below, "user.visible", b"x")
     assert os.listxattr(path) == ["user.visible"]
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         os.getxattr(path, "user.DOSATTRIB")
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         os.setxattr(path, "user.NTACL", b"x")
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         os.getxattr(path, "security.NTACL")
 
 
@@ -294,13 +294,13 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become others
 
 
 @pytest.fixture
-def public(place, mount) -> Path:
+def public(place) -> Path:
     """The same for everybody."""
     for directory in (place, *place.parents):
         if not directory.stat().st_mode & 0o005:
             directory.chmod(0o755)
     place.chmod(0o777)
-    return place
+    return Path(place)
 
 
 @needs_root

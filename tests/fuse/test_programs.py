@@ -16,7 +16,7 @@ CONFIGURATION = Configuration(shares={"posix": {}, "memory": {"backend": "memory
 @pytest.fixture(params=["posix", "memory"])
 def place(request, mount) -> Path:
     """An empty directory in a share."""
-    directory = mount.path / request.param / request.node.name.partition("[")[0]
+    directory: Path = mount.path / request.param / request.node.name.partition("[")[0]
     directory.mkdir()
     return directory
 
@@ -29,7 +29,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
 @pytest.fixture
 def tree(tmp_path) -> Path:
     """Some files, as programs make them."""
-    root = tmp_path / "tree"
+    root: Path = tmp_path / "tree"
     (root / "empty").mkdir(parents=True)
     (root / "deep/deeper/deepest").mkdir(parents=True)
     for number in range(300):
