@@ -57,6 +57,16 @@ examples:
   smbgate user import /etc/samba/smbpasswd      takes over accounts with their passwords
   smbgate user import /etc/ksmbd/ksmbdpwd.db
 """
+_ACL = """\
+Show or set who may do what with a file or directory, as clients see it. Descriptors are stored beside the files; for
+a file without one, owner, mode and ACL of the file say the same.
+
+examples:
+  smbgate acl get /srv/docs                     for people
+  smbgate acl get --sddl /srv/docs/plan.txt     for programs: the descriptor in SDDL
+  smbgate acl set /srv/docs 'D:P(A;OICI;FA;;;S-1-22-1-1000)(A;OICI;FR;;;WD)'
+                                                only the parts that are given (O: G: D: S:)
+"""
 _TESTPARM = """\
 Check a configuration file and show what is in effect: what differs from the defaults, or with -v everything.
 Exits with 1 if a server would not start with the file.
@@ -87,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _user(commands.add_parser("user", help="add, change, remove, list and import accounts", description=_USER))
     _share(commands.add_parser("share", help="list the shares", description="What is shared, and how."))
+    _acl(commands.add_parser("acl", help="show and set security descriptors of files", description=_ACL))
     _testparm(
         commands.add_parser("testparm", help="check the configuration", description=_TESTPARM.format(config=config))
     )
@@ -169,6 +180,19 @@ def _user(command: argparse.ArgumentParser) -> None:
     action = actions.add_parser("import", help=text, description=f"{text[0].upper()}{text[1:]}.")
     action.add_argument("file", metavar="FILE", type=Path, help="which of the two it is, shows in what is in it")
     _add_config(action)
+
+
+def _acl(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="acl")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    get = actions.add_parser("get", help="show descriptors")
+    get.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    get.add_argument("--sddl", action="store_true", help="in SDDL, one line for each file")
+    set_ = actions.add_parser("set", help="set parts of a descriptor")
+    set_.add_argument("path", type=Path, metavar="PATH")
+    set_.add_argument("sddl", metavar="SDDL", help="the parts to set: O: owner, G: group, D: DACL, S: SACL")
+    for action in (get, set_):
+        _add_config(action)
 
 
 def _share(command: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from gateway.nt.upcase import upcase
 from gateway.server.identities import Identities
 from gateway.server.share_users import ShareUsers
 from gateway.server.stores import FixedStore, StorePerPath
-from gateway.share.access import Descriptors
+from gateway.share.access import Descriptors, Ids
 from gateway.share.breaks import Breaks
 from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
@@ -22,7 +22,7 @@ from vfs_backends.api import FileSystem
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
 
-__all__ = ["make_exports", "start_shares"]
+__all__ = ["make_descriptors", "make_exports", "start_shares"]
 
 
 def make_exports(config: Config, identities: Identities) -> list[Export]:
@@ -61,7 +61,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
     )
 
     def make(path: str) -> Share:
-        descriptors = _descriptors(share, identities)
+        descriptors = make_descriptors(share, identities.idmap)
         storage = _file_system(share, path)
         return Share(share.name, storage, files.breaks.table, descriptors, settings, files.breaks, files.lock_waiters)
 
@@ -86,10 +86,11 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
     )
 
 
-def _descriptors(share: ShareConfig, identities: Identities) -> Descriptors:
+def make_descriptors(share: ShareConfig, ids: Ids) -> Descriptors:
+    """The descriptors of a share's files, by the share's rules."""
     ignores = share.acl_xattr_ignore_system_acls
     policy = Policy.TRUST if ignores else share.nt_acl_mismatch
-    return Descriptors(identities.idmap, policy, stores=share.nt_acl_support, maps=not ignores)
+    return Descriptors(ids, policy, stores=share.nt_acl_support, maps=not ignores)
 
 
 def _file_system(share: ShareConfig, path: str) -> FileSystem:
