@@ -78,6 +78,8 @@ class Capability(enum.Flag):
     """`Handle.get_posix_acls`, `set_posix_acls`."""
     CALLERS = enum.auto()
     """Acts with the rights of a `Caller`, and can give a file to anybody."""
+    SPECIAL_FILES = enum.auto()
+    """`FileSystem.create_symlink`, `create_node`, `Handle.read_link`."""
 
 
 class IoAccess(enum.Flag):
@@ -286,6 +288,10 @@ class Handle(ABC):
         """Remove; raises NO_ATTRIBUTE if there is none. [Capability.XATTRS]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name}")
 
+    async def read_link(self) -> str:
+        """Where a symbolic link leads, as its maker put it. Raises INVALID on others. [Capability.SPECIAL_FILES]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "symbolic links")
+
     async def get_security(self) -> bytes | None:
         """The stored security blob, if any. [Capability.SECURITY]"""
         raise VfsError(Kind.NOT_SUPPORTED, "security blob")
@@ -383,6 +389,22 @@ class FileSystem(ABC):
     @abstractmethod
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
         """Create a directory and return a path handle on it. Raises EXISTS if exactly this name exists."""
+
+    async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
+        """Create a symbolic link and return a path handle on it. [Capability.SPECIAL_FILES]
+
+        Errors as of `create_file`.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"symbolic link {name}")
+
+    async def create_node(
+        self, parent: Handle, name: str, mode: int, rdev: int = 0, caller: Caller | None = None
+    ) -> Handle:
+        """Create a FIFO, a socket or a device and return a path handle on it. [Capability.SPECIAL_FILES]
+
+        `mode`: file type and permission bits; `rdev`: a device's number, as `st_rdev`. Errors as of `create_file`.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"special file {name}")
 
     @abstractmethod
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:

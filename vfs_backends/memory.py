@@ -64,6 +64,7 @@ class MemoryFileSystem(FileSystem):
             | Capability.ALLOCATE
             | Capability.STREAMS
             | Capability.CHANGE_TIME
+            | Capability.SPECIAL_FILES
         )
 
     def _new_node(self, mode: int, uid: int, gid: int) -> Node:
@@ -144,6 +145,18 @@ class MemoryFileSystem(FileSystem):
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
         node = self._create(parent, name, stat_module.S_IFDIR | stat_module.S_IMODE(mode), caller)
+        return MemoryHandle(self._realm, node, _join(parent.path, name))
+
+    async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
+        node = self._create(parent, name, stat_module.S_IFLNK | 0o777, caller)
+        node.contents.write(0, memoryview(target.encode(errors="surrogatepass")))
+        return MemoryHandle(self._realm, node, _join(parent.path, name))
+
+    async def create_node(
+        self, parent: Handle, name: str, mode: int, rdev: int = 0, caller: Caller | None = None
+    ) -> Handle:
+        node = self._create(parent, name, mode, caller)
+        node.rdev = rdev
         return MemoryHandle(self._realm, node, _join(parent.path, name))
 
     def _existing(self, parent: Handle, name: str, handle: Handle) -> _Place:

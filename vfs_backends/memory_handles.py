@@ -84,6 +84,8 @@ class MemoryHandle(Handle):
             raise VfsError(Kind.INVALID, f"{self.path}: not open for {access.name}")
 
     async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
+        if not self.is_directory and not stat_module.S_ISREG(self.mode):
+            raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
         if self.node.is_directory and IoAccess.WRITE in access:
             raise VfsError(Kind.IS_A_DIRECTORY, self.path)
         self._access = access
@@ -164,6 +166,13 @@ class MemoryHandle(Handle):
             raise VfsError(Kind.NO_ATTRIBUTE, name)
         del self.node.xattrs[stored]
         self.node.changed(self._realm.clock)
+
+    async def read_link(self) -> str:
+        if not stat_module.S_ISLNK(self.mode):
+            raise VfsError(Kind.INVALID, f"{self.path} is no symbolic link")
+        target = bytearray(self.contents.size)
+        self.contents.read_into(0, memoryview(target))
+        return target.decode(errors="surrogatepass")
 
     async def get_security(self) -> bytes | None:
         return self.node.security

@@ -128,6 +128,7 @@ class Node:
     nlink: int = 1
     opens: int = 0
     version: int = 0
+    rdev: int = 0
     dos_attributes: int | None = None
     security: bytes | None = None
     xattrs: dict[str, bytes] = field(default_factory=dict)
@@ -182,7 +183,7 @@ class Node:
             self.ctime_ns,
             self.birthtime_ns,
             self.dos_attributes,
-            0,
+            self.rdev,
             self.version,
         )
 

@@ -31,7 +31,9 @@ CHANGES = frozenset({
     "allocate",
     "create_directory",
     "create_file",
+    "create_node",
     "create_stream",
+    "create_symlink",
     "link",
     "remove",
     "remove_stream",
@@ -133,6 +135,9 @@ class StackedHandle(Handle):
     async def remove_xattr(self, name: str) -> None:
         await self._around("remove_xattr", self.below.remove_xattr, name)
 
+    async def read_link(self) -> str:
+        return await self._around("read_link", self.below.read_link)
+
     async def get_security(self) -> bytes | None:
         return await self._around("get_security", self.below.get_security)
 
@@ -231,6 +236,20 @@ class StackedFileSystem(FileSystem):
         return await self.opening(
             "create_directory", path, below.create_directory, self._below(parent), name, mode, caller
         )
+
+    async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
+        path = _join(parent.path, name)
+        below = self.below
+        return await self.opening(
+            "create_symlink", path, below.create_symlink, self._below(parent), name, target, caller
+        )
+
+    async def create_node(
+        self, parent: Handle, name: str, mode: int, rdev: int = 0, caller: Caller | None = None
+    ) -> Handle:
+        path = _join(parent.path, name)
+        below = self.below
+        return await self.opening("create_node", path, below.create_node, self._below(parent), name, mode, rdev, caller)
 
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         path = _join(parent.path, name)

@@ -32,7 +32,7 @@ from vfs_backends.posix.syscalls import (
 )
 from vfs_backends.posix.volume import Tree, proc_path
 
-__all__ = ["create_directory", "create_file", "link", "remove", "rename"]
+__all__ = ["create_directory", "create_file", "link", "remove", "rename", "wanted_owner"]
 
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE_FLAGS = {
@@ -47,7 +47,7 @@ _NEW_DIRECTORY = How(
 _CLOCK_SLACK_NS = 1_000_000_000
 
 
-def _wanted_owner(parent: int, fields: StatxFields, caller: Caller | None) -> tuple[int, int] | None:
+def wanted_owner(parent: int, fields: StatxFields, caller: Caller | None) -> tuple[int, int] | None:
     """The ids to give to a new file, None if it has them."""
     if caller is None:
         return None
@@ -68,7 +68,7 @@ def create_file(
     fd = as_caller(caller, lambda: os.open(name, _CREATE_FLAGS[access], mode, dir_fd=parent))
     try:
         fields = fields_of(fd)
-        owner = _wanted_owner(parent, fields, caller)
+        owner = wanted_owner(parent, fields, caller)
         if owner is not None:
             os.chown(fd, *owner)
         # The umask, a default ACL of the directory, or the change of owner took bits away.
@@ -98,7 +98,7 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
         makers = {os.geteuid()} if caller is None else {os.geteuid(), caller.uid}
         if fields[2] not in makers or (born and born < before - _CLOCK_SLACK_NS):
             raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
-        owner = _wanted_owner(parent, fields, caller)
+        owner = wanted_owner(parent, fields, caller)
         if owner is not None:
             os.chown(proc_path(fd), *owner)
         # A set-group-id bit comes from the parent, and is to be passed on.

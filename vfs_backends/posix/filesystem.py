@@ -12,13 +12,13 @@ import trio
 
 from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.posix import changes
+from vfs_backends.posix import changes, special
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
-from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes
+from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes, text_to_bytes
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
 from vfs_backends.posix.stats import birth_of, fields_of, identity_of
@@ -215,6 +215,28 @@ class PosixFileSystem(FileSystem):
             name,
             directory,
             lambda: changes.create_directory(directory.fd, raw, mode & 0o7777, self._acting(caller)),
+        )
+        return self._handle(found, _join(directory.path, name))
+
+    async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
+        raw, raw_target = _new_name(name), text_to_bytes(target)
+        directory = self._own(parent)
+        found = await self._create(
+            name,
+            directory,
+            lambda: special.create_symlink(directory.fd, raw, raw_target, self._acting(caller)),
+        )
+        return self._handle(found, _join(directory.path, name))
+
+    async def create_node(
+        self, parent: Handle, name: str, mode: int, rdev: int = 0, caller: Caller | None = None
+    ) -> Handle:
+        raw = _new_name(name)
+        directory = self._own(parent)
+        found = await self._create(
+            name,
+            directory,
+            lambda: special.create_node(directory.fd, raw, mode, rdev, self._acting(caller)),
         )
         return self._handle(found, _join(directory.path, name))
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 from vfs_backends.api import Caller, DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange, StreamEntry
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import committed
-from vfs_backends.posix import xattrs
+from vfs_backends.posix import special, xattrs
 from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.changed import set_changed
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.identity import as_caller
+from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, statx, utimensat
 from vfs_backends.posix.volume import Volume, proc_path
 
@@ -348,6 +349,11 @@ class PosixHandle(Handle):
 
     async def rename_stream(self, name: str, new_name: str, *, replace: bool) -> None:
         await self._check_streams().rename(self, name, new_name, replace=replace)
+
+    async def read_link(self) -> str:
+        if not stat_module.S_ISLNK(self.mode):
+            raise VfsError(Kind.INVALID, f"{self.path} is no symbolic link")
+        return name_from_bytes(await self.ask(special.read_link, self.fd))
 
     async def get_security(self) -> bytes | None:
         self._check_xattrs()

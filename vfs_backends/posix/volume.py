@@ -97,7 +97,7 @@ class Tree:
     @property
     def capabilities(self) -> Capability:
         """Those of the root; what is mounted below may have fewer."""
-        found = Capability.LINKS
+        found = Capability.LINKS | Capability.SPECIAL_FILES
         if self.has_xattrs:
             found |= Capability.XATTRS | Capability.DOS_ATTRIBUTES | Capability.SECURITY
             found |= Capability.STREAMS | Capability.CHANGE_TIME
