@@ -14,7 +14,7 @@ async def capable(fs: FileSystem) -> None:
     await needs(fs, Capability.SPECIAL_FILES)
 
 
-@pytest.mark.parametrize("target", ["elsewhere", "/absolute/path", "../..", "x" * 300, "ünï"])
+@pytest.mark.parametrize("target", ["elsewhere", "/absolute/path", "../..", "x/" * 150 + "y", "ünï"])
 async def test_a_symbolic_link(fs: FileSystem, top: Handle, target: str) -> None:
     link = await fs.create_symlink(top, "link", target)
     assert stat_module.S_ISLNK(link.mode)
