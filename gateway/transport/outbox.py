@@ -91,15 +91,9 @@ class Outbox:
     async def has_room(self) -> None:
         """Wait until no more than `limit` bytes wait."""
         while self.full and not self.broken:
-            self._room = self._room or trio.Event()
+            if self._room is None:
+                self._room = trio.Event()
             await self._room.wait()
-
-    async def empty(self) -> None:
-        """Wait until everything is sent, or nothing will be any more."""
-        while self._queue and not self.broken:
-            limit, self.limit = self.limit, 0
-            await self.has_room()
-            self.limit = limit
 
     def _send(self) -> bool:
         """Send until the queue is empty (True) or the socket blocks (False)."""
