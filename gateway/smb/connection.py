@@ -26,7 +26,7 @@ from gateway.smb.pending import Pending
 from gateway.smb.service import Service
 from gateway.smb.session import Session
 from gateway.transport.outbox import Outbox
-from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND
+from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND, Opcode
 
 __all__ = ["SmbConnection"]
 
@@ -34,6 +34,11 @@ log = logging.getLogger("gateway.conn")
 
 _BATCH = 64
 """Frames handled before others get their turn."""
+_TURNS = 2
+"""How often a client may be served in a row: a quick one may have its next request here before the last answer is out
+of the reader's hands, and then the reader never waits."""
+_UNORDERED = (Opcode.READ, Opcode.WRITE)
+"""What may begin after the requests that came after it."""
 _FLUSH_SIZE = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
 _SMB1_MAGIC = b"\xffSMB"
@@ -66,6 +71,8 @@ class SmbConnection:
         self._by_async_id: dict[int, Pending] = {}
         self._last_async_id = 0
         self._sweeping = False
+        self._starting = 0
+        """Requests that have gone to tasks which have not begun. What comes after them has to wait for that much."""
         self._running = 0
         """Requests in tasks, but for those that may wait for ever."""
         self._room: trio.Event | None = None
@@ -129,9 +136,15 @@ class SmbConnection:
 
     async def _read(self) -> None:
         frames, sock = self._frames, self._sock
+        turns = 0
         while True:
             more = self._take_all()
-            if more:
+            turns += 1
+            while self._starting:
+                await trio.lowlevel.checkpoint()
+                turns = 0
+            if (more and turns) or turns == _TURNS:
+                turns = 0
                 await trio.lowlevel.checkpoint()
             if self.outbox.full:
                 await self.outbox.has_room()
@@ -147,6 +160,7 @@ class SmbConnection:
             except BlockingIOError:
                 room.release()
                 frames.rest()
+                turns = 0
                 await self._wait_for_data()
                 continue
             room.release()
@@ -163,6 +177,9 @@ class SmbConnection:
                 outbox.flush()
                 return False
             self._take(message)
+            if self._starting:
+                outbox.flush()
+                return True
             if outbox.size > _FLUSH_SIZE:
                 outbox.flush()
                 if outbox.full:
@@ -193,6 +210,8 @@ class SmbConnection:
         pending = exchange.pending()
         self.wait_for(pending)
         self._nursery.start_soon(self._finish, exchange, pending)
+        if pending.request.header.command not in _UNORDERED:
+            self._starting += 1
 
     async def _wait_for_data(self) -> None:
         """Wait until something arrives. Raises `TimeoutError` for who does not log on, or stops in mid-message."""
@@ -241,6 +260,8 @@ class SmbConnection:
     # --- requests in tasks
 
     async def _finish(self, exchange: Exchange, pending: Pending) -> None:
+        if pending.request.header.command not in _UNORDERED:
+            self._starting -= 1
         try:
             await exchange.run_in_task(pending)
         except ProtocolError as error:
