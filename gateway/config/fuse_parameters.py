@@ -16,8 +16,8 @@ class FuseParameters:
         "fuse mount",
         Text(what="an absolute path", pattern=r"/[^\0]*|"),
         "",
-        "A directory to mount the shares on, each under its name, so that local programs work on them together with SMB "
-        "clients. It must be in no share, and no share in it.",
+        "A directory to mount the shares on, each under its name, so that local programs work on them together with "
+        "SMB clients. It must be in no share, and no share in it.",
     )
     fuse_allow_other: bool = parameter(
         "fuse allow other",

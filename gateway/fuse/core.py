@@ -190,14 +190,20 @@ class Core:
 
     # --- files that are opened
 
+    def check_writable(self, mounted: Mounted, token: Token) -> None:
+        """Raise EROFS if a caller may not change anything in a share, EACCES if they may not even enter it."""
+        limit = mounted.access_of(token)
+        if not limit & _CHANGES:
+            raise pyfuse3.FUSEError(errno.EROFS if limit else errno.EACCES)
+
     def intent(
         self, mounted: Mounted, token: Token, path: str, desired: int, disposition: int = nt.FILE_OPEN, options: int = 0
     ) -> OpenIntent:
         limit = mounted.access_of(token)
-        if not limit:
+        if desired & _CHANGES or disposition == nt.FILE_CREATE:
+            self.check_writable(mounted, token)
+        elif not limit:
             raise pyfuse3.FUSEError(errno.EACCES)
-        if (desired & _CHANGES or disposition == nt.FILE_CREATE) and not limit & _CHANGES:
-            raise pyfuse3.FUSEError(errno.EROFS)
         return OpenIntent(
             path, desired, SHARE_ALL, disposition, options, owner=self.owner, access_limit=limit, posix=True
         )

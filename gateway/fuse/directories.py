@@ -8,7 +8,7 @@ from typing import Final
 import pyfuse3
 
 from acl import mask
-from acl.token import Token
+from acl.token import SUPERUSER, Token
 from gateway.fuse.core import Core, OpenFile, join
 from gateway.fuse.inodes import ROOT, Inode
 from gateway.fuse.names import to_kernel
@@ -19,6 +19,7 @@ from gateway.share.opens import Open
 from gateway.share.reaching import reach
 from gateway.share.removing import remove_name
 from gateway.share.renaming import link, rename
+from gateway.share.special import make_node, make_symlink
 from vfs_backends.api import Stat
 from vfs_backends.errors import Kind, VfsError
 
@@ -238,12 +239,22 @@ class Directories:
 
     async def mknod(self, parent: int, name: str, mode: int, rdev: int, token: Token) -> pyfuse3.EntryAttributes:
         directory, path = self._place(parent, name)
+        share = directory.mounted.share
         if stat_module.S_ISREG(mode) or not stat_module.S_IFMT(mode):
-            intent = self._new(
-                directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, nt.FILE_NON_DIRECTORY_FILE
-            )
-            return await self._made(directory, name, await directory.mounted.share.open(intent, token))
-        raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+            options = nt.FILE_NON_DIRECTORY_FILE
+            intent = self._new(directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, options)
+            return await self._made(directory, name, await share.open(intent, token))
+        if (stat_module.S_ISBLK(mode) or stat_module.S_ISCHR(mode)) and not token.has_privilege(SUPERUSER):
+            raise pyfuse3.FUSEError(errno.EPERM)
+        self.core.check_writable(directory.mounted, token)
+        stat = await make_node(share, path, mode, rdev, token, (self.core.owner, b""))
+        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat)
+
+    async def symlink(self, parent: int, name: str, target: str, token: Token) -> pyfuse3.EntryAttributes:
+        directory, path = self._place(parent, name)
+        self.core.check_writable(directory.mounted, token)
+        stat = await make_symlink(directory.mounted.share, path, target, token, (self.core.owner, b""))
+        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat)
 
     # --- moving and removing
 

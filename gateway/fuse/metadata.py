@@ -87,6 +87,11 @@ class Metadata:
                 raise
             raise pyfuse3.FUSEError(errno.EPERM) from error
 
+    async def readlink(self, number: int) -> bytes:
+        inode = self.core.inode(number)
+        async with self.core.handle(inode) as handle:
+            return to_kernel(await handle.read_link())
+
     async def access(self, number: int, mode: int, token: Token) -> bool:
         """access(2)."""
         if number == ROOT:

@@ -84,6 +84,14 @@ class Operations(pyfuse3.Operations):
             ctx.pid, self._directories.mknod, parent_inode, from_kernel(name), mode, rdev, self._token(ctx)
         )
 
+    async def symlink(
+        self, parent_inode: int, name: bytes, target: bytes, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        symlink = self._directories.symlink
+        return await self._wait(
+            ctx.pid, symlink, parent_inode, from_kernel(name), from_kernel(target), self._token(ctx)
+        )
+
     async def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
         await self._wait(ctx.pid, self._directories.unlink, parent_inode, from_kernel(name), self._token(ctx))
 
@@ -164,6 +172,9 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         return await self._wait(ctx.pid, self._metadata.setattr, inode, attr, fields, fh, self._token(ctx))
+
+    async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
+        return await self._answer(self._metadata.readlink(inode))
 
     async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
         return await self._answer(self._metadata.access(inode, mode, self._token(ctx)))

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import mmap
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -197,6 +198,46 @@ def test_hard_links(place):
     assert second.read_text() == "changed"
     assert second.stat().st_nlink == 1
     refused(errno.EPERM, os.link, place, place / "directory")
+
+
+def test_symbolic_links(place):
+    for target in ("file", "../elsewhere", "/absolute", "x" * 200):
+        link = place / "link"
+        link.symlink_to(target)
+        assert os.readlink(link) == target
+        assert stat.S_ISLNK(link.lstat().st_mode)
+        assert link.lstat().st_size == len(target)
+        link.rename(place / "moved")
+        (place / "moved").unlink()
+    (place / "directory").mkdir()
+    (place / "directory/file").write_text("contents")
+    (place / "link").symlink_to("directory")
+    assert (place / "link/file").read_text() == "contents"
+    assert sorted(os.listdir(place / "link")) == ["file"]
+    os.utime(place / "link", ns=(5, 7), follow_symlinks=False)
+    assert (place / "link").lstat().st_mtime_ns == 7
+    refused(errno.EEXIST, os.symlink, "x", place / "link")
+    refused(errno.ELOOP, os.open, place / "link", os.O_RDONLY | os.O_NOFOLLOW)
+
+
+def test_special_files(place):
+    fifo = place / "fifo"
+    os.mkfifo(fifo, 0o622)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(fifo, os.O_WRONLY)
+    os.write(writer, b"through the kernel")
+    assert os.read(reader, 100) == b"through the kernel"
+    os.close(reader)
+    os.close(writer)
+    with socket.socket(socket.AF_UNIX) as server:
+        here = os.open(place, os.O_PATH)
+        server.bind(f"/proc/self/fd/{here}/socket")
+        os.close(here)
+        server.listen()
+        assert stat.S_ISSOCK((place / "socket").stat().st_mode)
+    fifo.unlink()
+    (place / "socket").unlink()
 
 
 def test_names(place):
