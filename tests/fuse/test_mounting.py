@@ -1,6 +1,7 @@
 """`smbgate mount` as a process: beginning, ending, and what is left of one that was killed."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import signal
@@ -16,6 +17,8 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no /dev/fuse"),
 ]
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -139,6 +142,55 @@ def test_numbers_are_the_same_after_a_restart(place, start):
     ended(process, 0)
     start()
     assert [path.stat().st_ino for path in reversed(paths)][::-1] == before
+
+
+class FileHandle(ctypes.Structure):
+    """See open_by_handle_at(2)."""
+
+    _fields_ = (("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("handle", ctypes.c_ubyte * 128))
+
+
+def handle_of(path: Path) -> FileHandle:
+    handle, mount_id = FileHandle(bytes=128), ctypes.c_int()
+    if _libc.name_to_handle_at(-100, bytes(path), ctypes.byref(handle), ctypes.byref(mount_id), 0):
+        raise OSError(ctypes.get_errno(), "name_to_handle_at")
+    return handle
+
+
+def open_handle(top: Path, handle: FileHandle, flags: int) -> int:
+    directory = os.open(top, os.O_RDONLY)
+    try:
+        descriptor: int = _libc.open_by_handle_at(directory, ctypes.byref(handle), flags)
+    finally:
+        os.close(directory)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "open_by_handle_at")
+    return descriptor
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can open by handle")
+def test_handles_are_good_after_a_restart(place, start):
+    """As NFS servers use them: the kernel then knows nothing of the file, nor of the directories above it."""
+    process = start()
+    (place / "docs/one/two").mkdir(parents=True)
+    (place / "docs/one/two/file").write_text("contents")
+    file, directory = handle_of(place / "docs/one/two/file"), handle_of(place / "docs/one/two")
+    (place / "docs/gone").touch()
+    gone = handle_of(place / "docs/gone")
+    process.terminate()
+    ended(process, 0)
+    (place.parent / "files/gone").unlink()
+    start()
+    descriptor = open_handle(place, directory, os.O_RDONLY)
+    assert os.listdir(descriptor) == ["file"]
+    assert os.readlink(f"/proc/self/fd/{descriptor}") == str(place / "docs/one/two")
+    os.close(descriptor)
+    descriptor = open_handle(place, file, os.O_RDWR)
+    assert os.read(descriptor, 100) == b"contents"
+    os.close(descriptor)
+    with pytest.raises(OSError, match=r".") as raised:
+        open_handle(place, gone, os.O_RDONLY)
+    assert raised.value.errno == errno.ESTALE
 
 
 @pytest.mark.parametrize("share", ["mount/below", "."])
