@@ -14,13 +14,13 @@ from acl import mask as m
 from acl.ace import Ace, Acl
 from acl.descriptor import SecurityDescriptor
 from acl.errors import AclError
-from acl.idmap import IdMap
 from acl.sddl import format_sid, parse_sddl, to_sddl
 from acl.sid import Sid
 from gateway.cli.common import Failure, configuration
 from gateway.config import Config
 from gateway.server.acl_files import FileDescriptor, ids_of, read_descriptor, store_descriptor
 from gateway.server.errors import ServerError
+from gateway.server.idmap import LiveIdMap
 
 __all__ = ["run"]
 
@@ -101,7 +101,7 @@ def _get(config: Config, paths: list[Path], *, sddl: bool) -> None:
             print("\n".join(_lines(path, found, ids)))
 
 
-def _lines(path: Path, found: FileDescriptor, ids: IdMap) -> Iterator[str]:
+def _lines(path: Path, found: FileDescriptor, ids: LiveIdMap) -> Iterator[str]:
     governing = found.governing
     descriptor = governing.descriptor
     yield str(path)
@@ -118,7 +118,7 @@ def _lines(path: Path, found: FileDescriptor, ids: IdMap) -> Iterator[str]:
         yield from _list_lines("sacl", descriptor, descriptor.sacl, ids)
 
 
-def _list_lines(name: str, descriptor: SecurityDescriptor, acl: Acl | None, ids: IdMap) -> Iterator[str]:
+def _list_lines(name: str, descriptor: SecurityDescriptor, acl: Acl | None, ids: LiveIdMap) -> Iterator[str]:
     protected = d.SE_DACL_PROTECTED if name == "dacl" else d.SE_SACL_PROTECTED
     remark = " (protected)" if descriptor.control & protected else ""
     if acl is None:
@@ -145,7 +145,7 @@ def _flags(ace: Ace) -> str:
     return f"({', '.join(names)})" if names else ""
 
 
-def _name(sid: Sid | None, ids: IdMap) -> str:
+def _name(sid: Sid | None, ids: LiveIdMap) -> str:
     """The name of a user or group of the system, else the SID."""
     if sid is None:
         return "none"

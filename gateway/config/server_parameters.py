@@ -5,6 +5,7 @@ Names and values are KSMBD's where it has them, else Samba's.
 
 from dataclasses import dataclass
 
+from acl.idmap import Scheme
 from gateway.config.choices import (
     DIALECT_SYNONYMS,
     ENCRYPTION_SYNONYMS,
@@ -176,6 +177,19 @@ class _Security:
         "`bad user` makes those guests who name a user that does not exist.",
     )
     guest_account: str = parameter("guest account", Text(255), "nobody", "The system's user that guests act as.")
+    idmap_scheme: Scheme = parameter(
+        "idmap scheme",
+        Choice(Scheme),
+        Scheme.SMBGATE,
+        "Which SIDs stand for the system's users and groups: `smbgate` gives each one of the machine's own, `ksmbd` "
+        "does so with the numbers that KSMBD uses, `unix` uses Samba's S-1-22, the same on all machines.",
+    )
+    idmap_range: str = parameter(
+        "idmap range",
+        Text(what="two numbers with a hyphen between them", pattern=r"\d{1,9}-\d{1,9}"),
+        "100000000-199999999",
+        "The numbers that are given to owners of other domains, kept in the file `idmap` of the state directory.",
+    )
     administrators: tuple[str, ...] = parameter(
         "administrators",
         Names("names of users, and of groups after an @"),

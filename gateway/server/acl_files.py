@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acl.descriptor import SecurityDescriptor
-from acl.idmap import IdMap
 from acl.ntacl_xattr import Policy
 from acl.token import ADMINISTRATOR_PRIVILEGES, SUPERUSER, user_token
 from gateway.config import Backend, Config
@@ -14,6 +13,7 @@ from gateway.nt.status import StatusError
 from gateway.nt.upcase import upcase
 from gateway.server.errors import ServerError
 from gateway.server.exports import make_descriptors
+from gateway.server.idmap import LiveIdMap
 from gateway.server.state import StateDirectory
 from gateway.share.access import Governing
 from gateway.share.securing import write_descriptor
@@ -36,9 +36,9 @@ class FileDescriptor:
     """What counts if its permissions were changed after the descriptor was stored."""
 
 
-def ids_of(config: Config) -> IdMap:
+def ids_of(config: Config) -> LiveIdMap:
     """The SIDs of this machine. Raises `ServerError`."""
-    return IdMap(StateDirectory(config.state_path).machine_sid())
+    return StateDirectory(config.state_path).idmap(config)
 
 
 async def read_descriptor(config: Config, path: Path) -> FileDescriptor:

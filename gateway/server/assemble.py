@@ -2,7 +2,6 @@
 
 import socket
 
-from acl.idmap import IdMap
 from gateway.auth import policy as auth
 from gateway.config import Config
 from gateway.config.choices import Encryption as EncryptionChoice
@@ -30,7 +29,7 @@ def make_service(config: Config, descriptor_limit: int | None) -> Service:
     """
     state = StateDirectory(config.state_path)
     state.prepare()
-    identities = Identities(IdMap(state.machine_sid()), config.guest_account, config.administrators)
+    identities = Identities(state.idmap(config), config.guest_account, config.administrators)
     accounts = LiveAccounts(config.accounts_path, config.users)
     exports = Exports(make_exports(config, identities))
     encryption = config.smb3_encryption

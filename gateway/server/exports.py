@@ -9,9 +9,10 @@ from gateway.config.choices import ShareEncryption
 from gateway.config.share_parameters import ShareConfig
 from gateway.nt.upcase import upcase
 from gateway.server.identities import Identities
+from gateway.server.idmap import LiveIdMap
 from gateway.server.share_users import ShareUsers
 from gateway.server.stores import FixedStore, StorePerPath
-from gateway.share.access import Descriptors, Ids
+from gateway.share.access import Descriptors
 from gateway.share.breaks import Breaks
 from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
@@ -86,11 +87,11 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
     )
 
 
-def make_descriptors(share: ShareConfig, ids: Ids) -> Descriptors:
+def make_descriptors(share: ShareConfig, ids: LiveIdMap) -> Descriptors:
     """The descriptors of a share's files, by the share's rules."""
     ignores = share.acl_xattr_ignore_system_acls
     policy = Policy.TRUST if ignores else share.nt_acl_mismatch
-    return Descriptors(ids, policy, stores=share.nt_acl_support, maps=not ignores)
+    return Descriptors(ids, policy, stores=share.nt_acl_support, maps=not ignores, assign=ids.assign)
 
 
 def _file_system(share: ShareConfig, path: str) -> FileSystem:

@@ -7,7 +7,6 @@ import pwd
 from collections.abc import Sequence
 from dataclasses import replace
 
-from acl.idmap import IdMap
 from acl.sid import BUILTIN_ADMINISTRATORS, Sid
 from acl.token import (
     ADMINISTRATOR_PRIVILEGES,
@@ -18,6 +17,7 @@ from acl.token import (
     user_token,
 )
 from gateway.auth.policy import Identity
+from gateway.server.idmap import LiveIdMap
 
 __all__ = ["Identities", "SystemUser"]
 
@@ -44,7 +44,7 @@ class Identities:
     server is root, and as the server itself otherwise, since it could act as nobody else.
     """
 
-    def __init__(self, idmap: IdMap, guest_account: str, administrators: Sequence[str] = ()) -> None:
+    def __init__(self, idmap: LiveIdMap, guest_account: str, administrators: Sequence[str] = ()) -> None:
         self.idmap = idmap
         self._guest_account = guest_account
         self._administrators = administrators

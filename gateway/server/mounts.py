@@ -10,7 +10,6 @@ from typing import Final
 import trio
 
 from acl import mask
-from acl.idmap import IdMap
 from acl.token import SUPERUSER, Token
 from gateway.auth.policy import Identity
 from gateway.config import Backend, Config
@@ -38,7 +37,7 @@ async def serve_mount(
 ) -> None:
     """Mount the shares on `fuse mount`, and serve until cancelled or unmounted. Raises `ServerError`."""
     _check_place(config)
-    identities = Identities(IdMap(StateDirectory(config.state_path).machine_sid()), config.guest_account)
+    identities = Identities(StateDirectory(config.state_path).idmap(config), config.guest_account)
     options = MountOptions(
         Path(config.fuse_mount),
         allow_other=config.fuse_allow_other,

@@ -2,12 +2,15 @@
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from acl.errors import AclError
-from acl.idmap import dump_machine_sid, load_machine_sid, machine_sid
+from acl.idmap import IdMap, dump_machine_sid, load_foreign, load_machine_sid, machine_sid
 from acl.sid import Sid
+from gateway.config.server_parameters import GlobalConfig
 from gateway.server.errors import ServerError
+from gateway.server.idmap import LiveIdMap
 
 __all__ = ["StateDirectory"]
 
@@ -41,6 +44,17 @@ class StateDirectory:
             return load_machine_sid(text)
         except AclError as error:
             raise ServerError(f"{path}: {error}; restore it, or remove it to get a new one") from error
+
+    def idmap(self, config: GlobalConfig) -> LiveIdMap:
+        """The SIDs of users and groups; those of other domains are in the file `idmap`. Raises `ServerError`."""
+        path = self._path / "idmap"
+        try:
+            foreign = load_foreign(self._read(path) or "")
+        except AclError as error:
+            raise ServerError(f"{path}: {error}") from error
+        first, _, last = config.idmap_range.partition("-")
+        idmap = IdMap(self.machine_sid(), config.idmap_scheme, foreign)
+        return LiveIdMap(idmap, partial(self._write, path), int(first), int(last))
 
     def guid(self) -> bytes:
         """The server's GUID: made once, and the same ever after. Raises `ServerError`."""

@@ -6,6 +6,7 @@ that is stored says with which POSIX permissions it was; where these are others 
 
 import logging
 import time
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from acl.access import AccessDenied, access_check
@@ -70,12 +71,22 @@ class Descriptors:
     With `stores` false none is stored, nor is one that was stored heeded. `begin` comes first.
     """
 
-    def __init__(self, ids: Ids, policy: Policy = Policy.INTERSECT, *, stores: bool = True, maps: bool = True) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        policy: Policy = Policy.INTERSECT,
+        *,
+        stores: bool = True,
+        maps: bool = True,
+        assign: Callable[[Sid], PosixId | None] | None = None,
+    ) -> None:
         self.ids = ids
         self.policy = policy
         self.stores = stores
         self.maps = maps
         """Whether a descriptor that is set shows in owner, mode and ACL of the file."""
+        self.assign = assign or ids.lookup
+        """What an owner stands for; may find a number for one that has none."""
         self.has_acls = False
         """Whether the storage has POSIX ACLs."""
         self._by_key: dict[_Key, Governing] = {}

@@ -174,7 +174,7 @@ async def _set_owner(share: "Share", handle: Handle, stat: Stat, descriptor: Sec
 
 
 def _posix_id(share: "Share", sid: Sid | None) -> PosixId:
-    return (share.descriptors.ids.lookup(sid) if sid is not None else None) or PosixId()
+    return (share.descriptors.assign(sid) if sid is not None else None) or PosixId()
 
 
 async def _set_permissions(share: "Share", handle: Handle, stat: Stat, descriptor: SecurityDescriptor) -> None:
