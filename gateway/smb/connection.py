@@ -106,7 +106,8 @@ class SmbConnection:
                     self._ended = True
                 self._nursery.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.cleanup_seconds):
+            # Without a deadline: what is not closed would be in use for ever. It waits for nothing but storage.
+            with trio.CancelScope(shield=True):
                 await self._clean_up()
             self.service.budget.give(self._reserved)
             self.outbox.close()
@@ -148,12 +149,12 @@ class SmbConnection:
                 await trio.lowlevel.checkpoint()
             if self.outbox.full:
                 await self.outbox.has_room()
+            if self._running >= self.service.limits.max_requests_in_flight:
+                await self._requests_end()
             if more:
                 continue  # whole messages are left: the peer may wait for their answers before it sends another
             if frames.wanted > SMALL_BUFFER and not self._reserved:
                 await self._reserve(frames.wanted)
-            if self._running >= self.service.limits.max_requests_in_flight:
-                await self._requests_end()
             room = frames.room()
             try:
                 count = sock.recv_into(room)

@@ -30,4 +30,3 @@ class Limits:
     stall_seconds: float = 30.0
     interim_seconds: float = 0.02
     """How long a request may take before its client is told that it goes on."""
-    cleanup_seconds: float = 10.0

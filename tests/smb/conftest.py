@@ -31,7 +31,7 @@ async def make_server(nursery, caplog, expected_logs):
     yield make
     for server in servers:
         await server.stop()
-    assert descriptors() == before
+    assert descriptors() <= before  # fewer, if something of an earlier test was only collected now
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     for record in told:
         message = record.getMessage()
