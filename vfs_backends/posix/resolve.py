@@ -88,7 +88,7 @@ class Resolver:
             result = act_as(caller, lambda: self._open(start.fd, start.path, path, way.at_hand(volume)))
             if result != -errno.EAGAIN:
                 return result
-        return await volume.threads.run(act_as, caller, lambda: self._open(start.fd, start.path, path, way.plain))
+        return await volume.threads.look(act_as, caller, lambda: self._open(start.fd, start.path, path, way.plain))
 
     async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
         """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""
@@ -111,7 +111,7 @@ class Resolver:
             result = self._open(directory, above, raw, way.at_hand(volume))
             if result != -errno.EAGAIN:
                 return result
-        return await threads.run(self._open, directory, above, raw, way.plain)
+        return await threads.look(self._open, directory, above, raw, way.plain)
 
     def open_at_hand(self, volume: Volume, directory: int, above: str, path: str) -> Found | int:
         """Go into a directory if that takes no waiting; otherwise EAGAIN, negative."""

@@ -14,6 +14,7 @@ __all__ = ["Pace", "Threads"]
 T = TypeVar("T")
 
 _SLOW_SECONDS = 0.02
+_SLOW_LOOK_SECONDS = 0.002
 _PAUSE_SECONDS = 1.0
 
 
@@ -27,8 +28,8 @@ class Pace:
 
     __slots__ = ("_last_slow", "_slow_seconds", "slow_until")
 
-    def __init__(self, *, never_slow: bool) -> None:
-        self._slow_seconds = math.inf if never_slow else _SLOW_SECONDS
+    def __init__(self, *, never_slow: bool, slow_seconds: float = _SLOW_SECONDS) -> None:
+        self._slow_seconds = math.inf if never_slow else slow_seconds
         self._last_slow = -math.inf
         self.slow_until = 0.0
 
@@ -51,13 +52,14 @@ class Threads:
     Only calls that release the interpreter lock belong here: a thread that computes slows the whole process down.
     """
 
-    __slots__ = ("_limiter", "always", "changes")
+    __slots__ = ("_limiter", "always", "changes", "looks")
 
     def __init__(self, limiter: trio.CapacityLimiter, *, always: bool, never_slow: bool) -> None:
         self._limiter = limiter
         self.always = always
         """Every call may block for long: the storage is behind a network, or behind another process."""
         self.changes = Pace(never_slow=never_slow)
+        self.looks = Pace(never_slow=never_slow, slow_seconds=_SLOW_LOOK_SECONDS)
 
     async def run(self, call: Callable[..., T], *args: object) -> T:
         """Call in a thread; beyond an inline pass' point of no return, in this one."""
@@ -68,7 +70,13 @@ class Threads:
 
     async def change(self, call: Callable[..., T], *args: object) -> T:
         """Make a change of names or attributes: here, unless such changes were slow lately."""
-        pace = self.changes
+        return await self._at_pace(self.changes, call, *args)
+
+    async def look(self, call: Callable[..., T], *args: object) -> T:
+        """Look up a name that the kernel does not know offhand: here, unless the disk had to be asked lately."""
+        return await self._at_pace(self.looks, call, *args)
+
+    async def _at_pace(self, pace: Pace, call: Callable[..., T], *args: object) -> T:
         if self.always or pace.is_slow:
             return await self.run(call, *args)
         start = time.perf_counter()
