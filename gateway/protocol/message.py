@@ -38,6 +38,11 @@ class Batch:
         self.sealed_by = sealed_by
         """The session whose key sealed the frame."""
 
+    def keep(self) -> None:
+        """Give the messages storage of their own, so that the frame's may go."""
+        for request in self.requests:
+            request.message = memoryview(bytearray(request.message))
+
 
 class Reply:
     """The answer to one element: a status and a body, and what else its header and trailer need.

@@ -41,6 +41,8 @@ _UNORDERED = (Opcode.READ, Opcode.WRITE)
 """What may begin after the requests that came after it."""
 _FLUSH_SIZE = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
+_SMALL_MESSAGE = 4096
+"""Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
 _SMB1_MAGIC = b"\xffSMB"
 _numbers = itertools.count(1)
 
@@ -193,21 +195,23 @@ class SmbConnection:
         if self.negotiated is None and message[:4] == _SMB1_MAGIC:
             answer_smb1(self, message)
             return
-        reserved, self._reserved = self._reserved, 0
+        exchange = Exchange(self, self.protocol.receive(message))
+        exchange.reserved, self._reserved = self._reserved, 0
         try:
-            exchange = Exchange(self, self.protocol.receive(message))
             done = exchange.run()
+            if done and exchange.replies:
+                self._put(exchange.replies, exchange.batch.sealed_by)
         except BaseException:
-            self.service.budget.give(reserved)
+            self.service.budget.give(exchange.held)
             raise
         if done:
-            self.service.budget.give(reserved)
-            if exchange.replies:
-                self._put(exchange.replies, exchange.batch.sealed_by)
+            self.service.budget.give(exchange.reserved)
             return
-        exchange.reserved = reserved
         if exchange.batch.sealed_by is None:
-            self._frames.detach()
+            if len(message) <= _SMALL_MESSAGE:
+                exchange.batch.keep()
+            else:
+                self._frames.detach()
         pending = exchange.pending()
         self.wait_for(pending)
         self._nursery.start_soon(self._finish, exchange, pending)
@@ -265,12 +269,13 @@ class SmbConnection:
             self._starting -= 1
         try:
             await exchange.run_in_task(pending)
+            self.send(exchange.replies, exchange.batch.sealed_by)
+            exchange.replies.clear()
         except ProtocolError as error:
             log.info("%s: connection ended: %s", self.address, error)
             self.close()
         finally:
-            self.service.budget.give(exchange.reserved)
-        self.send(exchange.replies, exchange.batch.sealed_by)
+            self.service.budget.give(exchange.held)
 
     def wait_for(self, pending: Pending) -> None:
         """Enter a request that goes on in a task, so that it is announced in time and can be cancelled."""

@@ -101,6 +101,22 @@ class Exchange:
             self._index += 1
         return None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the memory budget that it holds, with the replies that have not been sent."""
+        held = self.reserved
+        for reply in self.replies:
+            held += reply.reserved
+        return held
+
+    def let_go(self) -> None:
+        """What follows may take for ever: hold no more than the last request, which is small."""
+        del self.batch.requests[: self._index]
+        self._index = 0
+        self.batch.keep()
+        self.connection.service.budget.give(self.reserved)
+        self.reserved = 0
+
     def pending(self) -> Pending:
         """The element that could not be answered inline, as a request that waits."""
         return Pending(self, self.batch.requests[self._index], trio.current_time())

@@ -47,6 +47,7 @@ class Pending:
             raise StatusError(STATUS_INTERNAL_ERROR)
         self.exchange.connection.wait_unbounded(self, session)
         self.announce()
+        self.exchange.let_go()
 
     def cancel(self, status: int = STATUS_CANCELLED) -> None:
         """End it, if it still waits; `status` is then its answer.

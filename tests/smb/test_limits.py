@@ -5,13 +5,14 @@ import trio
 import trio.testing
 
 from gateway.auth.throttle import Throttle
-from gateway.nt.constants import FILE_DELETE_ON_CLOSE, FILE_OPEN
-from gateway.nt.status import STATUS_OBJECT_NAME_NOT_FOUND
+from gateway.nt.constants import FILE_DELETE_ON_CLOSE, FILE_OPEN, FSCTL_VALIDATE_NEGOTIATE_INFO
+from gateway.nt.status import STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_NOT_FOUND
 from gateway.smb.limits import Limits
 from gateway.transport.budget import MemoryBudget
 from gateway.wire.echo import EchoRequest
 from gateway.wire.header import Opcode
 from gateway.wire.session_setup import SessionSetupResponse
+from gateway.wire.validate_negotiate import ValidateNegotiateInfoRequest
 from tests.smb.client import Call, Client, ConnectionEnded, LogOn, Refused
 from tests.smb.server import Server
 from vfs_backends.faults import Fault
@@ -310,3 +311,73 @@ async def test_a_guess_does_not_stop_the_others(server, expected_logs) -> None:
 async def _expect_failure(log_on: LogOn, token: bytes) -> None:
     with pytest.raises(Refused):
         await log_on.step(token)
+
+
+async def test_nobody_holds_memory_and_waits_for_more(make_server) -> None:
+    """A compound whose answers are larger than all there is: or it would wait for itself, and all others for it."""
+    server: Server = await make_server()
+    server.service.budget = MemoryBudget(3 * MIB)
+    client, tree = await server.with_tree()
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+    file = await client.create(tree, "file")
+    await client.write(file, bytes(MIB))
+    found = [one.status for one in await client.ask(*[client.read_call(file, MIB, credits=16) for _ in range(5)])]
+    assert found == [0, 0, 0, STATUS_INSUFFICIENT_RESOURCES, STATUS_INSUFFICIENT_RESOURCES]
+    assert server.service.budget.used == 0
+    assert len(await client.read(file, MIB)) == MIB
+
+
+async def test_what_waits_for_ever_holds_nothing(make_server) -> None:
+    """Behind a large write in its compound, a CHANGE_NOTIFY parks: the memory of the write comes back."""
+    server: Server = await make_server()
+    client, tree = await server.with_tree()
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+    file, directory = await client.create(tree, "file"), await client.open_directory(tree)
+    server.files.faults.append(Fault("write", delay=0.001))
+    write, notify = client.write_call(file, bytes(MIB)), client.notify_call(directory)
+    await client.send(write, notify)
+    assert write.message_id is not None
+    assert notify.message_id is not None
+    assert (await client.final(write.message_id)).status == 0
+    interim = await client.next(notify.message_id)
+    assert server.service.budget.used == 0
+    (pending,) = server.connections[-1]._pendings.values()
+    assert len(pending.request.message.obj) < 4096
+    await client.cancel(0, interim.header.async_id)
+    assert (await client.final(notify.message_id)).status == STATUS_CANCELLED
+
+
+async def test_small_requests_in_tasks_hold_little(server) -> None:
+    server.files.faults.append(Fault("flush", delay=0.05))
+    client, tree = await server.with_tree()
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=100))
+    file = await client.create(tree, "file")
+    calls = [client.flush_call(file) for _ in range(50)]
+    frames = [client.frame(one) for one in calls]
+    await client.send_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in frames))
+    await trio.testing.wait_all_tasks_blocked()
+    held = {
+        id(one.request.message.obj): len(one.request.message.obj) for one in server.connections[-1]._pendings.values()
+    }
+    assert len(held) == 50
+    assert sum(held.values()) < 50 * 4096
+    for one in calls:
+        assert (await client.final(one.message_id or 0)).status == 0
+
+
+@pytest.mark.parametrize("ends", ["hang up", "protocol error"])
+async def test_answers_that_are_never_sent(server, ends) -> None:
+    """Finished, behind them an element that goes on, and then the connection ends: their memory comes back."""
+    server.files.faults.append(Fault("flush", delay=0.01))
+    client, tree = await server.with_tree(dialects=(0x0302,))
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+    file = await client.create(tree, "file")
+    await client.write(file, bytes(MIB))
+    last = client.flush_call(file)
+    if ends == "protocol error":
+        changed = ValidateNegotiateInfoRequest(dialects=(0x0302,)).to_bytes()
+        last = client.ioctl_call(tree, FSCTL_VALIDATE_NEGOTIATE_INFO, changed)
+    await client.send(client.read_call(file, MIB), client.read_call(file, MIB), last)
+    await trio.testing.wait_all_tasks_blocked()
+    await server.hang_up()
+    assert server.service.budget.used == 0

@@ -5,6 +5,7 @@ from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
     STATUS_END_OF_FILE,
+    STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER,
     STATUS_SUCCESS,
@@ -45,7 +46,7 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
     service = ctx.connection.service
     reserved = length if length > SMALL_BUFFER else 0
     if reserved:
-        await service.budget.take(reserved)
+        await _reserve(ctx, reserved)
     try:
         answer = await _read(one.file, request)
     except BaseException:
@@ -53,6 +54,15 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
         raise
     answer.reserved = reserved
     return answer
+
+
+async def _reserve(ctx: OpenContext, size: int) -> None:
+    """Take memory, and wait for it; but not while other memory is held, or all could come to wait for each other."""
+    budget, pending = ctx.connection.service.budget, ctx.pending
+    if pending is None or not pending.exchange.held:
+        await budget.take(size)
+    elif not budget.try_take(size):
+        raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
 
 
 async def _read(file: Open, request: ReadRequest) -> Answer:
