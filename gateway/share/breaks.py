@@ -16,8 +16,10 @@ from typing import Final, Protocol
 
 import trio
 
+from gateway.nt.status import STATUS_REQUEST_NOT_ACCEPTED
 from gateway.share.breaking import (
     Conflict,
+    admit,
     break_for_directory_change,
     break_for_name_change,
     break_for_read,
@@ -36,7 +38,7 @@ from gateway.share.leases import (
     grant,
 )
 from gateway.share.opens import Open
-from gateway.share.record import FileRecord
+from gateway.share.record import FileRecord, OpenEntry
 from gateway.share.table import Table
 from vfs_backends.api import NodeId
 from vfs_backends.inline import may_wait
@@ -78,18 +80,19 @@ class _Held:
         self.way: Hashable | None = None
         """How the client was told."""
 
-    def tell(self, told: Break, seconds: float) -> None:
-        """Tell the client by whichever open reaches it. If none does, the break is over at once."""
+    def tell(self, told: Break, seconds: float) -> bool:
+        """Tell the client by whichever open reaches it. If none does (False), the break is over at once."""
         for member in self.members.values():
             way = member.broken(told)
             if way is not None:
                 if told.acknowledge:
                     self.told, self.way = told, way
                     self.deadline = min(self.deadline, trio.current_time() + seconds)
-                return
+                return True
         self.settle()
         if told.acknowledge:
             self.deadline = -math.inf
+        return False
 
     def settle(self) -> None:
         """No break is in progress any more."""
@@ -167,10 +170,11 @@ class Breaks:
             return acknowledge(expire(record, name) if late else record, name, state)
 
         outcome = await self.table.transact(held.node_id, step)
-        held.settle()
+        if late or outcome.status != STATUS_REQUEST_NOT_ACCEPTED:
+            held.settle()
         if outcome.following is not None:
             # The client must have the answer first. Until the message is sent, the time for it runs already.
-            held.told, held.deadline = outcome.following, trio.current_time() + self.seconds
+            held.deadline = trio.current_time() + self.seconds
             trio.lowlevel.current_trio_token().run_sync_soon(self._tell, outcome.following)
         self.ring(held.node_id)
         return outcome
@@ -200,8 +204,7 @@ class Breaks:
         """
         for held in list(self._held.values()):
             if held.told is not None and held.way == way:
-                held.tell(held.told, self.seconds)
-                self.ring(held.node_id)
+                self._tell(held.told)
 
     # --- breaking
 
@@ -227,6 +230,15 @@ class Breaks:
                     return True
                 await self._wait(node_id, event, conflict.wait_for)
                 waited = True
+
+    async def before_opening(self, node_id: NodeId, entry: OpenEntry, *, overwrite: bool = False) -> bool:
+        """Before a file is opened, if somebody has to be waited for until that may be. True if that took a while."""
+
+        def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
+            changed, admission = admit(record, entry, overwrite=overwrite, waited=waited)
+            return changed or record, admission.conflict
+
+        return await self.settle(node_id, rule)
 
     async def before_change(self, one: Open) -> None:
         """Before an open changes contents or size, or locks a range."""
@@ -264,8 +276,8 @@ class Breaks:
 
     def _tell(self, told: Break) -> None:
         held = self._held.get(told.holder)
-        if held is not None:
-            held.tell(told, self.seconds)
+        if held is not None and not held.tell(told, self.seconds):
+            self.ring(held.node_id)
 
     @contextmanager
     def _listen(self, node_id: NodeId) -> Iterator[_Bell]:

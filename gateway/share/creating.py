@@ -27,7 +27,7 @@ from gateway.nt.status import (
 )
 from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
-from gateway.share.breaking import Admission, Conflict, admit
+from gateway.share.breaking import Admission, admit
 from gateway.share.closing import close_open, set_delete_on_close
 from gateway.share.granting import check_limit, grant_existing
 from gateway.share.initialising import initialise, overwrite
@@ -144,6 +144,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         raise
     one = _opened(share, intent, token, caller, handle, entry, action, stat)
     if action != nt.FILE_OPENED:
+        # Who has come while it was emptied may have read, and kept, what is no more.
+        await share.breaks.before_change(one)
         await entry_changed(share, one, _OVERWRITTEN)
     return one
 
@@ -157,12 +159,7 @@ async def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: O
         raise StatusError(admission.status)
     if not admission.conflict.wait_for:
         return True
-
-    def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
-        changed, again = admit(record, entry, overwrite=intent.overwrites, waited=waited)
-        return changed or record, again.conflict
-
-    await share.breaks.settle(handle.node_id, rule)
+    await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
     return False
 
 

@@ -66,12 +66,12 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
     if record is not None and any(entry.stream for entry in record.opens):
         # A file goes nowhere while any of its streams is open.
         raise StatusError(STATUS_ACCESS_DENIED)
-    if await share.breaks.before_name_change(one.node_id, one.open_id):
-        return False
-    if one.is_directory and not await _check_children(share, one, target, how):
+    if not await _check_origin(share, one, target, how):
         return False
     new_parent, new_name = await open_parent(share, target, one.token)
     try:
+        if await share.breaks.before_opening(new_parent.node_id, _INTO_DIRECTORY):
+            return False
         overrules = await _check_parent(share, one, new_parent)
         existing = await _existing(share, new_parent, new_name, how)
         try:
@@ -91,6 +91,13 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
     finally:
         await new_parent.aclose()
     return True
+
+
+async def _check_origin(share: "Share", one: Open, target: str, how: _How) -> bool:
+    """Whether the file may go from where it is; false and raising as `_check_children`."""
+    if await share.breaks.before_name_change(one.node_id, one.open_id):
+        return False
+    return not one.is_directory or await _check_children(share, one, target, how)
 
 
 async def _check_children(share: "Share", one: Open, target: str, how: _How) -> bool:
@@ -210,6 +217,8 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
         return False
     parent, name = await open_parent(share, target, one.token)
     try:
+        if await share.breaks.before_opening(parent.node_id, _INTO_DIRECTORY):
+            return False
         overrules = await _check_parent(share, one, parent)
         existing = await _existing(share, parent, name, how)
         if existing is not None:

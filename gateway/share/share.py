@@ -109,10 +109,10 @@ class Share:
         try:
             if closed.delete:
                 await self._delete(one, closed)
-            self.breaks.closed(one)
-            if one.written and not closed.delete:
+            elif one.written:
                 await entry_changed(self, one, 0)
         finally:
+            self.breaks.closed(one)
             self.opens.pop(one.open_id, None)
             await one.handle.aclose()
 
