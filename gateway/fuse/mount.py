@@ -18,6 +18,7 @@ from gateway.fuse.core import Core
 from gateway.fuse.exports import Mounted
 from gateway.fuse.notifier import Notifier
 from gateway.fuse.operations import Operations
+from gateway.fuse.turns import Turn, install
 from gateway.fuse.waiting import MAX_TASKS, Requests
 
 __all__ = ["MountError", "MountOptions", "mount"]
@@ -57,12 +58,14 @@ async def mount(
     await _clear(directory)
     core = Core(mounted, Callers(make_token), ("fuse", directory), options.cache_seconds)
     core.root_uid, core.root_gid = os.geteuid(), os.getegid()
-    requests = Requests(options.share_seconds)
+    turn = Turn()
+    requests = Requests(options.share_seconds, turn)
     kernel = {"fsname=smbgate", "subtype=smbgate"}
     if options.allow_other:
         kernel.add("allow_other")
+    install(turn)
     try:
-        pyfuse3.init(Operations(core, requests), directory, kernel)
+        pyfuse3.init(Operations(core, requests, turn), directory, kernel)
     except RuntimeError as error:
         raise MountError(f"cannot mount on {directory}: {error}; libfuse has said why on standard error") from error
     notifier = Notifier(core)

@@ -5,8 +5,8 @@ Whatever is raised ends here: a FUSE loop does not survive an exception.
 
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar, cast
 
 import pyfuse3
 
@@ -17,6 +17,7 @@ from gateway.fuse.files import Files
 from gateway.fuse.inodes import ROOT
 from gateway.fuse.metadata import Metadata
 from gateway.fuse.names import from_kernel
+from gateway.fuse.turns import Passing, Turn
 from gateway.fuse.waiting import Requests
 from gateway.nt.status import StatusError
 from vfs_backends.errors import VfsError
@@ -35,8 +36,9 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, core: Core, requests: Requests) -> None:
+    def __init__(self, core: Core, requests: Requests, turn: Turn) -> None:
         super().__init__()
+        self._turn = turn
         self._core = core
         self._requests = requests
         self._token = core.callers.token
@@ -44,10 +46,10 @@ class Operations(pyfuse3.Operations):
         self._files = Files(core)
         self._metadata = Metadata(core)
 
-    async def _answer(self, awaitable: Awaitable[T]) -> T:
+    async def _answer(self, operation: Coroutine[Any, Any, T]) -> T:
         """The result of an operation that waits for nobody else."""
         try:
-            return await awaitable
+            return await Passing(operation, self._turn)
         except (StatusError, VfsError) as error:
             raise pyfuse3.FUSEError(errno_of(error)) from error
         except pyfuse3.FUSEError:

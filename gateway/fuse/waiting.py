@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import pyfuse3
 import trio
 
+from gateway.fuse.turns import Turn
 from gateway.nt.status import STATUS_SHARING_VIOLATION, StatusError
 from vfs_backends.inline import effect_scope, nothing_happened
 
@@ -43,8 +44,9 @@ class _Waiting:
 class Requests:
     """Those under way that may wait. `share_seconds`: for how long an open that denies sharing is waited for."""
 
-    def __init__(self, share_seconds: float) -> None:
+    def __init__(self, share_seconds: float, turn: Turn) -> None:
         self._share_seconds = share_seconds
+        self._turn = turn
         self._waiting: set[_Waiting] = set()
 
     async def run(self, pid: int, operation: Callable[..., Awaitable[T]], *args: object) -> T:
@@ -83,6 +85,8 @@ class Requests:
         """Interrupt those whose processes have signals to take; runs until cancelled."""
         while True:
             await trio.sleep(_LOOK_SECONDS)
+            # The task whose turn it was may have ended, since nothing is mounted any more.
+            self._turn.pass_on()
             before = trio.current_time() - _LOOK_SECONDS
             for waiting in list(self._waiting):
                 if waiting.since <= before and has_signal(waiting.pid):
