@@ -29,7 +29,7 @@ __all__ = ["Descriptors", "Governing", "Ids", "check_access"]
 
 log = logging.getLogger("gateway.acl")
 
-_CACHED = 4096
+_CACHED_KEYS, _CACHED_FILES = 4096, 32768
 _RACY_NS = 50_000_000
 """For so long a further change may leave the version as it is: the clocks of file systems are as coarse as that."""
 
@@ -111,7 +111,7 @@ class Descriptors:
             return found[1]
         governing = self._of_key(await self._key(handle, stat))
         if stat.version and time.time_ns() - stat.version > _RACY_NS:
-            if len(self._by_file) >= _CACHED:
+            if len(self._by_file) >= _CACHED_FILES:
                 self._by_file.clear()
             self._by_file[stat.node_id] = (stat.version, governing)
         return governing
@@ -138,7 +138,7 @@ class Descriptors:
     def _of_key(self, key: _Key) -> Governing:
         found = self._by_key.get(key)
         if found is None:
-            if len(self._by_key) >= _CACHED:
+            if len(self._by_key) >= _CACHED_KEYS:
                 self._by_key.clear()
             found = self._by_key[key] = self._make(key)
         return found

@@ -1,6 +1,5 @@
 """An open file or directory of the local machine: one descriptor, O_PATH until `open_io`."""
 
-import contextlib
 import errno
 import os
 import stat as stat_module
@@ -68,8 +67,10 @@ def write_all(fd: int, offset: int, data: memoryview) -> None:
 
 def close_quietly(fd: int) -> None:
     """Close, whatever the storage says to it: the descriptor is gone in any case."""
-    with contextlib.suppress(OSError):
+    try:
         os.close(fd)
+    except OSError:
+        return
 
 
 class PosixHandle(Handle):
@@ -160,11 +161,12 @@ class PosixHandle(Handle):
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
         tree = self.volume.tree
         fd = await self.ask(_reopen, self.fd, _IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None)
-        self._retired.append(self.fd)
-        self._pins += 1
-        self.fd = fd
+        old, self.fd = self.fd, fd
         self._access = access
-        self.unpin()
+        if self._pins:
+            self._retired.append(old)
+        else:
+            self.volume.threads.close_soon(close_quietly, old)
 
     async def stat(self) -> Stat:
         volume = self.volume

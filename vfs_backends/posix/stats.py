@@ -41,8 +41,8 @@ def birth_of(fields: StatxFields) -> int:
     return fields[10] * _SECOND + fields[11] if fields[0] & _BTIME else 0
 
 
-def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
-    """`stored`: the value of user.DOSATTRIB; what is malformed counts as absent."""
+def stat_of(node_id: NodeId, fields: StatxFields, dos: DosAttributes | None) -> Stat:
+    """`dos`: what is stored with the file, if anything is."""
     mask, nlink, uid, gid, mode, _, size, blocks, a, a_ns, b, b_ns, c, c_ns, m, m_ns, rma, rmi, _, _ = fields
     ctime = version = c * _SECOND + c_ns
     mtime = m * _SECOND + m_ns
@@ -51,14 +51,12 @@ def stat_of(node_id: NodeId, fields: StatxFields, stored: bytes | None) -> Stat:
     if birthtime == 0:
         birthtime = min(mtime, ctime)
     attributes = None
-    if stored is not None:
-        dos = DosAttributes.parse(stored)
-        if dos is not None:
-            attributes = dos.attributes
-            if dos.birthtime_ns is not None:
-                birthtime = dos.birthtime_ns
-            if dos.changed_ns is not None and ctime <= dos.changed_until_ns:
-                ctime = dos.changed_ns
+    if dos is not None:
+        attributes = dos.attributes
+        if dos.birthtime_ns is not None:
+            birthtime = dos.birthtime_ns
+        if dos.changed_ns is not None and ctime <= dos.changed_until_ns:
+            ctime = dos.changed_ns
     return Stat(
         node_id,
         mode,

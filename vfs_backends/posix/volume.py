@@ -1,12 +1,15 @@
 """What the handles of one file system share."""
 
 import errno
+import functools
 import os
+import time
 from typing import TYPE_CHECKING
 
 import trio
 
 from vfs_backends.api import Capability, Fold, NodeId, Stat
+from vfs_backends.posix.attributes import DosAttributes
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import can_act
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
@@ -41,6 +44,10 @@ _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 _S_IFMT, _S_IFLNK = 0o170000, 0o120000
 _WITH_XATTRS = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
+
+_KNOWN = 32768
+_RACY_NS = 50_000_000
+"""For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
 
 _CAP_SYS_ADMIN = 21
 _CAP_DAC_READ_SEARCH = 2
@@ -94,7 +101,7 @@ class Tree:
         volume = self._volumes.get(device) or self.volume(device)
         return NodeId(device, fields[5], birth_of(fields) if volume.has_birth else 0)
 
-    @property
+    @functools.cached_property
     def capabilities(self) -> Capability:
         """Those of the root; what is mounted below may have fewer."""
         found = Capability.LINKS | Capability.SPECIAL_FILES
@@ -130,6 +137,9 @@ class Volume:
         self.writes = Pace(never_slow=kind.in_memory)
         self.reads_nowait = not kind.in_memory and not kind.slow
         """Whether preadv2(RWF_NOWAIT) is worth trying."""
+        self._known: dict[int, tuple[int, int, DosAttributes | None]] = {}
+        """What user.DOSATTRIB says, by inode, with the time of the last change of status (seconds, nanoseconds): as
+        long as that stays, so does the attribute."""
 
     def stat(self, fd: int, *, node_id: NodeId, is_io: bool) -> Stat:
         """What the storage tells of a descriptor's file. Raises OSError."""
@@ -137,15 +147,29 @@ class Volume:
         if isinstance(fields, int):
             raise os_error(-fields)
         tree = self.tree
-        stored = None
-        if tree.has_xattrs:
-            if is_io:
-                stored = fget_dos_attributes(fd)
-            elif tree.has_getxattrat:
-                stored = get_dos_attributes_at(tree.proc, b"%d" % fd, 0)
-            else:
-                stored = get_dos_attributes(proc_path(fd), follow=True)
-        return stat_of(node_id, fields, stored)
+        if not tree.has_xattrs:
+            return stat_of(node_id, fields, None)
+        known = self._known.get(fields[5])
+        if known is not None and known[:2] == fields[12:14]:
+            return stat_of(node_id, fields, known[2])
+        now = time.time_ns()
+        if is_io:
+            stored = fget_dos_attributes(fd)
+        elif tree.has_getxattrat:
+            stored = get_dos_attributes_at(tree.proc, b"%d" % fd, 0)
+        else:
+            stored = get_dos_attributes(proc_path(fd), follow=True)
+        return stat_of(node_id, fields, self._learn(fields, stored, now))
+
+    def _learn(self, fields: StatxFields, stored: bytes | None, now: int) -> DosAttributes | None:
+        """Take note of the value of user.DOSATTRIB as read at `now` or later; what is malformed counts as absent."""
+        dos = None if stored is None else DosAttributes.parse(stored)
+        seconds, nanoseconds = fields[12], fields[13]
+        if now - seconds * 1_000_000_000 - nanoseconds > _RACY_NS and not self.kind.slow:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[fields[5]] = seconds, nanoseconds, dos
+        return dos
 
     def entry_stat(self, directory: int, name: bytes, path: str) -> Stat | None:
         """The same of a name in the directory at `path`; None if it cannot be looked at, or is gone."""
@@ -159,18 +183,22 @@ class Volume:
             followed = self._stat_through(directory, name, path)
             if followed is not None:
                 return followed
-        stored = None
         device = device_of(fields)
         if device == self.device:
             node_id = NodeId(device, fields[5], birth_of(fields) if self.has_birth else 0)
         else:
             node_id = tree.node_id(fields)
-        if tree.has_xattrs and kind in _WITH_XATTRS and (device == self.device or self.kind.slow):
-            if tree.has_getxattrat:
-                stored = get_dos_attributes_at(directory, name, AT_SYMLINK_NOFOLLOW)
-            else:
-                stored = get_dos_attributes(proc_path(directory) + b"/" + name, follow=False)
-        return stat_of(node_id, fields, stored)
+        if not tree.has_xattrs or kind not in _WITH_XATTRS or (device != self.device and not self.kind.slow):
+            return stat_of(node_id, fields, None)
+        known = self._known.get(fields[5]) if device == self.device else None
+        if known is not None and known[:2] == fields[12:14]:
+            return stat_of(node_id, fields, known[2])
+        now = time.time_ns() if device == self.device else 0
+        if tree.has_getxattrat:
+            stored = get_dos_attributes_at(directory, name, AT_SYMLINK_NOFOLLOW)
+        else:
+            stored = get_dos_attributes(proc_path(directory) + b"/" + name, follow=False)
+        return stat_of(node_id, fields, self._learn(fields, stored, now))
 
     def entry_stats(self, directory: int, names: list[bytes], path: str) -> list[Stat | None]:
         return [self.entry_stat(directory, name, path) for name in names]
