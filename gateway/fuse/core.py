@@ -3,6 +3,7 @@
 import errno
 import itertools
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -42,6 +43,9 @@ _CHANGES: Final = (
 _GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kind.STALE})
 
 
+_KEPT_DIRECTORIES: Final = 128
+
+
 class OpenFile:
     """A file or directory that a program has open."""
 
@@ -73,6 +77,7 @@ class Core:
             self.inodes.salt(one, one.share.root.node_id.device)
         self.files: dict[int, OpenFile] = {}
         """What programs have open, by the numbers that the kernel knows."""
+        self._directories: OrderedDict[Inode, Handle] = OrderedDict()
         self.root_handles: set[int] = set()
         """The same for the mount's own directory."""
         self._new_handle = itertools.count(1)
@@ -167,7 +172,39 @@ class Core:
             await handle.aclose()
         raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
 
+    async def directory(self, inode: Inode) -> Handle:
+        """A path handle on a directory, which stays with us: names in it can be asked for without going there anew."""
+        kept = self._directories
+        handle = kept.get(inode)
+        if handle is None:
+            handle = await self.find(inode)
+            if inode in kept:
+                await handle.aclose()
+                return kept[inode]
+            kept[inode] = handle
+            if len(kept) > _KEPT_DIRECTORIES:
+                await kept.pop(next(iter(kept))).aclose()
+        else:
+            kept.move_to_end(inode)
+        return handle
+
+    async def stat_entry(self, directory: Inode, name: str, token: Token | None = None) -> Stat:
+        """What a name leads to; with a token, for that caller. Raises `VfsError`."""
+        share = directory.mounted.share
+        caller = share.caller(token) if token is not None else None
+        return await share.fs.stat_entry(await self.directory(directory), name, caller)
+
     async def stat(self, inode: Inode) -> Stat:
+        if not inode.opens and inode.names:
+            directory, name = next(reversed(inode.names))
+            try:
+                stat = await self.stat_entry(directory, name)
+            except VfsError as error:
+                if error.kind not in _GONE:
+                    raise
+            else:
+                if stat.node_id == inode.node_id:
+                    return stat
         async with self.handle(inode) as handle:
             return await handle.stat()
 
@@ -290,6 +327,8 @@ class Core:
         """Close all that is open still."""
         for number in list(self.files):
             await self.release(number)
+        while self._directories:
+            await self._directories.popitem()[1].aclose()
 
 
 def join(directory: str, name: str) -> str:

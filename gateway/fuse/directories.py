@@ -61,16 +61,25 @@ class Directories:
         if name in _DOTS:
             return await self._lookup_dots(parent, name)
         directory = core.inode(parent)
+        await core.check_search(directory, token)
+        try:
+            stat = await core.stat_entry(directory, name, token)
+        except VfsError as error:
+            if error.kind is not Kind.ACCESS_DENIED:
+                raise
+            stat = await self._overruled(directory, name, token)
+        return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat)
+
+    async def _overruled(self, directory: Inode, name: str, token: Token) -> Stat:
+        """What the storage does not let a caller reach, and a security descriptor does."""
         above = directory.path()
         if above is None:
             raise VfsError(Kind.NOT_FOUND, name)
-        await core.check_search(directory, token)
         found = await reach(directory.mounted.share, join(above, name), token, case_sensitive=True)
         try:
-            stat = await found.stat()
+            return await found.stat()
         finally:
             await found.aclose()
-        return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat)
 
     async def _lookup_share(self, name: str) -> pyfuse3.EntryAttributes:
         if name in _DOTS:
@@ -166,15 +175,11 @@ class Directories:
     async def _stat_of(self, file: OpenFile, name: str) -> Stat | None:
         """Of what was listed earlier; None if it has gone."""
         try:
-            found = await file.inode.mounted.share.fs.lookup(file.one.handle, name, case_sensitive=True)
+            return await file.inode.mounted.share.fs.stat_entry(file.one.handle, name)
         except VfsError as error:
             if error.kind is Kind.NOT_FOUND:
                 return None
             raise
-        try:
-            return await found.stat()
-        finally:
-            await found.aclose()
 
     def _tell(self, file: OpenFile, name: str, stat: Stat, index: int, token: pyfuse3.ReaddirToken) -> bool:
         """Tell the kernel an entry; False if there is no room for it."""

@@ -55,3 +55,20 @@ async def test_what_is_there_already_stays(fs: FileSystem, top: Handle) -> None:
         await fs.create_symlink(handle, "below", "target")
     with fails(Kind.INVALID):
         await handle.read_link()
+
+
+async def test_a_name_can_be_asked_about(fs: FileSystem, top: Handle) -> None:
+    await make(fs, top, "File", b"12345")
+    directory = await fs.create_directory(top, "directory", 0o755)
+    await fs.create_symlink(directory, "link", "nowhere at all")
+    stat = await fs.stat_entry(top, "File")
+    assert (stat.size, stat.node_id) == (5, (await fs.lookup(top, "File")).node_id)
+    assert (await fs.stat_entry(top, "directory")).node_id == directory.node_id
+    assert stat_module.S_ISLNK((await fs.stat_entry(directory, "link")).mode)
+    for name in ("file", "nothing"):
+        with fails(Kind.NOT_FOUND):
+            await fs.stat_entry(top, name)
+    await fs.remove(directory, "link", await fs.lookup(directory, "link"))
+    await fs.remove(top, "directory", directory)
+    with fails(Kind.NOT_FOUND):
+        await fs.stat_entry(directory, "link")

@@ -10,21 +10,31 @@ from typing import TypeVar
 
 import trio
 
-from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, NodeId
+from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
-from vfs_backends.posix.identity import SERVER
+from vfs_backends.posix.identity import SERVER, as_caller
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes, text_to_bytes
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
-from vfs_backends.posix.stats import birth_of, fields_of, identity_of
+from vfs_backends.posix.stats import birth_of, fields_of, identity_of, stat_of
 from vfs_backends.posix.stream_handles import StreamTable
 from vfs_backends.posix.streams import aside_tokens
-from vfs_backends.posix.syscalls import RESOLVE_BENEATH, How, fs_magic, name_to_handle, open_by_handle, openat2
+from vfs_backends.posix.syscalls import (
+    AT_NO_AUTOMOUNT,
+    AT_SYMLINK_NOFOLLOW,
+    RESOLVE_BENEATH,
+    How,
+    fs_magic,
+    name_to_handle,
+    open_by_handle,
+    openat2,
+    statx,
+)
 from vfs_backends.posix.volume import Tree, Volume, proc_path
 from vfs_backends.posix.watch import Watcher
 
@@ -36,6 +46,7 @@ Aside = tuple[NodeId, list[str]]
 """A file, and what leads to its streams in the side store."""
 
 _UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
+_ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 _MASK64 = (1 << 64) - 1
 
 
@@ -189,6 +200,23 @@ class PosixFileSystem(FileSystem):
             raise vfs_error(error, path) from error
         finally:
             start.unpin()
+
+    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat:
+        directory = self._own(parent)
+        if self._tree.follows_symlinks:
+            return await super().stat_entry(parent, name, caller)
+        if is_hidden(name):
+            raise VfsError(Kind.NOT_FOUND, name)
+        raw = name_to_bytes(name)
+        acting = caller if caller is not None and caller.uid and self._tree.acts_as_callers else None
+        directory.pin()
+        try:
+            fields = await directory.volume.threads.look(as_caller, acting, lambda: statx(directory.fd, raw, _ENTRY))
+        finally:
+            directory.unpin()
+        if isinstance(fields, int):
+            raise look_up_failure(fields, name, is_last=True)
+        return stat_of(self._tree.node_id(fields), fields, None)
 
     def _acting(self, caller: Caller | None) -> Caller | None:
         """With whose rights to do something; None if with those that the process has."""
