@@ -18,12 +18,12 @@ NOT_YET: frozenset[str] = frozenset(
         "smbd max io size",
         "time machine",
         "veto files",
-        "vfs objects",
     }
 )
 """Own names of parameters that the server does not heed yet."""
 
 MEANINGLESS: Mapping[str, str] = {
+    "vfs objects": "has no meaning here: descriptors and streams are kept wherever the storage can",
     "ipc timeout": "has no meaning here: there is no part in the kernel to wait for",
 }
 """Own names of KSMBD's parameters that this server will never need, and why."""

@@ -190,6 +190,12 @@ class _Security:
         "100000000-199999999",
         "The numbers that are given to owners of other domains, kept in the file `idmap` of the state directory.",
     )
+    audit_log: str = parameter(
+        "audit log",
+        Text(what="an absolute path", pattern=r"/[^\0]*|"),
+        "",
+        "A file for the records that SACLs ask for, one JSON object a line; if empty, they go where all messages go.",
+    )
     administrators: tuple[str, ...] = parameter(
         "administrators",
         Names("names of users, and of groups after an @"),

@@ -13,6 +13,7 @@ from gateway.config import Config
 from gateway.server.addresses import listening_hosts
 from gateway.server.allocator import keep_freed_memory
 from gateway.server.assemble import make_service
+from gateway.server.audit import audit_log
 from gateway.server.errors import ServerError
 from gateway.server.exports import start_shares
 from gateway.smb.connection import SmbConnection
@@ -118,17 +119,18 @@ async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = tri
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Server]:
     """A server that runs for as long as the context is open. Raises `ServerError` if it cannot."""
-    service = make_service(config, _descriptor_limit())
-    await start_shares(list(service.exports))
-    try:
-        listeners = open_listeners(listening_hosts(config), config.tcp_port)
-    except ListenError as error:
-        raise ServerError(str(error)) from error
-    server = Server(config, service, listeners)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(server.run)
-        yield server
-        nursery.cancel_scope.cancel()
+    with audit_log(config.audit_log):
+        service = make_service(config, _descriptor_limit())
+        await start_shares(list(service.exports))
+        try:
+            listeners = open_listeners(listening_hosts(config), config.tcp_port)
+        except ListenError as error:
+            raise ServerError(str(error)) from error
+        server = Server(config, service, listeners)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.run)
+            yield server
+            nursery.cancel_scope.cancel()
 
 
 def _descriptor_limit() -> int | None:

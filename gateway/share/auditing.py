@@ -5,6 +5,7 @@ They go to the logger `gateway.audit`, which a handler of its own may write to a
 
 import json
 import logging
+from datetime import UTC, datetime
 
 from acl.access import matching_audits
 from acl.descriptor import SecurityDescriptor
@@ -26,6 +27,7 @@ def audit(descriptor: SecurityDescriptor, token: Token, path: str, mask: int, *,
     if not aces:
         return
     record = {
+        "time": datetime.now(UTC).isoformat(),
         "event": "access",
         "granted": is_granted,
         "user": str(token.user),
