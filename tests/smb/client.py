@@ -339,6 +339,7 @@ class Client:
         contexts: Sequence[TypedContext] | None = None,
         capabilities: int = 0x7F,
         security_mode: int = 1,
+        guid: bytes = b"the client's own",
     ) -> NegotiateResponse:
         """Agree on a dialect."""
         if contexts is None:
@@ -351,7 +352,7 @@ class Client:
         self.request = NegotiateRequest(
             security_mode=security_mode,
             capabilities=capabilities,
-            client_guid=b"the client's own",
+            client_guid=guid,
             dialects=tuple(dialects),
             contexts=tuple(contexts),
         )
