@@ -21,6 +21,7 @@ from gateway.fuse.turns import Passing, Turn
 from gateway.fuse.waiting import Requests
 from gateway.nt.status import StatusError
 from vfs_backends.errors import VfsError
+from vfs_backends.inline import NotNow, run_inline
 
 __all__ = ["Operations"]
 
@@ -50,10 +51,20 @@ class Operations(pyfuse3.Operations):
         """The result of an operation that waits for nobody else."""
         try:
             return await Passing(operation, self._turn)
-        except (StatusError, VfsError) as error:
-            raise pyfuse3.FUSEError(errno_of(error)) from error
-        except pyfuse3.FUSEError:
-            raise
+        except (StatusError, VfsError, pyfuse3.FUSEError) as error:
+            raise refusal_of(error) from error
+        except Exception as error:
+            log.exception("a request failed")
+            raise pyfuse3.FUSEError(errno.EIO) from error
+
+    async def _at_once(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+        """The same for one that seldom has to wait."""
+        try:
+            return run_inline(operation(*args))
+        except NotNow:
+            return await self._wait(0, operation, *args)
+        except (StatusError, VfsError, pyfuse3.FUSEError) as error:
+            raise refusal_of(error) from error
         except Exception as error:
             log.exception("a request failed")
             raise pyfuse3.FUSEError(errno.EIO) from error
@@ -146,10 +157,10 @@ class Operations(pyfuse3.Operations):
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         # pyfuse3 takes any buffer.
-        return cast("bytes", await self._wait(0, self._files.read, fh, off, size))
+        return cast("bytes", await self._at_once(self._files.read, fh, off, size))
 
     async def write(self, fh: int, off: int, buf: bytes) -> int:
-        return await self._wait(0, self._files.write, fh, off, buf)
+        return await self._at_once(self._files.write, fh, off, buf)
 
     async def flush(self, fh: int) -> None:
         pass
@@ -195,3 +206,7 @@ class Operations(pyfuse3.Operations):
 
     async def removexattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
         await self._wait(ctx.pid, self._metadata.removexattr, inode, name, self._token(ctx))
+
+
+def refusal_of(error: StatusError | VfsError | pyfuse3.FUSEError) -> pyfuse3.FUSEError:
+    return error if isinstance(error, pyfuse3.FUSEError) else pyfuse3.FUSEError(errno_of(error))
