@@ -23,7 +23,7 @@ from vfs_backends.api import FileSystem
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
 
-__all__ = ["make_descriptors", "make_exports", "start_shares"]
+__all__ = ["make_descriptors", "make_exports", "start_shares", "stop_shares"]
 
 
 def make_exports(config: Config, identities: Identities) -> list[Export]:
@@ -37,10 +37,23 @@ def make_exports(config: Config, identities: Identities) -> list[Export]:
 
 
 async def start_shares(exports: Sequence[Export]) -> None:
-    """Get the storage of all shares ready. Raises `ServerError`."""
+    """Get the storage of all shares ready. Raises `ServerError`; none is started then."""
+    started: list[Export] = []
+    try:
+        for export in exports:
+            if export.store is not None:
+                await export.store.start()
+                started.append(export)
+    except BaseException:
+        await stop_shares(started)
+        raise
+
+
+async def stop_shares(exports: Sequence[Export]) -> None:
+    """Close what is still open in shares that were started, and their storage."""
     for export in exports:
-        if export.store is not None:
-            await export.store.start()
+        for share in export.store or ():
+            await share.aclose()
 
 
 class OpenFiles(NamedTuple):

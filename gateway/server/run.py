@@ -15,7 +15,7 @@ from gateway.server.allocator import keep_freed_memory
 from gateway.server.assemble import make_service
 from gateway.server.audit import audit_log
 from gateway.server.errors import ServerError
-from gateway.server.exports import start_shares
+from gateway.server.exports import start_shares, stop_shares
 from gateway.smb.connection import SmbConnection
 from gateway.smb.service import Service
 from gateway.transport.tcp import ListenError, accept_loop, open_listeners
@@ -59,9 +59,7 @@ class Server:
                         listener.close()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE_SECONDS):
-                for export in self.service.exports:
-                    for share in export.store or ():
-                        await share.aclose()
+                await stop_shares(list(self.service.exports))
 
     async def _accepted(self, sock: socket.socket, address: tuple[str, int]) -> None:
         """Serve one connection, if there is room for it."""
@@ -80,6 +78,9 @@ class Server:
         self._per_address[host] += 1
         try:
             await connection.run()
+        except Exception:
+            # The outermost boundary: a defect costs the connection in which it shows, and no other.
+            log.exception("%s: connection failed", host)
         finally:
             self._connections.discard(connection)
             self._per_address[host] -= 1
@@ -120,17 +121,30 @@ async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = tri
 async def running(config: Config) -> AsyncIterator[Server]:
     """A server that runs for as long as the context is open. Raises `ServerError` if it cannot."""
     with audit_log(config.audit_log):
-        service = make_service(config, _descriptor_limit())
-        await start_shares(list(service.exports))
-        try:
-            listeners = open_listeners(listening_hosts(config), config.tcp_port)
-        except ListenError as error:
-            raise ServerError(str(error)) from error
-        server = Server(config, service, listeners)
+        server = await _listening(config)
+        problem: Exception | None = None
         async with trio.open_nursery() as nursery:
-            await nursery.start(server.run)
-            yield server
+            try:
+                await nursery.start(server.run)
+                yield server
+            except Exception as error:
+                # Out of the nursery it would come wrapped.
+                problem = error
             nursery.cancel_scope.cancel()
+        if problem is not None:
+            raise problem
+
+
+async def _listening(config: Config) -> Server:
+    """A server that listens, and does not serve yet. Raises `ServerError`."""
+    service = make_service(config, _descriptor_limit())
+    await start_shares(list(service.exports))
+    try:
+        listeners = open_listeners(listening_hosts(config), config.tcp_port)
+    except (ListenError, ServerError) as error:
+        await stop_shares(list(service.exports))
+        raise ServerError(str(error)) from error
+    return Server(config, service, listeners)
 
 
 def _descriptor_limit() -> int | None:

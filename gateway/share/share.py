@@ -64,8 +64,15 @@ class Share:
         """64 bits that name the storage."""
 
     async def start(self) -> None:
-        """Get the storage ready. Raises `VfsError`."""
+        """Get the storage ready. Raises `VfsError`; nothing stays open then."""
         await self.fs.start()
+        try:
+            await self._begin()
+        except BaseException:
+            await self.fs.aclose()
+            raise
+
+    async def _begin(self) -> None:
         self.descriptors.begin(self.fs.capabilities)
         self.root = await self.fs.root()
         self.volume_id = (await self.fs.statfs()).volume_id

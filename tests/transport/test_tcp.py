@@ -34,7 +34,7 @@ def test_what_cannot_be_listened_on(listeners) -> None:
     # The one that could be opened is closed again.
     listeners += open_listeners(["127.0.0.2"], port)
     with pytest.raises(ListenError, match="no interface"):
-        open_listeners(["192.0.2.1"], 0)
+        open_listeners(["198.51.100.1"], 0)
     with pytest.raises(ListenError, match="cannot listen on"):
         open_listeners(["no such host.invalid"], 0)
 
