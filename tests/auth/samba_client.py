@@ -6,7 +6,7 @@ line each, and writes "more TOKEN" or "done TOKEN", and after the end "key KEY".
 
 import sys
 
-from samba import credentials, gensec, param  # type: ignore[import-not-found]  # Debian's python3-samba
+from samba import credentials, gensec, param
 
 
 def main() -> None:
