@@ -21,7 +21,7 @@ from gateway.nt.status import (
 from gateway.share.breaks import BREAK_SECONDS
 from gateway.share.changing import set_delete, set_size, set_stat
 from gateway.share.errors import status_of as status_of_storage
-from gateway.share.leases import BATCH, EXCLUSIVE, Break, LeaseRequest
+from gateway.share.leases import BATCH, EXCLUSIVE, Acknowledged, Break, LeaseRequest
 from gateway.share.locking import lock
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
@@ -89,16 +89,27 @@ class Client:
         assert granted.state == state
         return one
 
-    def acknowledge(self, key: str, state: str) -> Operation:
+    def acknowledge(self, key: str, state: str) -> Operation[Acknowledged]:
         name = (self.name, key_of(key), 0)
         return lambda: self.store.share.breaks.acknowledge(name, bits(state))
+
+
+class Closes(Client):
+    """Closes its open instead of keeping it without its handle."""
+
+    one: Open
+
+    def broken(self, told: Break) -> object | None:
+        self.told.append(told)
+        trio.lowlevel.spawn_system_task(self.store.share.close, self.one)
+        return self
 
 
 def key_of(key: str) -> bytes:
     return key.encode().ljust(16, b".")
 
 
-async def status_of(store: Store, operation: Operation) -> int:
+async def status_of(store: Store, operation: Operation[object]) -> int:
     try:
         await store.in_task(operation)
     except StatusError as error:
@@ -239,12 +250,6 @@ async def test_who_waited_looks_again(store, autojump_clock, nursery) -> None:
 
 
 async def test_a_handle_that_is_only_cached_is_closed_before_a_violation(store, autojump_clock) -> None:
-    class Closes(Client):
-        def broken(self, told: Break) -> object | None:
-            self.told.append(told)
-            trio.lowlevel.spawn_system_task(self.store.share.close, self.one)
-            return self
-
     ann, bob = Closes(store, "ann"), Client(store, "bob")
     ann.one = await ann.oplock(share=0)
     await bob.oplock()
@@ -474,12 +479,6 @@ async def test_replacing_breaks_what_is_replaced(store, autojump_clock) -> None:
 
 
 async def test_a_directory_is_moved_when_those_inside_have_closed(store, autojump_clock) -> None:
-    class Closes(Client):
-        def broken(self, told: Break) -> object | None:
-            self.told.append(told)
-            trio.lowlevel.spawn_system_task(self.store.share.close, self.one)
-            return self
-
     await store.make("directory", directory=True)
     ann = Closes(store, "ann")
     ann.one = await ann.open("directory/file", lease="RWH", key="a")
@@ -497,7 +496,7 @@ async def test_changes_in_a_directory(store, autojump_clock) -> None:
     for name in ("directory", "elsewhere"):
         await store.make(name, directory=True)
     ann = Client(store, "ann")
-    opens = []
+    opens: list[Open] = []
 
     async def caches() -> None:
         await store.close(*opens)
