@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,13 @@ def _new_session_id() -> int:
     return secrets.randbits(32)
 
 
+def _random_ids() -> Iterator[int]:
+    """Even numbers of 64 bits, never 0; many at a time, for the system call costs more than all the rest."""
+    while True:
+        for number in struct.unpack("128Q", os.urandom(1024)):
+            yield number & 0xFFFFFFFFFFFFFFFE or 2
+
+
 @dataclass(slots=True, eq=False)
 class Service:
     """Put together by `gateway.server`; `now` is in ns since 1970."""
@@ -65,6 +73,7 @@ class Service:
     clients: Clients = field(default_factory=Clients)
     opens: int = 0
     """Files and pipes that are open."""
+    _file_ids: Iterator[int] = field(default_factory=_random_ids)
 
     def lost(self, connection: "SmbConnection") -> None:
         """A connection has ended: the breaks that were sent on it are sent on another one of the same client."""
@@ -78,4 +87,4 @@ class Service:
 
     def new_file_id(self) -> int:
         """A volatile file id; not to be guessed from another one."""
-        return secrets.randbits(64) & 0xFFFFFFFFFFFFFFFE or 2
+        return next(self._file_ids)
