@@ -158,6 +158,15 @@ async def test_the_way_is_the_callers(fs: PosixFileSystem) -> None:
     await fs.aclose()
 
 
+async def test_quotas_of_others_bind(fs: PosixFileSystem) -> None:
+    def effective() -> int:
+        with open("/proc/thread-self/status") as status:
+            return next(int(line.split()[1], 16) for line in status if line.startswith("CapEff:"))
+
+    assert not effective() >> 24 & 1
+    await fs.aclose()
+
+
 async def test_posix_acls(fs: PosixFileSystem) -> None:
     if Capability.POSIX_ACLS not in fs.capabilities:
         pytest.skip("no ACLs here")

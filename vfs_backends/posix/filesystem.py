@@ -15,7 +15,7 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
-from vfs_backends.posix.identity import SERVER, as_caller
+from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes, text_to_bytes
@@ -85,6 +85,8 @@ class PosixFileSystem(FileSystem):
         self._top: PosixHandle
 
     async def start(self) -> None:
+        if can_act():
+            heed_quotas()  # before there are threads, which inherit it
         try:
             self._tree = await trio.to_thread.run_sync(self._open_tree)
         except OSError as error:

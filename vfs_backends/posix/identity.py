@@ -12,13 +12,14 @@ import ctypes
 import errno
 import os
 import platform
+import struct
 import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from vfs_backends.api import Caller
 
-__all__ = ["SERVER", "act_as", "as_caller", "can_act", "is_refusal"]
+__all__ = ["SERVER", "act_as", "as_caller", "can_act", "heed_quotas", "is_refusal"]
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ _NR_SETGROUPS: Final = ctypes.c_long(_number if _number is not None else -1)
 SERVER: Final = Caller(0, 0)
 """The process itself, where it can act as others."""
 
+_CAPABILITY_VERSION_3: Final = 0x20080522
+_CAP_SYS_RESOURCE: Final = 24
 _REFUSALS: Final = frozenset({errno.EACCES, errno.EPERM})
 _MISMATCH: Final = b"smbgate: cannot take back its own rights after acting with those of a user\n"
 
@@ -63,6 +66,22 @@ _tried: set[tuple[int, int]] = set()
 def can_act() -> bool:
     """Whether the process can act as others: it is root, on a machine whose system calls are known here."""
     return os.geteuid() == 0 and _number is not None
+
+
+def heed_quotas() -> None:
+    """Give up what lets root write beyond the quotas of others: CAP_SYS_RESOURCE, in this thread and those it starts.
+
+    Whose file it is, is not all that the kernel asks when a block is added to it: also who writes, and that is always
+    the server. It may go on to raise limits (the capability stays permitted), once it takes it back.
+    """
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), 8)
+    data = ctypes.create_string_buffer(24)
+    if _libc.capget(header, data) < 0:
+        return
+    words = list(struct.unpack("=6I", data.raw))
+    words[0] &= ~(1 << _CAP_SYS_RESOURCE)
+    data.raw = struct.pack("=6I", *words)
+    _libc.capset(header, data)
 
 
 def is_refusal(number: int) -> bool:
