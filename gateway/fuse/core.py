@@ -77,6 +77,9 @@ class Core:
             self.inodes.salt(one, one.share.root.node_id.device)
         self.files: dict[int, OpenFile] = {}
         """What programs have open, by the numbers that the kernel knows."""
+        self.own_threads: set[int] = set()
+        """Native ids of the gateway's threads that use the mount; what they open is not opened in the store."""
+        self._own_handles: set[int] = set()
         self._directories: OrderedDict[Inode, Handle] = OrderedDict()
         self.root_handles: set[int] = set()
         """The same for the mount's own directory."""
@@ -305,6 +308,12 @@ class Core:
         self.root_handles.add(number)
         return number
 
+    def enter_own(self) -> int:
+        """A number for what a thread of our own has opened."""
+        number = next(self._new_handle)
+        self._own_handles.add(number)
+        return number
+
     def file(self, number: int) -> OpenFile:
         try:
             return self.files[number]
@@ -314,6 +323,7 @@ class Core:
     async def release(self, number: int) -> None:
         """The program does not need it any more."""
         self.root_handles.discard(number)
+        self._own_handles.discard(number)
         file = self.files.pop(number, None)
         if file is None:
             return

@@ -122,6 +122,11 @@ class Inodes:
             number = (number & ~_INODE_MASK) | ((number + 1) & _INODE_MASK)
         return number
 
+    def number(self, mounted: Mounted, node_id: NodeId) -> int:
+        """The number that a file has, or would have."""
+        inode = self._by_node.get((mounted, node_id))
+        return inode.number if inode is not None else self._new_number(mounted, node_id)
+
     def enter(self, mounted: Mounted, node_id: NodeId) -> Inode:
         """The inode of a file, which becomes known if it was not."""
         inode = self._by_node.get((mounted, node_id))

@@ -16,6 +16,7 @@ import trio
 from gateway.fuse.callers import Callers, MakeToken
 from gateway.fuse.core import Core
 from gateway.fuse.exports import Mounted
+from gateway.fuse.locks import LockMirror
 from gateway.fuse.notifier import Notifier
 from gateway.fuse.operations import Operations
 from gateway.fuse.turns import Turn, install
@@ -69,6 +70,7 @@ async def mount(
     except RuntimeError as error:
         raise MountError(f"cannot mount on {directory}: {error}; libfuse has said why on standard error") from error
     notifier = Notifier(core)
+    locks = LockMirror(core, directory)
     log.info("mounted on %s", directory)
     try:
         async with trio.open_nursery() as nursery:
@@ -78,6 +80,7 @@ async def mount(
             nursery.cancel_scope.cancel()
     finally:
         notifier.end()
+        locks.end()
         # Without waiting for those who use it still: they are told that it is gone.
         pyfuse3.close(unmount=True)
         notifier.join()

@@ -145,6 +145,8 @@ class Operations(pyfuse3.Operations):
     # --- files
 
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        if ctx.pid in self._core.own_threads:
+            return pyfuse3.FileInfo(fh=self._core.enter_own(), keep_cache=True)
         fh = await self._wait(ctx.pid, self._files.open, inode, flags, self._token(ctx))
         return pyfuse3.FileInfo(fh=fh, keep_cache=self._core.cache_seconds > 0)
 

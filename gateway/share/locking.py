@@ -6,6 +6,7 @@ the table's answer whose turn it is, and rings.
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import trio
 
@@ -21,16 +22,33 @@ from gateway.share.record import FileRecord, LockEntry
 from gateway.share.table import Table
 from vfs_backends.inline import may_wait, point_of_no_return
 
-__all__ = ["LockWaiters", "lock", "lock_and_wait", "unlock"]
+__all__ = ["LockWaiters", "OutsideLocks", "lock", "lock_and_wait", "unlock"]
 
 _tickets = itertools.count(1)
 
 
+_RETRY_SECONDS = 0.05
+
+
+class OutsideLocks(Protocol):
+    """Locks of those who do not lock through the store: of programs on a mount, say."""
+
+    async def follow(self, one: Open, ranges: Sequence[LockEntry]) -> bool:
+        """Let them see what `one` has locked of `ranges` by now, according to its record.
+
+        False if one of them holds what conflicts with that; then some of it may be seen by others.
+        """
+
+    def closed(self, one: Open) -> None:
+        """It is closed, and has no locks any more. Must not wait."""
+
+
 class LockWaiters:
-    """Who waits for a lock, by ticket."""
+    """Who waits for a lock, by ticket; and who holds locks elsewhere."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, trio.Event] = {}
+        self.outside: OutsideLocks | None = None
 
     def add(self, ticket: int) -> trio.Event:
         event = self._waiting[ticket] = trio.Event()
@@ -56,11 +74,29 @@ async def lock(table: Table, one: Open, wanted: Sequence[LockEntry]) -> None:
         record, outcome = locks.acquire(record, wanted)
         return record, outcome.status
 
+    outside = one.share.lock_waiters.outside
+    if outside is not None:
+        may_wait()
     await one.share.breaks.before_change(one)
     point_of_no_return()
     status = await table.transact(one.node_id, acquire)
     if status:
         raise StatusError(status)
+    if outside is not None and not await outside.follow(one, wanted):
+        await _take_back(table, one, wanted)
+        raise StatusError(STATUS_LOCK_NOT_GRANTED)
+
+
+async def _take_back(table: Table, one: Open, ranges: Sequence[LockEntry]) -> None:
+    """Give up locks that were granted here and are not elsewhere."""
+    waiters = one.share.lock_waiters
+    outcome = await table.transact(
+        one.node_id,
+        lambda record: (None, locks.UnlockOutcome(0)) if record is None else locks.release(record, ranges),
+    )
+    waiters.ring(outcome.granted)
+    if waiters.outside is not None:
+        await waiters.outside.follow(one, ranges)
 
 
 async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: LockEntry) -> None:
@@ -90,6 +126,9 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
                 raise StatusError(STATUS_RANGE_NOT_LOCKED)
         elif status:
             raise StatusError(status)
+        granted = False
+        while waiters.outside is not None and not await waiters.outside.follow(one, [wanted]):  # noqa: ASYNC110
+            await trio.sleep(_RETRY_SECONDS)
         granted = True
     finally:
         waiters.remove(wanted.ticket)
@@ -97,6 +136,8 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
             # It may have been granted in the very moment it was cancelled.
             with trio.CancelScope(shield=True):
                 waiters.ring(await table.transact(one.node_id, give_up))
+                if waiters.outside is not None:
+                    await waiters.outside.follow(one, [wanted])
 
 
 async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence[LockEntry]) -> None:
@@ -107,9 +148,13 @@ async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence
             return None, locks.UnlockOutcome(STATUS_RANGE_NOT_LOCKED)
         return locks.release(record, ranges)
 
+    if waiters.outside is not None:
+        may_wait()
     point_of_no_return()
     outcome = await table.transact(one.node_id, release)
     waiters.ring(outcome.granted)
+    if waiters.outside is not None:
+        await waiters.outside.follow(one, ranges)
     if outcome.status:
         raise StatusError(outcome.status)
 

@@ -111,6 +111,8 @@ class Share:
         one.closed = True
         closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
         self.lock_waiters.ring((*closed.granted, *closed.abandoned))
+        if self.lock_waiters.outside is not None:
+            self.lock_waiters.outside.closed(one)
         if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
             directory_doomed(self, one)
         try:

@@ -1,6 +1,7 @@
 """SMB clients and local programs on the same files."""
 
 import errno
+import fcntl
 import mmap
 import os
 import signal
@@ -10,7 +11,12 @@ import pytest
 import trio
 
 from gateway.nt.constants import FILE_DELETE_ON_CLOSE, FILE_OPEN
-from gateway.nt.status import STATUS_DELETE_PENDING, STATUS_SHARING_VIOLATION
+from gateway.nt.status import (
+    STATUS_DELETE_PENDING,
+    STATUS_LOCK_NOT_GRANTED,
+    STATUS_PENDING,
+    STATUS_SHARING_VIOLATION,
+)
 from tests.fuse.peers import (
     DELETE,
     READ,
@@ -26,6 +32,7 @@ from tests.fuse.peers import (
     until,
 )
 from tests.interop.servers import Configuration
+from tests.smb.client import EXCLUSIVE, NOW, SHARED, UNLOCK
 
 CONFIGURATION = Configuration(parameters={"fuse sharing timeout": "1"}, shares={"share": {}})
 
@@ -306,6 +313,78 @@ async def test_byte_range_locks_of_clients_hold_for_programs(mount, top):
         await client.close(file)
         await program(write, 2)
         assert await program(path.read_bytes) == b"01x3456x89"
+
+
+def lock(descriptor, offset, length, kind=fcntl.LOCK_EX):
+    """Lock as a program does, or fail at once."""
+    fcntl.lockf(descriptor, kind | fcntl.LOCK_NB, length, offset)
+
+
+async def test_locks_of_clients_stand_in_the_way_of_programs(mount, top):
+    path = top / "locked by a client"
+    path.write_bytes(bytes(100))
+    descriptor = await program(os.open, path, os.O_RDWR)
+    async with smb(mount) as client:
+        file = await client.open("locked by a client")
+        ask, call = client.client.ask, client.client.lock_call
+        (response,) = await ask(call(file, (0, 10, EXCLUSIVE | NOW), (20, 10, SHARED | NOW)))
+        assert response.status == 0
+        await refused(errno.EAGAIN, lock, descriptor, 5, 1)
+        await refused(errno.EAGAIN, lock, descriptor, 5, 1, fcntl.LOCK_SH)
+        await refused(errno.EAGAIN, lock, descriptor, 29, 5)
+        await program(lock, descriptor, 29, 5, fcntl.LOCK_SH)
+        await program(lock, descriptor, 10, 10)
+        # One of two locks on a range goes.
+        (response,) = await ask(call(file, (20, 5, SHARED | NOW)))
+        assert response.status == 0
+        (response,) = await ask(call(file, (20, 10, UNLOCK)))
+        assert response.status == 0
+        await refused(errno.EAGAIN, lock, descriptor, 24, 1)
+        await program(lock, descriptor, 25, 1)
+        await client.close(file)
+
+        async def free():
+            try:
+                await program(lock, descriptor, 0, 100)
+            except BlockingIOError:
+                return False
+            return True
+
+        await until(free)
+    await program(os.close, descriptor)
+
+
+async def test_locks_of_programs_stand_in_the_way_of_clients(mount, top):
+    path = top / "locked by a program"
+    path.write_bytes(bytes(100))
+    descriptor = await program(os.open, path, os.O_RDWR)
+    await program(lock, descriptor, 0, 10)
+    async with smb(mount) as client:
+        file = await client.open("locked by a program")
+        ask, call = client.client.ask, client.client.lock_call
+        (response,) = await ask(call(file, (50, 10, EXCLUSIVE | NOW), (5, 1, SHARED | NOW)))
+        assert response.status == STATUS_LOCK_NOT_GRANTED
+        # Nothing is left of it.
+        await program(lock, descriptor, 50, 10)
+        (response,) = await ask(call(file, (10, 10, EXCLUSIVE | NOW)))
+        assert response.status == 0
+        (waiting,) = await client.client.send(call(file, (5, 3, EXCLUSIVE)))
+        assert (await client.client.next(waiting)).status == STATUS_PENDING
+        await trio.sleep(0.2)
+        await program(fcntl.lockf, descriptor, fcntl.LOCK_UN, 10, 0)
+        with trio.fail_after(5):
+            assert (await client.client.final(waiting)).status == 0
+        await refused(errno.EAGAIN, lock, descriptor, 5, 1)
+    await program(os.close, descriptor)
+
+
+async def test_a_client_that_shares_nothing_can_lock(mount, top):
+    (top / "alone").write_bytes(bytes(100))
+    async with smb(mount) as client:
+        file, _, granted = await client.lease("alone", R | H | W, access=READ | WRITE, share=0)
+        (response,) = await client.client.ask(client.client.lock_call(file, (0, 10, EXCLUSIVE | NOW)))
+        assert (response.status, granted) == (0, R | H | W)
+        await client.close(file)
 
 
 async def test_clients_are_told_of_changes_by_programs(mount, top):

@@ -1,0 +1,184 @@
+"""Byte-range locks of SMB clients, as programs on the mount see them; and the reverse.
+
+The kernel keeps the locks of a mount's files to itself. But the gateway can hold some as any program does: for each
+open of a client that locks, it opens the file through its own mount and locks what the client has locked, by open file
+description (F_OFD_SETLK, fcntl_locking(2)). What a program has locked conflicts with that, and what the client has
+locked conflicts with what the program wants to.
+
+Those calls are made in threads of their own, since it is the loop that has to answer them; an open by such a thread is
+no open of the store.
+"""
+
+import errno
+import fcntl
+import itertools
+import logging
+import os
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import trio
+
+from gateway.fuse.core import Core
+from gateway.fuse.exports import Mounted
+from gateway.fuse.names import to_kernel
+from gateway.share.opens import Open
+from gateway.share.record import LockEntry
+
+__all__ = ["LockMirror", "segments"]
+
+log = logging.getLogger("gateway.fuse")
+
+_SECONDS: Final = 2.0
+"""For so long the kernel is waited for; it may have to wait for a request in the same directory."""
+_THREADS: Final = 8
+_END: Final = (1 << 63) - 1
+"""The kernel's offsets end here, and a client's do not."""
+_FLOCK: Final = struct.Struct("hhqqi4x")
+_CONFLICT: Final = frozenset({errno.EAGAIN, errno.EACCES})
+
+
+class _Segment(NamedTuple):
+    kind: int
+    """F_RDLCK, F_WRLCK or F_UNLCK."""
+    start: int
+    length: int
+
+
+def segments(ranges: Sequence[LockEntry], held: Sequence[LockEntry]) -> list[_Segment]:
+    """How the kernel's locks have to be within `ranges`, for an open that holds `held` (which may overlap).
+
+    Empty ranges have no counterpart; in the kernel that length means all there is.
+    """
+    found = []
+    for wanted in ranges:
+        start, end = wanted.offset, min(wanted.offset + wanted.length, _END)
+        if end <= start:
+            continue
+        edges = {start, end}
+        for lock in held:
+            edges |= {edge for edge in (lock.offset, lock.offset + lock.length) if start < edge < end}
+        places = sorted(edges)
+        for left, right in itertools.pairwise(places):
+            over = [lock for lock in held if lock.offset <= left and right <= lock.offset + lock.length]
+            kind = fcntl.F_UNLCK if not over else fcntl.F_RDLCK
+            if any(lock.exclusive for lock in over):
+                kind = fcntl.F_WRLCK
+            found.append(_Segment(kind, left, right - left))
+    # Giving up first never stands in the way of anything.
+    return sorted(found, key=lambda segment: segment.kind != fcntl.F_UNLCK)
+
+
+class _Held:
+    """A client's open, as the kernel knows it: a descriptor on the mount. Its lock is held by the thread at it."""
+
+    def __init__(self, path: bytes, number: int) -> None:
+        self.path = path
+        self.number = number
+        self.descriptor = -1
+        self.is_closed = False
+        self.lock = threading.Lock()
+
+    def set(self, wanted: Sequence[_Segment]) -> bool:
+        """Lock and unlock; False if somebody is in the way. Raises OSError."""
+        with self.lock:
+            if self.is_closed:
+                return True
+            if self.descriptor < 0:
+                self.descriptor = self._open()
+            for kind, start, length in wanted:
+                try:
+                    fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+                except OSError as error:
+                    if error.errno in _CONFLICT:
+                        return False
+                    raise
+        return True
+
+    def _open(self) -> int:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if os.fstat(descriptor).st_ino != self.number:
+            os.close(descriptor)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return descriptor
+
+    def close(self) -> None:
+        with self.lock:
+            self.is_closed = True
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+                self.descriptor = -1
+
+
+class LockMirror:
+    """Follows the locks of the clients of all shares of a mount at `directory`."""
+
+    def __init__(self, core: Core, directory: str) -> None:
+        self._core = core
+        self._directory = os.fsencode(directory)
+        self._by_open: dict[int, _Held] = {}
+        self._limiter = trio.CapacityLimiter(_THREADS)
+        for mounted in core.mounted.values():
+            mounted.share.lock_waiters.outside = self
+
+    def end(self) -> None:
+        """Follow no more; before the mount ends."""
+        for mounted in self._core.mounted.values():
+            mounted.share.lock_waiters.outside = None
+        for held in self._by_open.values():
+            self._close_soon(held)
+        self._by_open.clear()
+
+    async def follow(self, one: Open, ranges: Sequence[LockEntry]) -> bool:
+        """Let programs see what a client has locked by now; False if one of them holds what conflicts."""
+        held = self._by_open.get(one.open_id)
+        if one.stream:
+            return True
+        record = one.share.record(one)
+        own = [] if record is None else [lock for lock in record.locks if lock.open_id == one.open_id]
+        if held is None:
+            mounted = next((one_of for one_of in self._core.mounted.values() if one_of.share is one.share), None)
+            if mounted is None or not own:
+                return True
+            held = self._by_open[one.open_id] = self._new(mounted, one)
+        with trio.move_on_after(_SECONDS, shield=True):
+            try:
+                return await trio.to_thread.run_sync(
+                    self._call, held, segments(ranges, own), limiter=self._limiter, abandon_on_cancel=True
+                )
+            except OSError as error:
+                log.debug("%s: locks are not seen by programs: %s", one.path, error)
+                return True
+        log.warning("%s: locks are not seen by programs: the kernel does not answer", one.path)
+        return True
+
+    def closed(self, one: Open) -> None:
+        """Its locks are gone."""
+        held = self._by_open.pop(one.open_id, None)
+        if held is not None:
+            self._close_soon(held)
+
+    def _new(self, mounted: Mounted, one: Open) -> _Held:
+        number = self._core.inodes.number(mounted, one.node_id)
+        path = b"/".join([self._directory, to_kernel(mounted.name), to_kernel(one.path)])
+        return _Held(path, number)
+
+    def _call(self, held: _Held, wanted: Sequence[_Segment]) -> bool:
+        with self._own_thread():
+            return held.set(wanted)
+
+    def _close_soon(self, held: _Held) -> None:
+        # close(2) waits for the loop, too.
+        trio.lowlevel.start_thread_soon(held.close, lambda _: None)
+
+    @contextmanager
+    def _own_thread(self) -> Iterator[None]:
+        thread = threading.get_native_id()
+        self._core.own_threads.add(thread)
+        try:
+            yield
+        finally:
+            self._core.own_threads.discard(thread)
