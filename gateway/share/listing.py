@@ -103,8 +103,11 @@ async def name_moved(
         _moved_file(share, new_parent, new_name, is_directory=is_directory)
         return
     what = _kind(is_directory)
-    share.watches.tell(join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME, what)
-    share.watches.tell(join(parent.path, new_name), FILE_ACTION_RENAMED_NEW_NAME, what)
+    renamed = (
+        (join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME),
+        (join(parent.path, new_name), FILE_ACTION_RENAMED_NEW_NAME),
+    )
+    share.watches.tell_all(renamed, what)
     _moved_file(share, new_parent, new_name, is_directory=is_directory)
     await share.breaks.directory_changed(parent.node_id, by)
 

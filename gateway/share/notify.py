@@ -4,7 +4,7 @@ A `Watch` collects changes from the moment it is made, whether or not anybody wa
 beyond it, it only remembers that there were too many. Whoever changes something tells the share's `Watches`.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import trio
@@ -33,10 +33,17 @@ class Entry(NamedTuple):
 
 
 class Observer(Protocol):
-    """Another front end, that has told somebody what is in a share. It is called after the change and must not wait.
+    """Another front end, that has told somebody what is in a share.
 
-    `by` is the owner of the open that made it.
+    It is told of changes after they have happened, and must not wait then. `by` is the owner of the open that made
+    them.
     """
+
+    async def before_opening(self, node_id: NodeId, access: int, by: Hashable) -> None:
+        """A file is about to be opened with this access mask, by which it could be changed.
+
+        What waits must say so (`vfs_backends.inline.may_wait`). The open is in the file's record afterwards.
+        """
 
     def file_changed(self, node_id: NodeId, by: Hashable) -> None:
         """Contents or attributes are others."""
@@ -61,7 +68,18 @@ class Watched(Protocol):
 class Watch:
     """What one open directory is watched for, and what has happened since it was last asked."""
 
-    __slots__ = ("_changes", "_event", "_line", "_over", "completion_filter", "is_doomed", "limit", "one", "recursive")
+    __slots__ = (
+        "_answers",
+        "_changes",
+        "_event",
+        "_line",
+        "_over",
+        "completion_filter",
+        "is_doomed",
+        "limit",
+        "one",
+        "recursive",
+    )
 
     def __init__(self, one: Watched, completion_filter: int, limit: int, *, recursive: bool) -> None:
         self.one = one
@@ -71,6 +89,8 @@ class Watch:
         """Whether the directory is about to be deleted, or is already."""
         self._line: list[int] = []
         """Who waits, in the order of their coming."""
+        self._answers: dict[int, list[Change] | None] = {}
+        """What those get who do not know yet that their waiting is over."""
         self.completion_filter = completion_filter
         """FILE_NOTIFY_CHANGE_* bits ([MS-SMB2] 2.2.35)."""
         self.recursive = recursive
@@ -80,29 +100,25 @@ class Watch:
         self._event: trio.Event | None = None
 
     def __bool__(self) -> bool:
-        """Whether something has happened."""
+        """Whether something has happened that nobody was told."""
         return self._over or self.is_doomed or bool(self._changes)
 
-    def add(self, change: Change) -> None:
-        """Something has happened. The same thing twice running is told once."""
-        if self._over or (self._changes and self._changes[-1] == change):
-            return
-        if len(self._changes) == _MAX_CHANGES:
-            self._changes.clear()
-            self._over = True
-        else:
-            self._changes.append(change)
-        self._ring()
+    def add(self, changes: Iterable[Change]) -> None:
+        """Something has happened, in one step. The same thing twice running is told once."""
+        for change in changes:
+            if self._over or (self._changes and self._changes[-1] == change):
+                continue
+            if len(self._changes) == _MAX_CHANGES:
+                self._changes.clear()
+                self._over = True
+            else:
+                self._changes.append(change)
+        self._answer()
 
     def doom(self) -> None:
         """The directory is about to be deleted: nothing more will be told."""
         self.is_doomed = True
         self._ring()
-
-    def _ring(self) -> None:
-        if self._event is not None:
-            self._event.set()
-            self._event = None
 
     def take(self) -> list[Change] | None:
         """What has happened, which is then forgotten; None if it was too much to be remembered."""
@@ -113,24 +129,47 @@ class Watch:
     @property
     def is_awaited(self) -> bool:
         """Whether somebody waits already."""
-        return bool(self._line)
+        return bool(self._line or self._answers)
 
     def line_up(self, ticket: int) -> None:
         """Stand in line, behind those who came earlier. Does nothing the second time."""
-        if ticket not in self._line:
+        if ticket not in self._line and ticket not in self._answers:
             self._line.append(ticket)
+            self._answer()
 
     def leave(self, ticket: int) -> None:
-        """Wait no more."""
-        self._line.remove(ticket)
-        self._ring()
+        """Wait no more. An answer that was not fetched is left to others."""
+        if ticket in self._line:
+            self._line.remove(ticket)
+        elif (changes := self._answers.pop(ticket, ())) is None:
+            self._over = True
+        else:
+            self._changes[:0] = changes
+            self._answer()
 
-    async def happened(self, ticket: int) -> None:
-        """Wait until something has happened, and nobody else came earlier."""
-        while not self or self._line[0] != ticket:
+    async def happened(self, ticket: int) -> list[Change] | None:
+        """Wait for what happens first after those who came earlier got their answers; None as in `take`.
+
+        Nothing at all if the directory is about to be deleted.
+        """
+        while ticket not in self._answers:
+            if self.is_doomed:
+                return []
             if self._event is None:
                 self._event = trio.Event()
             await self._event.wait()
+        return self._answers.pop(ticket)
+
+    def _answer(self) -> None:
+        """Give what has happened to who has waited longest: at once, so that what happens next is the next one's."""
+        if self._line and (self._changes or self._over):
+            self._answers[self._line.pop(0)] = self.take()
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._event is not None:
+            self._event.set()
+            self._event = None
 
 
 class Watches:
@@ -173,13 +212,19 @@ class Watches:
 
         Who asked for any of `unless` is told of it in another way.
         """
+        self.tell_all(((path, action),), what, unless=unless)
+
+    def tell_all(self, events: Sequence[tuple[str, int]], what: int, *, unless: int = 0) -> None:
+        """The same for several things that happened in one step, and in one directory: paths and actions."""
+        path = events[0][0]
         if not self._by_path or not path:
             return
         for directory, direct in _ancestors(path):
             for watch in self._by_path.get(directory, ()):
                 asked = watch.completion_filter
                 if asked & what and not asked & unless and (direct or watch.recursive):
-                    watch.add(Change(action, path[len(directory) + 1 if directory else 0 :]))
+                    start = len(directory) + 1 if directory else 0
+                    watch.add(Change(action, path[start:]) for path, action in events)
 
 
 def _ancestors(path: str) -> Iterator[tuple[str, bool]]:

@@ -51,10 +51,10 @@ def test_removed_and_moved():
 def test_repetitions_and_floods():
     one = watch("", FILE_NOTIFY_CHANGE_SIZE)
     for _ in range(3):
-        one.add(Change(FILE_ACTION_MODIFIED, "f"))
+        one.add([Change(FILE_ACTION_MODIFIED, "f")])
     assert one.take() == [Change(FILE_ACTION_MODIFIED, "f")]
     for number in range(5000):
-        one.add(Change(FILE_ACTION_MODIFIED, str(number)))
+        one.add([Change(FILE_ACTION_MODIFIED, str(number))])
     assert one
     assert one.take() is None
     assert not one
@@ -67,25 +67,50 @@ async def test_waiting():
 
     async def wait(ticket):
         try:
-            await one.happened(ticket)
-            answers.append((ticket, one.take()))
+            answers.append((ticket, await one.happened(ticket)))
         finally:
             one.leave(ticket)
 
-    first, second = Change(FILE_ACTION_ADDED, "f"), Change(FILE_ACTION_ADDED, "g")
+    first, second, third = (Change(FILE_ACTION_ADDED, name) for name in "fgh")
     async with trio.open_nursery() as nursery:
         for ticket in (7, 3, 7):
             one.line_up(ticket)
         nursery.start_soon(wait, 3)
-        await wait_all_tasks_blocked()
         nursery.start_soon(wait, 7)
         await wait_all_tasks_blocked()
         assert one.is_awaited
-        one.add(first)
-        await wait_all_tasks_blocked()
-        one.add(second)
-    assert answers == [(7, [first]), (3, [second])]
+        one.add([first])
+        one.add([second])
+        one.add([third])
+    assert sorted(answers) == [(3, [second]), (7, [first])]
     assert not one.is_awaited
+    assert one.take() == [third]
+
+
+async def test_who_comes_late_has_it_at_once():
+    one = watch("")
+    one.add([Change(FILE_ACTION_ADDED, "f")])
+    one.line_up(1)
+    assert await one.happened(1) == [Change(FILE_ACTION_ADDED, "f")]
+    one.leave(1)
+    one.line_up(2)
+    one.doom()
+    assert await one.happened(2) == []
+    one.leave(2)
+
+
+def test_an_answer_that_nobody_fetches():
+    one = watch("")
+    one.line_up(1)
+    one.add([Change(FILE_ACTION_ADDED, "f")])
+    one.add([Change(FILE_ACTION_ADDED, "g")])
+    one.leave(1)
+    assert one.take() == [Change(FILE_ACTION_ADDED, "f"), Change(FILE_ACTION_ADDED, "g")]
+    for number in range(5000):
+        one.add([Change(FILE_ACTION_MODIFIED, str(number))])
+    one.line_up(2)
+    one.leave(2)
+    assert one.take() is None
 
 
 def test_told_in_another_way():

@@ -9,7 +9,7 @@ from gateway.nt.status import (
     STATUS_NOTIFY_ENUM_DIR,
     StatusError,
 )
-from gateway.share.notify import Watch
+from gateway.share.notify import Change, Watch
 from gateway.smb.answer import Answer
 from gateway.smb.context import FileContext
 from gateway.smb.info.notify import pack_changes
@@ -33,14 +33,15 @@ async def handle(ctx: FileContext, request: ChangeNotifyRequest) -> Answer:
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
     watch = _watch(one, request)
-    if not watch or watch.is_awaited:
+    if watch and not watch.is_awaited:
+        point_of_no_return()
+        changes = watch.take()
+    else:
         watch.line_up(ctx.request.header.message_id)
         may_wait()
-        await _wait(ctx, watch)
-    if watch.is_doomed:
+        changes = await _wait(ctx, watch)
+    if watch.is_doomed and not changes:
         raise StatusError(STATUS_DELETE_PENDING)
-    point_of_no_return()
-    changes = watch.take()
     output = pack_changes(changes, min(length, watch.limit)) if changes is not None else None
     if output is None:
         return Answer(ChangeNotifyResponse().to_bytes(), STATUS_NOTIFY_ENUM_DIR)
@@ -56,7 +57,7 @@ def _watch(one: FileOpen, request: ChangeNotifyRequest) -> Watch:
     return one.watch
 
 
-async def _wait(ctx: FileContext, watch: Watch) -> None:
+async def _wait(ctx: FileContext, watch: Watch) -> list[Change] | None:
     pending = ctx.pending
     if pending is None:
         raise RuntimeError("a request waits that is in no task")
@@ -64,6 +65,6 @@ async def _wait(ctx: FileContext, watch: Watch) -> None:
     try:
         pending.wait_without_bound(ctx.session)
         with ctx.open.waiting(pending, STATUS_NOTIFY_CLEANUP):
-            await watch.happened(ticket)
+            return await watch.happened(ticket)
     finally:
         watch.leave(ticket)
