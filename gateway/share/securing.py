@@ -70,11 +70,10 @@ def new_descriptor(share: "Share", intent: OpenIntent, token: Token, parent: Gov
             raise StatusError(STATUS_PRIVILEGE_NOT_HELD)
     above = parent.descriptor if parent.is_stored else None
     made = create_descriptor(above, creator, token, intent.wants_directory)
-    if creator is None and not made.has_dacl and made.sacl is None:
-        return None
     if share.settings.inherit_owner and parent.descriptor.owner is not None:
         made = made.replace(owner=parent.descriptor.owner)
     if not made.has_dacl and made.owner is not None:
+        # Where a descriptor governs the directory, anybody gets past it: a mode for all would let them in.
         made = made.replace(dacl=default_dacl(made.owner))
     return made
 

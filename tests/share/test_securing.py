@@ -31,7 +31,7 @@ from acl.descriptor import (
     SecurityDescriptor,
 )
 from acl.ntacl_xattr import Policy, parse_ntacl
-from acl.sid import CREATOR_OWNER, EVERYONE, OWNER_RIGHTS, Sid
+from acl.sid import CREATOR_OWNER, EVERYONE, OWNER_RIGHTS, SYSTEM, Sid
 from acl.token import ADMINISTRATOR_PRIVILEGES, SE_BACKUP, SE_TAKE_OWNERSHIP
 from gateway.nt import constants as nt
 from gateway.nt.status import (
@@ -109,6 +109,18 @@ async def test_inheritance(secured: Secured) -> None:
         # No more than the descriptor: the group may read and execute, but not add to it, and write in part only.
         assert (stat.uid, stat.mode & 0o777) == (BOB.uid, 0o750)
     await refused(STATUS_ACCESS_DENIED, secured.make("directory/mine", CAROL))
+
+
+async def test_nothing_to_inherit(secured: Secured) -> None:
+    """Then a new file is its owner's alone: no directory with a descriptor bars the way to it."""
+    await secured.make("directory", ALICE, directory=True, security=sd(allow(EVERYONE, FULL)))
+    one = await secured.make("directory/file", BOB)
+    got = await secured.descriptor(one)
+    assert got.dacl is not None
+    assert [ace.sid for ace in got.dacl] == [BOB.user, SYSTEM]
+    assert await secured.attempt("directory/file", ALICE, m.READ_CONTROL) == STATUS_ACCESS_DENIED
+    if secured.root is not None:
+        assert (await one.handle.stat()).mode & 0o777 == 0o700
 
 
 async def test_a_mode_governs_where_nothing_is_stored(secured: Secured) -> None:
