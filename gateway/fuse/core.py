@@ -25,12 +25,12 @@ from vfs_backends.api import Capability, DirectoryStream, Handle, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import nothing_happened
 
-__all__ = ["SHARE_ALL", "Core", "OpenFile", "join"]
+__all__ = ["CHANGES", "SHARE_ALL", "Core", "OpenFile", "join"]
 
 SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
 """A program denies nothing to others."""
 
-_CHANGES: Final = (
+CHANGES: Final = (
     mask.FILE_WRITE_DATA
     | mask.FILE_APPEND_DATA
     | mask.FILE_WRITE_EA
@@ -39,6 +39,7 @@ _CHANGES: Final = (
     | mask.WRITE_DAC
     | mask.WRITE_OWNER
 )
+"""By which a file, or its name, can be changed."""
 
 _GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kind.STALE})
 
@@ -133,10 +134,23 @@ class Core:
     def told(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
         """What the kernel is told of an inode that it looked up: it will forget it as often as it was told."""
         inode.lookups += 1
-        return attributes_of(inode, stat, self.cache_seconds)
+        return self.attributes(inode, stat)
 
     def attributes(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
-        return attributes_of(inode, stat, self.cache_seconds)
+        return attributes_of(inode, stat, self._keep(inode) if self.cache_seconds else 0.0)
+
+    def _keep(self, inode: Inode) -> float:
+        """For how long the kernel may answer by itself: not while others could change the file."""
+        now = trio.current_time()
+        if now < inode.unkept_until:
+            return 0.0
+        record = inode.mounted.share.table.peek_nowait(inode.node_id)
+        if record is not None:
+            for entry in record.opens:
+                if entry.granted_access & CHANGES and entry.owner != self.owner:
+                    return 0.0
+        inode.kept_until = now + self.cache_seconds
+        return self.cache_seconds
 
     def root_attributes(self) -> pyfuse3.EntryAttributes:
         return attributes_of_root(len(self.mounted), self.root_uid, self.root_gid, self._started_ns)
@@ -233,14 +247,14 @@ class Core:
     def check_writable(self, mounted: Mounted, token: Token) -> None:
         """Raise EROFS if a caller may not change anything in a share, EACCES if they may not even enter it."""
         limit = mounted.access_of(token)
-        if not limit & _CHANGES:
+        if not limit & CHANGES:
             raise pyfuse3.FUSEError(errno.EROFS if limit else errno.EACCES)
 
     def intent(
         self, mounted: Mounted, token: Token, path: str, desired: int, disposition: int = nt.FILE_OPEN, options: int = 0
     ) -> OpenIntent:
         limit = mounted.access_of(token)
-        if desired & _CHANGES or disposition == nt.FILE_CREATE:
+        if desired & CHANGES or disposition == nt.FILE_CREATE:
             self.check_writable(mounted, token)
         elif not limit:
             raise pyfuse3.FUSEError(errno.EACCES)

@@ -5,6 +5,7 @@ an NFS client's handle still good. An inode lives from the first look-up that th
 the last.
 """
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import Final
@@ -26,7 +27,7 @@ _SALTS: Final = 1 << (64 - _INODE_BITS)
 class Inode:
     """A file that the kernel knows."""
 
-    __slots__ = ("lookups", "mounted", "names", "node_id", "number", "opens")
+    __slots__ = ("kept_until", "lookups", "mounted", "names", "node_id", "number", "opens", "unkept_until")
 
     def __init__(self, number: int, mounted: Mounted, node_id: NodeId) -> None:
         self.number = number
@@ -39,6 +40,10 @@ class Inode:
         """Of this mount; they can be asked when there is no name any more."""
         self.lookups = 0
         """How often the kernel was told of it."""
+        self.kept_until = -math.inf
+        """On trio's clock: until then the kernel may answer by itself what it was told."""
+        self.unkept_until = -math.inf
+        """Until then it must not be told anything that it may keep."""
 
     @property
     def is_root(self) -> bool:

@@ -4,20 +4,28 @@ The kernel may make whoever tells it wait for requests that are under way in the
 threads that do nothing else, after the change, and while nothing is held that a request could need.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Final
 
 import pyfuse3
+import trio
 
-from gateway.fuse.core import Core
+from gateway.fuse.core import CHANGES, Core
 from gateway.fuse.names import to_kernel
 from gateway.share.notify import Entry
 from vfs_backends.api import NodeId
+from vfs_backends.inline import may_wait
 
 __all__ = ["Notifier"]
 
 log = logging.getLogger("gateway.fuse")
+
+_OPENING_SECONDS: Final = 2.0
+"""For so long an open takes at most from here until it is in the file's record."""
+_TELLING_SECONDS: Final = 1.0
 
 
 class _Queue:
@@ -26,6 +34,7 @@ class _Queue:
     def __init__(self, name: str) -> None:
         self._pending: dict[tuple[int, bytes], None] = {}
         self._changed = threading.Condition()
+        self._calls: list[Callable[[], object]] = []
         self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -33,6 +42,12 @@ class _Queue:
     def put(self, inode: int, name: bytes) -> None:
         with self._changed:
             self._pending[inode, name] = None
+            self._changed.notify()
+
+    def when_told(self, call: Callable[[], object]) -> None:
+        """Call (in the thread) as soon as the kernel was told what is pending now, or need not be told any more."""
+        with self._changed:
+            self._calls.append(call)
             self._changed.notify()
 
     def end(self) -> None:
@@ -48,20 +63,29 @@ class _Queue:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._pending and not self._ended:
+                while not self._pending and not self._calls and not self._ended:
                     self._changed.wait()
-                if self._ended:
-                    return
-                inode, name = next(iter(self._pending))
-                del self._pending[inode, name]
-            try:
-                if name:
-                    pyfuse3.invalidate_entry(inode, name)
-                else:
-                    pyfuse3.invalidate_inode(inode)
-            except OSError as error:
-                # Mostly ENOENT: the kernel has forgotten it already.
-                log.debug("inode %d, name %r: %s", inode, name, error)
+                pending, calls = list(self._pending), self._calls
+                self._pending.clear()
+                self._calls = []
+                ended = self._ended
+            for inode, name in pending:
+                _tell(inode, name)
+            for call in calls:
+                call()
+            if ended:
+                return
+
+
+def _tell(inode: int, name: bytes) -> None:
+    try:
+        if name:
+            pyfuse3.invalidate_entry(inode, name)
+        else:
+            pyfuse3.invalidate_inode(inode)
+    except OSError as error:
+        # Mostly ENOENT: the kernel has forgotten it already.
+        log.debug("inode %d, name %r: %s", inode, name, error)
 
 
 class Notifier:
@@ -86,6 +110,36 @@ class Notifier:
         """After the mount has ended, which lets everything go that waits for it."""
         for queue in (self._contents, self._names):
             queue.join(5)
+
+    async def before_opening(self, node_id: NodeId, access: int, by: Hashable) -> None:
+        """Somebody will be able to change a file: the kernel must not answer by itself any more."""
+        if by == self._core.owner or not access & CHANGES:
+            return
+        now = trio.current_time()
+        kept = [inode for inode in self._core.known(node_id) if now < inode.kept_until]
+        if not kept:
+            return
+        may_wait()
+        for inode in kept:
+            inode.unkept_until, inode.kept_until = now + _OPENING_SECONDS, now
+            self._contents.put(inode.number, b"")
+            for directory, name in inode.names:
+                self._names.put(directory.number, to_kernel(name))
+        # A request in the directory may be waiting for whoever opens: then it is as if they had come first.
+        with trio.move_on_after(_TELLING_SECONDS):
+            for queue in (self._contents, self._names):
+                await self._told(queue)
+
+    async def _told(self, queue: _Queue) -> None:
+        told = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def set_told() -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(told.set)
+
+        queue.when_told(set_told)
+        await told.wait()
 
     def file_changed(self, node_id: NodeId, by: Hashable) -> None:
         """Contents or attributes are others."""

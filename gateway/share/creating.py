@@ -158,6 +158,8 @@ async def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: O
     if admission.status:
         raise StatusError(admission.status)
     if not admission.conflict.wait_for:
+        for observer in share.watches.observers:
+            await observer.before_opening(handle.node_id, entry.granted_access, entry.owner)
         return True
     await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
     return False
