@@ -344,11 +344,11 @@ class SmbConnection:
     async def _sweep(self) -> None:
         """Announce the requests that take long."""
         delay = self.service.limits.interim_seconds
-        while any(not pending.async_id for pending in self._pendings.values()):
+        while any(pending.awaits_announcement for pending in self._pendings.values()):
             await trio.sleep(delay)
             due = trio.current_time() - delay
             for pending in list(self._pendings.values()):
-                if not pending.async_id and pending.since <= due:
+                if pending.awaits_announcement and pending.since <= due:
                     pending.announce()
         self._sweeping = False
 

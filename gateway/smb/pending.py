@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Pending"]
 
 
+_NEVER_ANNOUNCED = (Opcode.SESSION_SETUP, Opcode.TREE_CONNECT)
+"""In the header of an asynchronous answer there is no room for the tree's id, and a log-on's are hashed."""
+
+
 class Pending:
     """One element of a frame, from the moment it left the inline pass until its answer is queued."""
 
@@ -32,6 +36,11 @@ class Pending:
         self.cancel_status = STATUS_CANCELLED
         self.unbounded_in: Session | None = None
         """The session it counts in, if it waits for something that may never happen."""
+
+    @property
+    def awaits_announcement(self) -> bool:
+        """Whether the client is to be told, should the answer take its time."""
+        return not self.async_id and self.request.header.command not in _NEVER_ANNOUNCED
 
     def announce(self) -> None:
         """Tell the client, now, that the answer will take its time. Does nothing the second time."""

@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from gateway.auth.throttle import Throttle
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANCELLED,
@@ -24,6 +25,7 @@ from gateway.wire.echo import EchoRequest
 from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND, Opcode
 from gateway.wire.logoff import LogoffRequest
 from gateway.wire.read import ReadResponse
+from gateway.wire.tree_connect import TreeConnectRequest
 from gateway.wire.tree_disconnect import TreeDisconnectRequest
 from tests.smb.client import EXCLUSIVE, NOW, SHARED, UNLOCK, Call, Client, File, Response
 from vfs_backends.faults import Fault
@@ -80,6 +82,35 @@ async def test_no_interim_for_what_is_soon_done(server) -> None:
     final = await client.next(message_id)
     assert final.status == 0
     assert not final.header.flags & SMB2_FLAGS_ASYNC_COMMAND
+
+
+async def test_a_tree_connect_is_never_asynchronous(server, monkeypatch) -> None:
+    """Its answer tells the tree's id in the header, where the async id would be."""
+    (store,) = [one.store for one in server.service.exports if one.name == "files"]
+    really_open = store.open
+
+    async def open_slowly(visitor):
+        await trio.sleep(0.1)
+        return await really_open(visitor)
+
+    monkeypatch.setattr(store, "open", open_slowly)
+    client = await server.logged_on()
+    request = Call(Opcode.TREE_CONNECT, TreeConnectRequest(path=r"\\server\files"))
+    await client.send(request)
+    response = await client.next(request.message_id or 0)
+    assert response.status == 0
+    assert not response.header.flags & SMB2_FLAGS_ASYNC_COMMAND
+    assert await client.create_status(response.header.tree_id, "file") == 0
+
+
+async def test_a_log_on_is_never_asynchronous(server, expected_logs) -> None:
+    """However long its failure is held back."""
+    expected_logs.append("log-on failed")
+    server.service.throttle = Throttle(free=0, first=0.1)
+    client = await server.negotiated()
+    response = await client.setup(b"NTLMSSP\0")
+    assert response.status >= 0xC0000000
+    assert client._frames == 2
 
 
 async def test_interims_are_sealed_where_the_session_seals(make_server) -> None:
@@ -511,8 +542,6 @@ async def test_what_goes_on_when_all_is_closed(server, how) -> None:
 
 async def test_a_tree_that_comes_into_being_while_its_session_goes(server) -> None:
     client = await server.logged_on()
-    from gateway.wire.tree_connect import TreeConnectRequest
-
     calls = [
         Call(Opcode.TREE_CONNECT, TreeConnectRequest(path=r"\\server\files")),
         Call(Opcode.LOGOFF, LogoffRequest()),
