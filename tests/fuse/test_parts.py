@@ -138,3 +138,70 @@ def test_locks_as_the_kernel_has_them(ranges, held, expected):
     kinds = {"U": fcntl.F_UNLCK, "R": fcntl.F_RDLCK, "W": fcntl.F_WRLCK}
     found = segments([entry(*one) for one in ranges], [entry(*one) for one in held])
     assert [tuple(one) for one in found] == [(kinds[kind], start, length) for kind, start, length in expected]
+
+
+async def test_a_turn_is_kept_until_it_is_passed_on():
+    turn, order = Turn(), []
+
+    async def reader(name, work):
+        for _ in range(2):
+            async with turn:
+                order.append(name)
+                await trio.testing.wait_all_tasks_blocked()
+            order.append(await Passing(work(), turn))
+
+    async def at_once():
+        return "done"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader, "first", at_once)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(reader, "second", at_once)
+        await trio.testing.wait_all_tasks_blocked()
+        assert order[:4] == ["first", "done", "first", "done"]
+        turn.pass_on()
+    assert order[4:] == ["second", "done", "second", "done"]
+
+
+async def test_who_waits_passes_the_turn_on(autojump_clock):
+    turn, order = Turn(), []
+
+    async def slow():
+        await trio.sleep(1)
+        order.append("slow")
+
+    async def slow_reader():
+        async with turn:
+            pass
+        await Passing(slow(), turn)
+
+    async def other_reader():
+        async with turn:
+            order.append("other")
+
+    async with trio.open_nursery() as nursery:
+        async with turn:
+            nursery.start_soon(other_reader)
+            await trio.testing.wait_all_tasks_blocked()
+        await slow_reader()
+    assert order == ["other", "slow"]
+
+
+async def test_what_is_raised_goes_through():
+    async def fails():
+        await trio.lowlevel.checkpoint()
+        raise KeyError("inside")
+
+    async def cleans_up():
+        try:
+            await trio.sleep_forever()
+        finally:
+            cleaned.append(1)
+
+    cleaned: list[int] = []
+    with pytest.raises(KeyError):
+        await Passing(fails(), Turn())
+    with trio.move_on_after(0.01) as scope:
+        await Passing(cleans_up(), Turn())
+    assert scope.cancelled_caught
+    assert cleaned == [1]
