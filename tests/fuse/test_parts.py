@@ -10,6 +10,7 @@ import time
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ from vfs_backends.errors import Kind, VfsError
 pyfuse3 = pytest.importorskip("pyfuse3")
 
 from gateway.fuse.locks import segments  # noqa: E402 - it needs pyfuse3
-from gateway.fuse.turns import Turn  # noqa: E402 - it needs pyfuse3
+from gateway.fuse.turns import Passing, Turn  # noqa: E402 - it needs pyfuse3
 from gateway.fuse.waiting import Requests, has_signal  # noqa: E402 - it needs pyfuse3
 
 
@@ -143,24 +144,26 @@ def test_locks_as_the_kernel_has_them(ranges, held, expected):
 async def test_a_turn_is_kept_until_it_is_passed_on():
     turn, order = Turn(), []
 
-    async def reader(name, work):
-        for _ in range(2):
-            async with turn:
-                order.append(name)
-                await trio.testing.wait_all_tasks_blocked()
-            order.append(await Passing(work(), turn))
-
     async def at_once():
         return "done"
 
+    async def other():
+        async with turn:
+            order.append("other")
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(reader, "first", at_once)
+        async with turn:
+            nursery.start_soon(other)
+            await trio.testing.wait_all_tasks_blocked()
+        assert await Passing(at_once(), turn) == "done"
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(reader, "second", at_once)
-        await trio.testing.wait_all_tasks_blocked()
-        assert order[:4] == ["first", "done", "first", "done"]
+        assert order == []
+        async with turn:
+            turn.pass_on()  # it is taken
+            await trio.testing.wait_all_tasks_blocked()
+            assert order == []
         turn.pass_on()
-    assert order[4:] == ["second", "done", "second", "done"]
+    assert order == ["other"]
 
 
 async def test_who_waits_passes_the_turn_on(autojump_clock):
