@@ -8,6 +8,7 @@ import json
 import random
 import sys
 
+from samba import NTSTATUSError
 from samba.credentials import Credentials
 from samba.dcerpc import security
 from samba.ndr import ndr_pack
@@ -78,7 +79,10 @@ def main():
             connection.set_acl(name, descriptor(chance, owner, is_directory), security.SECINFO_DACL)
             if number % 10 == 1:
                 connection.savefile(f"{name}:stream", name.encode() * 7)
-        read = {"sd": ndr_pack(connection.get_acl(name, WHAT)).hex()}
+        try:
+            read = {"sd": ndr_pack(connection.get_acl(name, WHAT)).hex()}
+        except NTSTATUSError as error:
+            raise RuntimeError(f"{name}: {error}") from error
         if number % 10 == 1:
             read["stream"] = connection.loadfile(f"{name}:stream").decode()
         found[name] = read
