@@ -29,7 +29,7 @@ class ShareConflict(NamedTuple):
     """STATUS_DELETE_PENDING or STATUS_SHARING_VIOLATION."""
     opens: tuple[OpenEntry, ...] = ()
     """The opens that stand in the way. If a holder among them only keeps it open in its cache, it may be asked to close
-    it (see `leases.break_for_sharing`)."""
+    it (see `breaking.admit`)."""
     pending: DeletePending | None = None
 
 
