@@ -300,6 +300,11 @@ class Client:
     async def final(self, message_id: int) -> Response:
         return await self.next(message_id, interim=False)
 
+    async def answer(self, call: Call) -> Response:
+        """The final answer to a request that was put into a frame."""
+        assert call.message_id is not None
+        return await self.final(call.message_id)
+
     async def ask(self, *calls: Call, seal: bool | None = None) -> list[Response]:
         """Send these requests in one frame, and wait for their final answers."""
         ids = await self.send(*calls, seal=seal)

@@ -387,7 +387,7 @@ async def test_opens_at_once(make_server) -> None:
     calls = [client.create_call(tree, f"file {number}") for number in range(20)]
     frames = [client.frame(one) for one in calls]
     await client.send_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in frames))
-    found = [(await client.final(one.message_id or 0)).status for one in calls]
+    found = [(await client.answer(one)).status for one in calls]
     assert found.count(0) == 5
     assert set(found) == {0, STATUS_TOO_MANY_OPENED_FILES}
 

@@ -545,7 +545,7 @@ async def test_steps_of_one_session_at_once(server, expected_logs) -> None:
     calls = [Call(Opcode.SESSION_SETUP, request, session=log_on.session_id) for _ in range(2)]
     frames = [client.frame(one) for one in calls]
     await client.send_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in frames))
-    found = sorted([(await client.final(one.message_id or 0)).status for one in calls])
+    found = sorted([(await client.answer(one)).status for one in calls])
     assert found[0] == 0
     assert found[1] >= 0xC0000000
     assert await lives(client)

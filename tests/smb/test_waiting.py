@@ -510,7 +510,7 @@ async def test_two_closes(server) -> None:
     calls = [client.write_call(file, b"content"), client.close_call(file), client.close_call(file)]
     for call in calls:
         await client.send(call)
-    found = [(await client.final(call.message_id or 0)).status for call in calls]
+    found = [(await client.answer(call)).status for call in calls]
     assert found[0] == 0
     assert sorted(found[1:]) == [0, STATUS_FILE_CLOSED]
 
@@ -548,7 +548,7 @@ async def test_a_tree_that_comes_into_being_while_its_session_goes(server) -> No
     ]
     frames = [client.frame(one) for one in calls]
     await client.send_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in frames))
-    found = [(await client.final(one.message_id or 0)).status for one in calls]
+    found = [(await client.answer(one)).status for one in calls]
     assert found[1] == 0
     assert found[0] in (0, STATUS_USER_SESSION_DELETED)
 
