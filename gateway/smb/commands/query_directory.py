@@ -40,7 +40,7 @@ async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirec
     hide = one.tree.export.hide_dot_files
     packer = DirectoryPacker(request.file_information_class, length, hide_dot_files=hide)
     one.file.share.enter()
-    search = await _search(one, request)
+    search = await _search(ctx, request)
     single = bool(request.flags & SMB2_RETURN_SINGLE_ENTRY)
     if ctx.pending is None:
         search.check_turn()
@@ -53,20 +53,31 @@ async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirec
     return QueryDirectoryResponse(output=packer.to_bytes())
 
 
-async def _search(one: FileOpen, request: QueryDirectoryRequest) -> Search:
+async def _search(ctx: FileContext, request: QueryDirectoryRequest) -> Search:
     """The enumeration that goes on, or a new one.
 
     A scan that is restarted takes a new pattern if it names one, as a reopened one does: Windows and Samba both do so.
     """
-    search = one.search
-    if search is not None and not request.flags & (SMB2_RESTART_SCANS | SMB2_REOPEN):
-        return search
+    one = ctx.open
+    if one.search is not None and not request.flags & (SMB2_RESTART_SCANS | SMB2_REOPEN):
+        return one.search
     if not request.pattern:
         raise StatusError(STATUS_OBJECT_NAME_INVALID)
     check_search_pattern(request.pattern)
-    fresh = Search(one.file, request.pattern, hide_unreadable=one.tree.export.hide_unreadable)
-    if search is not None:
+    while one.search is not None:
+        await _give_up(one, one.search, in_task=ctx.pending is not None)
+    search = one.search = Search(one.file, request.pattern, hide_unreadable=one.tree.export.hide_unreadable)
+    return search
+
+
+async def _give_up(one: FileOpen, search: Search, *, in_task: bool) -> None:
+    """End an enumeration, when whoever is at it has done."""
+    if not in_task:
         search.check_turn()
+        one.search = None
         await search.aclose()
-    one.search = fresh
-    return fresh
+        return
+    async with search.lock:
+        if one.search is search:
+            one.search = None
+            await search.aclose()

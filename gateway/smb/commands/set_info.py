@@ -179,10 +179,10 @@ async def _set_size(one: FileOpen, info_class: int, size: int) -> None:
     share = file.share
     if file.is_directory:
         raise StatusError(STATUS_INVALID_PARAMETER)
+    share.enter()
     if info_class == nt.FILE_END_OF_FILE_INFORMATION:
         await set_size(share, file, size)
     elif info_class == nt.FILE_ALLOCATION_INFORMATION:
-        share.enter()
         current = (await file.handle.stat()).size
         if size < current:
             # [MS-FSA] 2.1.5.15.1: an allocation below the end of the file cuts it.
