@@ -137,6 +137,7 @@ async def running(config: Config) -> AsyncIterator[Server]:
 
 async def _listening(config: Config) -> Server:
     """A server that listens, and does not serve yet. Raises `ServerError`."""
+    keep_freed_memory()
     service = make_service(config, _descriptor_limit())
     await start_shares(list(service.exports))
     try:
