@@ -40,7 +40,7 @@ SERVER = """\
     listener = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])))
     while True:
         with listener.accept()[0] as connection:
-            if connection.recv(3):
+            if connection.recv(3) == b"end":
                 sys.exit("Traceback (most recent call last):")
 """
 
