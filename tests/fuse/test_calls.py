@@ -44,8 +44,13 @@ def renameat2(old: Path, new: Path, flags: int) -> None:
 
 
 def as_user(code: str, *arguments: object, uid: int = NOBODY, gid: int = NOBODY, groups: tuple[int, ...] = ()) -> str:
-    """What Python code prints that runs as somebody else."""
-    words = [sys.executable, "-c", f"import os, sys\nargs = sys.argv[1:]\n{code}", *map(str, arguments)]
+    """What Python code prints that runs as somebody else, who may be barred from where the tests' own Python is."""
+    words = [
+        os.path.realpath(sys.executable),
+        "-c",
+        f"import os, sys\nargs = sys.argv[1:]\n{code}",
+        *map(str, arguments),
+    ]
     done = subprocess.run(
         words, user=uid, group=gid, extra_groups=groups, capture_output=True, text=True, timeout=30, cwd="/", check=True
     )

@@ -96,7 +96,7 @@ async def through_the_share(secured: Secured, name: str, who: Token) -> bool:
 
 def locally(top: Path, cases: list[str], who: Token) -> dict[str, bool]:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", LOCALLY],
+        [os.path.realpath(sys.executable), "-I", "-S", "-c", LOCALLY],
         input=json.dumps(cases),
         capture_output=True,
         text=True,
