@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.ports import HOST, free_port
+
 __all__ = ["JOBS_LIMIT", "Server", "ServerFailed"]
 
 COMMAND = (sys.executable, "-m", "gateway")
 USER = "tester"
-HOST = "127.0.0.1"
 JOBS_LIMIT = 4
 """How many shares `share1`, `share2` ... the configurations have, so that tests side by side do not meet."""
 START_LIMIT = 30.0
@@ -33,7 +34,7 @@ class Server:
         self, config: Path, directory: Path, command: Sequence[str] = (sys.executable, "-m", "gateway")
     ) -> None:
         self.password = secrets.token_hex(8)
-        self.port = _free_port()
+        self.port = free_port()
         self.log = directory / "server.log"
         text = config.read_text(encoding="utf-8").replace("{DIR}", str(directory))
         (directory / "smbgate.conf").write_text(text, encoding="utf-8")
@@ -98,10 +99,3 @@ class Server:
 
     def last_words(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.ports import free_port
+
 # Who runs the tests: a server that is root acts for each account as the system's user of that name.
 USER, PASSWORD = pwd.getpwuid(os.geteuid()).pw_name, "Tester.123"
 START_SECONDS = 30.0
@@ -69,14 +71,6 @@ class Server:
             raise AssertionError(f"still there {STOP_SECONDS} s after a signal:\n{self.output()}") from None
         assert code in self.good_codes, f"exit code {code}:\n{self.output()}"
         self.stopped = True
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def answers_negotiate(port: int) -> bool:
