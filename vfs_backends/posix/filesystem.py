@@ -3,35 +3,33 @@
 import contextlib
 import errno
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import trio
 
-from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, NodeId, Stat
+from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
+from vfs_backends.posix.by_inode import is_there, path_of
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
-from vfs_backends.posix.names import MAX_NAME, name_from_bytes, name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.names import MAX_NAME, name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
 from vfs_backends.posix.stats import birth_of, fields_of, identity_of, stat_of
 from vfs_backends.posix.stream_handles import StreamTable
-from vfs_backends.posix.streams import aside_tokens
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
     AT_SYMLINK_NOFOLLOW,
     RESOLVE_BENEATH,
     How,
     fs_magic,
-    name_to_handle,
-    open_by_handle,
     openat2,
     statx,
 )
@@ -41,9 +39,6 @@ from vfs_backends.posix.watch import Watcher
 __all__ = ["PosixFileSystem"]
 
 T = TypeVar("T")
-
-Aside = tuple[NodeId, list[str]]
-"""A file, and what leads to its streams in the side store."""
 
 _UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
 _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
@@ -82,6 +77,7 @@ class PosixFileSystem(FileSystem):
         self._tree: Tree
         self._resolver: Resolver
         self._index: CaseIndex
+        self._remains: Remains
         self._top: PosixHandle
 
     async def start(self) -> None:
@@ -101,6 +97,7 @@ class PosixFileSystem(FileSystem):
                 watcher = None
         self._index = CaseIndex(self._tree, self._index_names, watcher)
         self._resolver = Resolver(self._tree, self._index)
+        self._remains = Remains(self._tree)
         if self._tree.has_xattrs:
             self._tree.streams = await trio.to_thread.run_sync(self._open_streams)
 
@@ -119,7 +116,7 @@ class PosixFileSystem(FileSystem):
         table = StreamTable(self._tree)
         if self._tree.opens_by_inode:
             with contextlib.suppress(OSError):
-                table.side.sweep(lambda inode, generation: _is_there(self._tree.root, inode, generation))
+                table.side.sweep(lambda inode, generation: is_there(self._tree.root, inode, generation))
         return table
 
     @property
@@ -176,7 +173,7 @@ class PosixFileSystem(FileSystem):
                 raise look_up_failure(found, path, is_last=True)
             found, reached = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
             return self._handle(found, reached)
-        return self._handle(found, f"{start.path}/{path}" if start.path else path)
+        return self._handle(found, _join(start.path, path))
 
     async def _lookup_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle:
         """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
@@ -229,61 +226,46 @@ class PosixFileSystem(FileSystem):
     async def create_file(
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
     ) -> Handle:
-        raw = _new_name(name)
-        directory = self._own(parent)
-        found = await self._create(
-            name,
-            directory,
-            lambda: changes.create_file(directory.fd, raw, mode & 0o7777, access, self._acting(caller)),
+        acting = self._acting(caller)
+        return await self._create(
+            parent, name, lambda fd, raw: changes.create_file(fd, raw, mode & 0o7777, access, acting), access
         )
-        return self._handle(found, _join(directory.path, name), access)
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
-        raw = _new_name(name)
-        directory = self._own(parent)
-        found = await self._create(
-            name,
-            directory,
-            lambda: changes.create_directory(directory.fd, raw, mode & 0o7777, self._acting(caller)),
+        acting = self._acting(caller)
+        return await self._create(
+            parent, name, lambda fd, raw: changes.create_directory(fd, raw, mode & 0o7777, acting)
         )
-        return self._handle(found, _join(directory.path, name))
 
     async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
-        raw, raw_target = _new_name(name), text_to_bytes(target)
-        directory = self._own(parent)
-        found = await self._create(
-            name,
-            directory,
-            lambda: special.create_symlink(directory.fd, raw, raw_target, self._acting(caller)),
-        )
-        return self._handle(found, _join(directory.path, name))
+        raw_target, acting = text_to_bytes(target), self._acting(caller)
+        return await self._create(parent, name, lambda fd, raw: special.create_symlink(fd, raw, raw_target, acting))
 
     async def create_node(
         self, parent: Handle, name: str, mode: int, rdev: int = 0, caller: Caller | None = None
     ) -> Handle:
+        acting = self._acting(caller)
+        return await self._create(parent, name, lambda fd, raw: special.create_node(fd, raw, mode, rdev, acting))
+
+    async def _create(
+        self, parent: Handle, name: str, make: Callable[[int, bytes], Found], access: IoAccess | None = None
+    ) -> Handle:
+        """Create what `make` does, from the parent's descriptor and the name's bytes."""
         raw = _new_name(name)
         directory = self._own(parent)
-        found = await self._create(
-            name,
-            directory,
-            lambda: special.create_node(directory.fd, raw, mode, rdev, self._acting(caller)),
-        )
-        return self._handle(found, _join(directory.path, name))
-
-    async def _create(self, name: str, directory: PosixHandle, call: Callable[[], Found]) -> Found:
         try:
-            found = await self._change(name, directory, directory, call)
+            found = await self._change(name, directory, directory, lambda: make(directory.fd, raw))
         except VfsError as error:
             if error.kind in {Kind.NOT_FOUND, Kind.NOT_A_DIRECTORY}:  # the directory was removed, or is none
                 raise VfsError(Kind.PATH_NOT_FOUND, name) from error
             raise
         self._index.changed(directory.node_id, added=name)
-        return found
+        return self._handle(found, _join(directory.path, name), access)
 
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         raw = name_to_bytes(name)
         directory = self._own(parent)
-        doomed = await self._doomed(self._own(handle))
+        doomed = await self._remains.of(self._own(handle))
         await self._change(
             name,
             directory,
@@ -291,33 +273,20 @@ class PosixFileSystem(FileSystem):
             lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id, self._acting(caller)),
         )
         self._index.changed(directory.node_id, removed=name)
-        await self._forget(directory.volume, doomed)
-
-    async def _doomed(self, handle: PosixHandle) -> Aside | None:
-        """What is in the side store of a file that is about to lose a name, if that is its last one."""
-        table = self._tree.streams
-        if table is None or not table.side.in_use:
-            return None
-        return await handle.ask(_last_aside, handle)
+        await self._remains.remove(directory.volume, doomed)
 
     async def _doomed_at(self, parent: PosixHandle, name: str) -> Aside | None:
-        """The same of what has a name that is about to be replaced."""
-        if self._tree.streams is None or not self._tree.streams.side.in_use:
+        """What remains of what has a name that is about to be replaced."""
+        if not self._remains.possible:
             return None
         try:
             handle = await self.lookup(parent, name, case_sensitive=True)
         except VfsError:  # there is none
             return None
         try:
-            return await self._doomed(self._own(handle))
+            return await self._remains.of(self._own(handle))
         finally:
             await handle.aclose()
-
-    async def _forget(self, volume: Volume, doomed: Aside | None) -> None:
-        table = self._tree.streams
-        if doomed is not None and table is not None:
-            with contextlib.suppress(OSError):  # what is left there is removed at the next start
-                await volume.threads.change(lambda: table.side.remove(*doomed))
 
     async def rename(
         self,
@@ -351,7 +320,7 @@ class PosixFileSystem(FileSystem):
         self._index.changed(source.node_id, removed=name)
         self._index.changed(target.node_id, added=new_name)
         if doomed is not None and doomed[0] != handle.node_id:
-            await self._forget(target.volume, doomed)
+            await self._remains.remove(target.volume, doomed)
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
@@ -369,12 +338,12 @@ class PosixFileSystem(FileSystem):
         )
         self._index.changed(target.node_id, added=name)
         if doomed is not None and doomed[0] != handle.node_id:
-            await self._forget(target.volume, doomed)
+            await self._remains.remove(target.volume, doomed)
 
     async def open_by_id(self, inode: int) -> Handle:
         if not self._tree.opens_by_inode:
             raise VfsError(Kind.NOT_SUPPORTED, "open by id")
-        path = await self._ask(self._top.volume, _path_of_inode, self._tree.root, inode)
+        path = await self._ask(self._top.volume, path_of, self._tree.root, inode)
         if path is None:
             raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
         # Where it is said to be is looked up in the same way as any path: that is what keeps it inside of the tree.
@@ -415,13 +384,6 @@ class PosixFileSystem(FileSystem):
         self._tree.close()
 
 
-def _last_aside(handle: PosixHandle) -> Aside | None:
-    if not handle.is_directory and fields_of(handle.fd)[1] > 1:
-        return None
-    tokens = aside_tokens(proc_path(handle.fd))
-    return (handle.node_id, tokens) if tokens else None
-
-
 def _join(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
@@ -455,41 +417,3 @@ def _open_again(fd: int) -> Found:
     except OSError:
         os.close(new)
         raise
-
-
-_FILEID_INO32_GEN = 1
-
-
-def _is_there(root: int, inode: int, generation: int) -> bool:
-    """Whether a file still exists; also if that cannot be told."""
-    template = name_to_handle(root)
-    if template is None or template[0] != _FILEID_INO32_GEN or not 0 < inode < 1 << 32:
-        return True
-    fd = open_by_handle(root, _FILEID_INO32_GEN, struct.pack("=II", inode, 0), os.O_PATH | os.O_CLOEXEC)
-    if fd < 0:
-        return fd not in (-errno.ESTALE, -errno.ENOENT)
-    try:
-        return generation in (0, birth_of(fields_of(fd)))
-    finally:
-        os.close(fd)
-
-
-def _path_of_inode(root: int, inode: int) -> str | None:
-    """Where a file seems to be; None if it does not exist, or not below the root, or is not in memory."""
-    template = name_to_handle(root)
-    if template is None or template[0] != _FILEID_INO32_GEN or not 0 < inode < 1 << 32:
-        return None
-    # ext4 takes generation 0 for "any".
-    fd = open_by_handle(root, _FILEID_INO32_GEN, struct.pack("=II", inode, 0), os.O_PATH | os.O_CLOEXEC)
-    if fd < 0:
-        return None
-    try:
-        top, path = os.readlink(proc_path(root)), os.readlink(proc_path(fd))
-    except OSError:  # longer than a page
-        return None
-    finally:
-        os.close(fd)
-    if path == top:
-        return ""
-    prefix = top.rstrip(b"/") + b"/"
-    return name_from_bytes(path[len(prefix) :]) if path.startswith(prefix) else None
