@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from vfs_backends.posix.volume import _has_user_xattrs
+from vfs_backends.posix.probes import has_user_xattrs
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     root = os.open(tmp_path, os.O_RDONLY)
-    has_xattrs = _has_user_xattrs(root)
+    has_xattrs = has_user_xattrs(root)
     os.close(root)
     if not has_xattrs:
         pytest.skip("the file system of temporary files has no extended attributes")

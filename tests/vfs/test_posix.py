@@ -18,7 +18,7 @@ from tests.vfs.conftest import SLOW, MakePosix, posix
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import NotNow, run_inline
-from vfs_backends.posix import attributes, filesystem, handles
+from vfs_backends.posix import attributes, handles, probes
 from vfs_backends.posix.kinds import kind_of_device, kind_of_magic
 from vfs_backends.posix.threads import Pace
 
@@ -40,11 +40,11 @@ async def test_start_fails(tmp_path: Path, no_leaks: None, monkeypatch: pytest.M
         with fails(kind):
             await posix(root).start()
     with monkeypatch.context() as patch:
-        patch.setattr(filesystem, "openat2", lambda *_: -38)
+        patch.setattr(probes, "openat2", lambda *_: -38)
         with fails(Kind.NOT_SUPPORTED):
             await posix(tmp_path).start()
     with monkeypatch.context() as patch:
-        patch.setattr(filesystem, "proc_path", lambda fd: b"/missing/%d" % fd)
+        patch.setattr(probes, "proc_path", lambda fd: b"/missing/%d" % fd)
         with fails(Kind.NOT_SUPPORTED):
             await posix(tmp_path).start()
 

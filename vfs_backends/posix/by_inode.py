@@ -6,8 +6,7 @@ import struct
 
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.stats import birth_of, fields_of
-from vfs_backends.posix.syscalls import name_to_handle, open_by_handle
-from vfs_backends.posix.volume import proc_path
+from vfs_backends.posix.syscalls import name_to_handle, open_by_handle, proc_path
 
 __all__ = ["is_there", "path_of"]
 

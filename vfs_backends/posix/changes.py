@@ -27,10 +27,11 @@ from vfs_backends.posix.syscalls import (
     How,
     StatxFields,
     openat2,
+    proc_path,
     renameat2,
     statx,
 )
-from vfs_backends.posix.volume import Tree, proc_path
+from vfs_backends.posix.volume import Tree
 
 __all__ = ["create_directory", "create_file", "link", "remove", "rename", "wanted_owner"]
 

@@ -19,6 +19,7 @@ from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
@@ -27,13 +28,11 @@ from vfs_backends.posix.stream_handles import StreamTable
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
     AT_SYMLINK_NOFOLLOW,
-    RESOLVE_BENEATH,
-    How,
     fs_magic,
-    openat2,
+    proc_path,
     statx,
 )
-from vfs_backends.posix.volume import Tree, Volume, proc_path
+from vfs_backends.posix.volume import Tree, Volume
 from vfs_backends.posix.watch import Watcher
 
 __all__ = ["PosixFileSystem"]
@@ -104,7 +103,7 @@ class PosixFileSystem(FileSystem):
     def _open_tree(self) -> Tree:
         root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _check_system(root)
+            check_system(root)
             kind = self._kind or kind_of_magic(fs_magic(root))
             limiter = trio.CapacityLimiter(self._thread_count)
             return Tree(root, kind, self._fold, limiter, follows_symlinks=self._follow_symlinks)
@@ -393,20 +392,6 @@ def _new_name(name: str) -> bytes:
     if is_hidden(name):
         raise VfsError(Kind.ACCESS_DENIED, f"{name} is reserved")
     return name_to_bytes(name)
-
-
-def _check_system(root: int) -> None:
-    """Raises NOT_SUPPORTED where the kernel, or what surrounds us, lacks what everything rests on."""
-    fd = openat2(root, b".", How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH))
-    if fd < 0:
-        raise VfsError(Kind.NOT_SUPPORTED, f"openat2(2), of Linux 5.6 or later: {os.strerror(-fd)}")
-    os.close(fd)
-    try:
-        there = os.stat(proc_path(root))
-    except OSError as error:
-        raise VfsError(Kind.NOT_SUPPORTED, "/proc is not mounted") from error
-    if not os.path.samestat(there, os.fstat(root)):
-        raise VfsError(Kind.NOT_SUPPORTED, "/proc belongs to other processes")
 
 
 def _open_again(fd: int) -> Found:

@@ -17,8 +17,8 @@ from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, statx, utimensat
-from vfs_backends.posix.volume import Volume, proc_path
+from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, proc_path, statx, utimensat
+from vfs_backends.posix.volume import Volume
 
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable

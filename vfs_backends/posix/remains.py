@@ -6,7 +6,8 @@ from vfs_backends.api import NodeId
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.stats import fields_of
 from vfs_backends.posix.streams import aside_tokens
-from vfs_backends.posix.volume import Tree, Volume, proc_path
+from vfs_backends.posix.syscalls import proc_path
+from vfs_backends.posix.volume import Tree, Volume
 
 __all__ = ["Aside", "Remains"]
 

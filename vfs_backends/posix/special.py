@@ -22,8 +22,8 @@ from vfs_backends.posix.syscalls import (
     How,
     StatxFields,
     openat2,
+    proc_path,
 )
-from vfs_backends.posix.volume import proc_path
 
 __all__ = ["create_node", "create_symlink", "read_link"]
 

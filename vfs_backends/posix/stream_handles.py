@@ -14,8 +14,8 @@ from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.handles import INLINE_READ, INLINE_WRITE, PosixHandle, read_all, write_all
 from vfs_backends.posix.sidestore import SideStore
 from vfs_backends.posix.streams import Place
-from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, utimensat
-from vfs_backends.posix.volume import Tree, proc_path
+from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, proc_path, utimensat
+from vfs_backends.posix.volume import Tree
 
 __all__ = ["PosixStreamHandle", "StreamTable"]
 

@@ -38,6 +38,7 @@ __all__ = [
     "name_to_handle",
     "open_by_handle",
     "openat2",
+    "proc_path",
     "renameat2",
     "statx",
     "utimensat",
@@ -250,3 +251,8 @@ def open_by_handle(mount: int, kind: int, handle: bytes, flags: int) -> int:
     """The new descriptor, or the negative error number. `mount`: any descriptor on the file system."""
     fd: int = _open_by_handle_at(mount, _HANDLE.pack(len(handle), kind) + handle, flags)
     return fd if fd >= 0 else -ctypes.get_errno()
+
+
+def proc_path(fd: int) -> bytes:
+    """A path to what a descriptor is on, for the calls that take no O_PATH descriptor."""
+    return b"/proc/self/fd/%d" % fd

@@ -14,6 +14,7 @@ from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import can_act
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
 from vfs_backends.posix.names import path_to_bytes
+from vfs_backends.posix.probes import has_acls, has_user_xattrs, may_open_by_handle, security_xattr
 from vfs_backends.posix.stats import birth_of, device_of, fields_of, identity_of, stat_of
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
@@ -28,15 +29,15 @@ from vfs_backends.posix.syscalls import (
     get_dos_attributes_at,
     has_getxattrat,
     openat2,
+    proc_path,
     statx,
 )
 from vfs_backends.posix.threads import Pace, Threads
-from vfs_backends.posix.xattrs import ACCESS_ACL
 
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable
 
-__all__ = ["Tree", "Volume", "proc_path"]
+__all__ = ["Tree", "Volume"]
 
 _FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
@@ -48,14 +49,6 @@ _WITH_XATTRS = frozenset({0o100000, 0o040000})
 _KNOWN = 32768
 _RACY_NS = 50_000_000
 """For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
-
-_CAP_SYS_ADMIN = 21
-_CAP_DAC_READ_SEARCH = 2
-
-
-def proc_path(fd: int) -> bytes:
-    """A path to what a descriptor is on, for the calls that take no O_PATH descriptor."""
-    return b"/proc/self/fd/%d" % fd
 
 
 class Tree:
@@ -71,11 +64,11 @@ class Tree:
         self.follows_symlinks = follows_symlinks
         self.has_getxattrat = has_getxattrat(root)
         self.is_read_only = bool(os.fstatvfs(root).f_flag & os.ST_RDONLY)
-        self.has_xattrs = _has_user_xattrs(root)
-        self.security_xattr = _security_xattr(root)
+        self.has_xattrs = has_user_xattrs(root)
+        self.security_xattr = security_xattr(root)
         self.acts_as_callers = can_act()
-        self.has_acls = _has_acls(root)
-        self.opens_by_inode = kind.opens_by_inode and _has_privilege(_CAP_DAC_READ_SEARCH)
+        self.has_acls = has_acls(root)
+        self.opens_by_inode = kind.opens_by_inode and may_open_by_handle()
         self.streams: StreamTable | None = None
         """Set by who makes the tree, if it has extended attributes."""
         device = device_of(fields_of(root))
@@ -216,46 +209,3 @@ class Volume:
             return None
         finally:
             os.close(fd)
-
-
-def _has_user_xattrs(root: int) -> bool:
-    try:
-        os.listxattr(root)
-        os.getxattr(root, "user.DOSATTRIB")
-    except OSError as error:
-        return error.errno in {errno.ENODATA, errno.EACCES, errno.EPERM}
-    return True
-
-
-def _has_acls(root: int) -> bool:
-    try:
-        os.getxattr(root, ACCESS_ACL)
-    except OSError as error:
-        return error.errno == errno.ENODATA
-    return True
-
-
-def _security_xattr(root: int) -> str:
-    """Where descriptors are kept: out of the users' reach, if the process can write there."""
-    if not _has_privilege(_CAP_SYS_ADMIN):
-        return "user.NTACL"
-    try:
-        probe = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=root)
-    except OSError:  # a read-only file system, or one without O_TMPFILE
-        return "security.NTACL"
-    try:
-        os.setxattr(probe, "security.NTACL", b"\0")
-    except OSError:  # in a container root has the privilege, but for its own namespace only
-        return "user.NTACL"
-    finally:
-        os.close(probe)
-    return "security.NTACL"
-
-
-def _has_privilege(number: int) -> bool:
-    """Whether the process has a capability of capabilities(7)."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("CapEff:"):
-                return bool(int(line.split()[1], 16) >> number & 1)
-    return False

@@ -8,8 +8,7 @@ import termios
 from typing import NamedTuple
 
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.syscalls import inotify_add_watch, inotify_init, inotify_rm_watch
-from vfs_backends.posix.volume import proc_path
+from vfs_backends.posix.syscalls import inotify_add_watch, inotify_init, inotify_rm_watch, proc_path
 
 __all__ = ["Change", "Watcher"]
 
