@@ -1,0 +1,165 @@
+"""What the contract of `vfs_backends.api` speaks of: which file, what it is like, what a storage can do, for whom."""
+
+import enum
+import stat as stat_module
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = [
+    "Caller",
+    "Capability",
+    "DirectoryEntry",
+    "FileSystemStat",
+    "Fold",
+    "IoAccess",
+    "NodeId",
+    "Stat",
+    "StatChange",
+    "StreamEntry",
+]
+
+
+class NodeId(NamedTuple):
+    """Names a file for as long as it exists, and never again: what records about it are kept under."""
+
+    device: int
+    inode: int
+    generation: int
+    """Inode generation or birth time, so that a file deleted and its successor in the same inode differ."""
+
+
+class Capability(enum.Flag):
+    """What a storage can do beyond the required set."""
+
+    NONE = 0
+    DOS_ATTRIBUTES = enum.auto()
+    """Keeps DOS attributes and a settable creation time."""
+    XATTRS = enum.auto()
+    """`Handle.list_xattrs`, `get_xattr`, `set_xattr`, `remove_xattr`."""
+    SECURITY = enum.auto()
+    """`Handle.get_security`, `set_security`."""
+    LINKS = enum.auto()
+    """`FileSystem.link`."""
+    BY_ID = enum.auto()
+    """`FileSystem.open_by_id`."""
+    ALLOCATE = enum.auto()
+    """`Handle.allocate`."""
+    READ_ONLY = enum.auto()
+    """Nothing can be changed."""
+    STREAMS = enum.auto()
+    """Named streams: `Handle.open_stream`, `create_stream`, `list_streams`, `remove_stream`, `rename_stream`."""
+    CHANGE_TIME = enum.auto()
+    """`StatChange.ctime_ns`."""
+    POSIX_ACLS = enum.auto()
+    """`Handle.get_posix_acls`, `set_posix_acls`."""
+    CALLERS = enum.auto()
+    """Acts with the rights of a `Caller`, and can give a file to anybody."""
+    SPECIAL_FILES = enum.auto()
+    """`FileSystem.create_symlink`, `create_node`, `Handle.read_link`."""
+
+
+class IoAccess(enum.Flag):
+    """What an I/O handle is for."""
+
+    READ = enum.auto()
+    WRITE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a file is opened, created, renamed or removed. Units: POSIX ids."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    overrules: bool = False
+    """Where the storage refuses this caller, it is done all the same: something above it has granted it."""
+
+
+@dataclass(slots=True, eq=False)
+class Stat:
+    """What a storage tells of a file. Sizes in bytes, times in nanoseconds since 1970 (they may be negative)."""
+
+    node_id: NodeId
+    mode: int
+    """File type and permission bits, as `st_mode`."""
+    nlink: int
+    uid: int
+    gid: int
+    size: int
+    allocated: int
+    """Bytes of storage in use."""
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+    birthtime_ns: int
+    """Creation time as set by a client, or else as the storage knows it."""
+    dos_attributes: int | None = None
+    """FILE_ATTRIBUTE_* bits ([MS-FSCC] 2.6) that were stored with the file; None if none ever were."""
+    rdev: int = 0
+    version: int = 0
+    """Another number whenever anything of the file has changed, as far as the storage's clock is fine enough to tell:
+    in nanoseconds since 1970, or just counted. Unlike a time, nobody can set it."""
+
+    @property
+    def is_directory(self) -> bool:
+        return stat_module.S_ISDIR(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class StatChange:
+    """What to change of a file; None leaves as it is. Units as in `Stat`."""
+
+    mode: int | None = None
+    """Permission bits (07777)."""
+    uid: int | None = None
+    gid: int | None = None
+    atime_ns: int | None = None
+    mtime_ns: int | None = None
+    birthtime_ns: int | None = None
+    dos_attributes: int | None = None
+    ctime_ns: int | None = None
+    """What `Stat.ctime_ns` shall say until the file is changed again. [Capability.CHANGE_TIME]"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystemStat:
+    """What a storage tells of itself. Sizes in bytes."""
+
+    block_size: int
+    """The unit of allocation."""
+    total: int
+    free: int
+    available: int
+    """What the caller may still use."""
+    files: int
+    files_free: int
+    volume_id: int
+    """64 bits that stay the same as long as the storage does."""
+    max_name: int
+    """The longest name, in bytes of its stored form."""
+    birthtime_ns: int
+    """When it was made, as well as can be told."""
+    kind: str
+    """What the storage calls its format: `ext4`, `memory`, ..."""
+
+
+@dataclass(slots=True, eq=False)
+class DirectoryEntry:
+    """A name in a directory, and what it leads to (None where it was not asked for)."""
+
+    name: str
+    stat: Stat | None
+
+
+class StreamEntry(NamedTuple):
+    """A named stream of a file or directory. Units: bytes."""
+
+    name: str
+    size: int
+    allocated: int
+
+
+Fold = Callable[[str], str]
+"""Maps a name to what it has in common with the names that differ from it by case only."""
