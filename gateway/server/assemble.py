@@ -17,19 +17,23 @@ from gateway.smb.limits import Limits
 from gateway.smb.service import Encryption, Service
 from gateway.transport.budget import MemoryBudget
 
-__all__ = ["make_service"]
+__all__ = ["make_identities", "make_service"]
 
 _FALLBACK_OPENS = 100_000
 
 
-def make_service(config: Config, descriptor_limit: int | None) -> Service:
+def make_identities(config: Config) -> Identities:
+    """Who is who, for SMB clients and local programs alike. Raises `ServerError`."""
+    state = StateDirectory(config.state_path)
+    state.prepare()
+    return Identities(state.idmap(config), config.guest_account, config.administrators)
+
+
+def make_service(config: Config, identities: Identities, descriptor_limit: int | None) -> Service:
     """Put everything together; nothing has been started yet. Raises `ServerError`.
 
     `descriptor_limit`: how many files the process may open, if that is limited.
     """
-    state = StateDirectory(config.state_path)
-    state.prepare()
-    identities = Identities(state.idmap(config), config.guest_account, config.administrators)
     accounts = LiveAccounts(config.accounts_path, config.users)
     exports = Exports(make_exports(config, identities))
     encryption = config.smb3_encryption
@@ -46,7 +50,7 @@ def make_service(config: Config, descriptor_limit: int | None) -> Service:
             required=encryption is EncryptionChoice.MANDATORY,
         ),
         budget=MemoryBudget(config.memory_budget),
-        guid=state.guid(),
+        guid=StateDirectory(config.state_path).guid(),
     )
 
 

@@ -19,7 +19,7 @@ from acl.token import (
 from gateway.auth.policy import Identity
 from gateway.server.idmap import LiveIdMap
 
-__all__ = ["Identities", "SystemUser"]
+__all__ = ["Identities", "SystemUser", "user_name"]
 
 log = logging.getLogger("gateway.auth")
 
@@ -59,10 +59,7 @@ class Identities:
             sid, groups = self._sids(user)
             return guest_token(sid, groups, uid=user.uid, gid=user.gid, gids=user.groups)
         token = self._user_token(user)
-        if self.lists(self._administrators, identity.user):
-            groups_of_token = (*token.groups, BUILTIN_ADMINISTRATORS)
-            return replace(token, groups=groups_of_token, privileges=ADMINISTRATOR_PRIVILEGES)
-        return token
+        return self._administrator(token) if self.lists(self._administrators, identity.user) else token
 
     def token_of_system_user(self, name: str) -> Token | None:
         """The token of a user of the system; None if there is none of that name."""
@@ -71,12 +68,19 @@ class Identities:
 
     def process_token(self, uid: int, gid: int, groups: tuple[int, ...]) -> Token:
         """The token of a process of this machine. To root it gives what root may do."""
-        privileges = ADMINISTRATOR_PRIVILEGES | SUPERUSER if uid == 0 else None
-        return self._user_token(SystemUser(uid, gid, groups), privileges)
+        token = self._user_token(SystemUser(uid, gid, groups))
+        if uid == 0:
+            return replace(token, privileges=ADMINISTRATOR_PRIVILEGES | SUPERUSER)
+        name = user_name(uid) if self._administrators else None
+        return self._administrator(token) if name and self.lists(self._administrators, name) else token
 
-    def _user_token(self, user: SystemUser, privileges: int | None = None) -> Token:
+    def _administrator(self, token: Token) -> Token:
+        """A token with the group of BUILTIN's administrators, and their privileges."""
+        return replace(token, groups=(*token.groups, BUILTIN_ADMINISTRATORS), privileges=ADMINISTRATOR_PRIVILEGES)
+
+    def _user_token(self, user: SystemUser) -> Token:
         sid, groups = self._sids(user)
-        token = user_token(
+        return user_token(
             sid,
             groups,
             primary_group=self.idmap.group_sid(user.gid),
@@ -84,7 +88,6 @@ class Identities:
             gid=user.gid,
             gids=user.groups,
         )
-        return token if privileges is None else replace(token, privileges=privileges)
 
     def _sids(self, user: SystemUser) -> tuple[Sid, list[Sid]]:
         """A user has several SIDs, all of which descriptors from elsewhere may name; and those of the groups."""
@@ -129,6 +132,14 @@ class Identities:
             return pwd.getpwnam(user).pw_gid == entry.gr_gid
         except KeyError:
             return False
+
+
+def user_name(uid: int) -> str | None:
+    """What the system calls a user; None if it knows none of that number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
 
 
 def _user_named(name: str) -> SystemUser | None:

@@ -1,7 +1,6 @@
 """The FUSE mount of a server: its shares as local programs see them."""
 
 import os
-import pwd
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from gateway.config import Backend, Config
 from gateway.fuse.exports import Mounted
 from gateway.fuse.mount import MountError, MountOptions, mount
 from gateway.server.errors import ServerError
-from gateway.server.identities import Identities
-from gateway.server.state import StateDirectory
+from gateway.server.identities import Identities, user_name
 from gateway.server.stores import FixedStore
 from gateway.smb.exports import Export, Visitor
 
@@ -32,12 +30,12 @@ _LIMIT: Final = 1024
 async def serve_mount(
     config: Config,
     exports: Iterable[Export],
+    identities: Identities,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Mount the shares on `fuse mount`, and serve until cancelled or unmounted. Raises `ServerError`."""
     _check_place(config)
-    identities = Identities(StateDirectory(config.state_path).idmap(config), config.guest_account)
     options = MountOptions(
         Path(config.fuse_mount),
         allow_other=config.fuse_allow_other,
@@ -91,11 +89,7 @@ class _Access:
         return access
 
     def _find(self, token: Token) -> int:
-        try:
-            name = pwd.getpwuid(token.uid).pw_name
-        except KeyError:
-            name = ""
-        visitor = Visitor(Identity(name, "", "", b""), "", "", "")
+        visitor = Visitor(Identity(user_name(token.uid) or "", "", "", b""), "", "", "")
         if not token.has_privilege(SUPERUSER) and not self._export.may_connect(visitor):
             return 0
         return mask.FILE_ALL_ACCESS if self._export.may_write(visitor) else _READ_ONLY

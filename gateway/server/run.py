@@ -12,10 +12,11 @@ import trio
 from gateway.config import Config
 from gateway.server.addresses import listening_hosts
 from gateway.server.allocator import keep_freed_memory
-from gateway.server.assemble import make_service
+from gateway.server.assemble import make_identities, make_service
 from gateway.server.audit import audit_log
 from gateway.server.errors import ServerError
 from gateway.server.exports import start_shares, stop_shares
+from gateway.server.identities import Identities
 from gateway.smb.connection import SmbConnection
 from gateway.smb.service import Service
 from gateway.transport.tcp import ListenError, accept_loop, open_listeners
@@ -30,8 +31,11 @@ _GRACE_SECONDS = 5.0
 class Server:
     """A server that runs. `addresses` are what it listens on, as `host:port`."""
 
-    def __init__(self, config: Config, service: Service, listeners: list[socket.socket]) -> None:
+    def __init__(
+        self, config: Config, identities: Identities, service: Service, listeners: list[socket.socket]
+    ) -> None:
         self._config = config
+        self._identities = identities
         self.service = service
         self._listeners = listeners
         self._connections: set[SmbConnection] = set()
@@ -48,7 +52,7 @@ class Server:
         try:
             async with trio.open_nursery() as connections:
                 if self._config.fuse_mount:
-                    await connections.start(_mount, self._config, self.service)
+                    await connections.start(_mount, self._config, self.service, self._identities)
                 task_status.started()
                 try:
                     async with trio.open_nursery() as accepting:
@@ -93,13 +97,15 @@ def _describe(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _mount(config: Config, service: Service, *, task_status: trio.TaskStatus[None]) -> None:
+async def _mount(
+    config: Config, service: Service, identities: Identities, *, task_status: trio.TaskStatus[None]
+) -> None:
     try:
         # Only who mounts needs pyfuse3.
         from gateway.server.mounts import serve_mount  # noqa: PLC0415
     except ImportError as error:
         raise ServerError(f"`fuse mount` needs pyfuse3 (pip install 'smbgate[fuse]'): {error}") from error
-    await serve_mount(config, service.exports, task_status=task_status)
+    await serve_mount(config, service.exports, identities, task_status=task_status)
 
 
 async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
@@ -112,9 +118,10 @@ async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = tri
 async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve the shares on `fuse mount` alone, until cancelled or unmounted. Raises `ServerError`."""
     keep_freed_memory()
-    service = make_service(config, _descriptor_limit())
+    identities = make_identities(config)
+    service = make_service(config, identities, _descriptor_limit())
     await start_shares(list(service.exports))
-    await Server(config, service, []).run(task_status=task_status)
+    await Server(config, identities, service, []).run(task_status=task_status)
 
 
 @asynccontextmanager
@@ -138,14 +145,15 @@ async def running(config: Config) -> AsyncIterator[Server]:
 async def _listening(config: Config) -> Server:
     """A server that listens, and does not serve yet. Raises `ServerError`."""
     keep_freed_memory()
-    service = make_service(config, _descriptor_limit())
+    identities = make_identities(config)
+    service = make_service(config, identities, _descriptor_limit())
     await start_shares(list(service.exports))
     try:
         listeners = open_listeners(listening_hosts(config), config.tcp_port)
     except (ListenError, ServerError) as error:
         await stop_shares(list(service.exports))
         raise ServerError(str(error)) from error
-    return Server(config, service, listeners)
+    return Server(config, identities, service, listeners)
 
 
 def _descriptor_limit() -> int | None:

@@ -9,16 +9,18 @@ import pytest
 from gateway.auth.accounts import Account, AccountDatabase
 from gateway.auth.ntlm_keys import nt_hash_from_password
 from gateway.auth.policy import Identity, MapToGuest
+from gateway.config import Config
 from gateway.nt.status import StatusError
 from gateway.rpc.interface import Caller
 from gateway.server import ServerError
 from gateway.server.accounts import LiveAccounts
 from gateway.server.addresses import listening_hosts
-from gateway.server.assemble import make_service
+from gateway.server.assemble import make_identities, make_service
 from gateway.server.exports import start_shares
 from gateway.server.state import StateDirectory
 from gateway.server.stores import client_of
 from gateway.smb.exports import Visitor
+from gateway.smb.service import Service
 
 # --- state
 
@@ -122,8 +124,12 @@ def test_interfaces_that_are_not_there(make_config, interfaces) -> None:
 # --- policies and limits
 
 
+def service_of(config: Config, descriptor_limit: int | None = None) -> Service:
+    return make_service(config, make_identities(config), descriptor_limit)
+
+
 def test_what_is_configured_holds(make_config) -> None:
-    service = make_service(
+    service = service_of(
         make_config(
             server_min_protocol="SMB2_02",
             server_max_protocol="SMB3_02",
@@ -136,8 +142,7 @@ def test_what_is_configured_holds(make_config) -> None:
             authentication_timeout="5",
             progress_timeout="6",
             netbios_name="files",
-        ),
-        None,
+        )
     )
     policy, limits = service.negotiate_policy, service.limits
     assert (policy.min_dialect, policy.max_dialect, policy.signing_required) == (0x0202, 0x0302, False)
@@ -150,7 +155,7 @@ def test_what_is_configured_holds(make_config) -> None:
 
 
 def test_what_holds_if_nothing_is_configured(make_config) -> None:
-    service = make_service(make_config(), None)
+    service = service_of(make_config())
     assert (service.negotiate_policy.min_dialect, service.negotiate_policy.max_dialect) == (0x0210, 0x0311)
     assert service.negotiate_policy.signing_required
     assert not service.auth_policy.allow_anonymous
@@ -162,7 +167,7 @@ def test_what_holds_if_nothing_is_configured(make_config) -> None:
 
 @pytest.mark.parametrize(("descriptors", "opens"), [(1024, 64), (100_000, 100_000 - 1024 - 256)])
 def test_descriptors_limit_the_opens(make_config, descriptors, opens) -> None:
-    assert make_service(make_config(), descriptors).limits.max_opens == opens
+    assert service_of(make_config(), descriptors).limits.max_opens == opens
 
 
 # --- shares
@@ -186,7 +191,7 @@ def visitor(user: str, **more) -> Visitor:
     ],
 )
 def test_who_may(make_config, tmp_path, parameters, connects, writes) -> None:
-    service = make_service(make_config({"files": {"path": str(tmp_path), **parameters}}), None)
+    service = service_of(make_config({"files": {"path": str(tmp_path), **parameters}}))
     export = service.exports.get("FILES")
     assert export is not None
     assert [user for user in ("alice", "bob") if export.may_connect(visitor(user))] == connects.split()
@@ -198,7 +203,7 @@ async def test_a_tree_for_each(make_config, tmp_path) -> None:
     """Made when somebody first comes to it, and the same for the next one."""
     for user in ("alice", "bob"):
         (tmp_path / user).mkdir()
-    service = make_service(make_config({"home": {"path": f"{tmp_path}/%U"}}), None)
+    service = service_of(make_config({"home": {"path": f"{tmp_path}/%U"}}))
     await start_shares(list(service.exports))
     export = service.exports.get("home")
     assert export is not None
@@ -225,7 +230,7 @@ def test_what_is_told_by_rpc(make_config, tmp_path) -> None:
         "shown": {"path": str(tmp_path), "comment": "A comment"},
         "hidden": {"path": str(tmp_path), "browseable": "no"},
     }
-    service = make_service(make_config(shares), None)
+    service = service_of(make_config(shares))
     told = {one.name: one for one in service.rpc_info.shares(Caller("alice", ""))}
     assert set(told) == {"shown", "hidden", "IPC$"}
     assert (told["shown"].comment, told["shown"].hidden, told["shown"].path) == ("A comment", False, "")

@@ -9,7 +9,7 @@ import pytest
 
 from acl.idmap import IdMap, machine_sid
 from acl.sid import BUILTIN_ADMINISTRATORS
-from acl.token import ADMINISTRATOR_PRIVILEGES, SUPERUSER, Token
+from acl.token import ADMINISTRATOR_PRIVILEGES, SE_TAKE_OWNERSHIP, SUPERUSER, Token
 from gateway.auth.policy import Identity
 from gateway.config.share_parameters import ShareConfig
 from gateway.nt.status import StatusError
@@ -115,3 +115,15 @@ def test_who_may(made: Made) -> None:
     assert not users.may_connect(visitor("bob"))
     assert users.may_write(visitor("alice"))
     assert not users.may_write(visitor("bob"))
+
+
+def test_an_administrator_is_one_for_local_programs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {uid: name for name, uid in UIDS.items()}
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.getpwnam(names[uid]))
+    who = identities("alice")
+    alice, bob = who.process_token(7001, 7200, ()), who.process_token(7002, 7200, ())
+    assert BUILTIN_ADMINISTRATORS in alice
+    assert alice.privileges == ADMINISTRATOR_PRIVILEGES
+    assert BUILTIN_ADMINISTRATORS not in bob
+    assert not bob.has_privilege(SE_TAKE_OWNERSHIP)
+    assert BUILTIN_ADMINISTRATORS not in who.process_token(4711, 4711, ())
