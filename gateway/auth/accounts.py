@@ -147,7 +147,7 @@ class AccountDatabase:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except BaseException:
+        except BaseException:  # also if it is interrupted: hashes must not lie about in a file that nobody knows
             os.unlink(temporary)
             raise
         with _directory(path.parent) as directory:

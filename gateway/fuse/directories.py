@@ -225,7 +225,7 @@ class Directories:
             if flags & os.O_TRUNC and one.action != nt.FILE_CREATED:
                 await set_size(share, one, 0)
                 stat = await one.handle.stat()
-        except BaseException:
+        except BaseException:  # also if it is interrupted: nobody knows of the open yet
             await self.core.close(one)
             raise
         inode = self.core.inodes.enter_child(directory, name, one.node_id)

@@ -24,7 +24,7 @@ class Files:
         try:
             if flags & os.O_TRUNC:
                 await set_size(inode.mounted.share, one, 0)
-        except BaseException:
+        except BaseException:  # also if it is interrupted: nobody knows of the open yet
             await core.close(one)
             raise
         return self.enter(OpenFile(inode, one), flags)

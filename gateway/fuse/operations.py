@@ -51,11 +51,8 @@ class Operations(pyfuse3.Operations):
         """The result of an operation that waits for nobody else."""
         try:
             return await Passing(operation, self._turn)
-        except (StatusError, VfsError, pyfuse3.FUSEError) as error:
-            raise refusal_of(error) from error
-        except Exception as error:
-            log.exception("a request failed")
-            raise pyfuse3.FUSEError(errno.EIO) from error
+        except Exception as error:  # the mount's barrier for defects, like the one of `smb.dispatch`
+            raise _refusal_of(error) from error
 
     async def _at_once(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
         """The same for one that seldom has to wait."""
@@ -63,11 +60,8 @@ class Operations(pyfuse3.Operations):
             return run_inline(operation(*args))
         except NotNow:
             return await self._wait(0, operation, *args)
-        except (StatusError, VfsError, pyfuse3.FUSEError) as error:
-            raise refusal_of(error) from error
-        except Exception as error:
-            log.exception("a request failed")
-            raise pyfuse3.FUSEError(errno.EIO) from error
+        except Exception as error:  # see _answer
+            raise _refusal_of(error) from error
 
     async def _wait(self, pid: int, operation: Callable[..., Awaitable[T]], *args: object) -> T:
         """The same for one that may have to wait, and be interrupted."""
@@ -210,5 +204,11 @@ class Operations(pyfuse3.Operations):
         await self._wait(ctx.pid, self._metadata.removexattr, inode, name, self._token(ctx))
 
 
-def refusal_of(error: StatusError | VfsError | pyfuse3.FUSEError) -> pyfuse3.FUSEError:
-    return error if isinstance(error, pyfuse3.FUSEError) else pyfuse3.FUSEError(errno_of(error))
+def _refusal_of(error: Exception) -> pyfuse3.FUSEError:
+    """What the program is told; a defect is logged, and the mount lives."""
+    if isinstance(error, pyfuse3.FUSEError):
+        return error
+    if isinstance(error, StatusError | VfsError):
+        return pyfuse3.FUSEError(errno_of(error))
+    log.error("a request failed", exc_info=error)
+    return pyfuse3.FUSEError(errno.EIO)

@@ -44,7 +44,7 @@ async def start_shares(exports: Sequence[Export]) -> None:
             if export.store is not None:
                 await export.store.start()
                 started.append(export)
-    except BaseException:
+    except BaseException:  # also if it is cancelled: none may stay started
         await stop_shares(started)
         raise
 

@@ -83,7 +83,7 @@ class Server:
         try:
             await connection.run()
         except Exception:
-            # The outermost boundary: a defect costs the connection in which it shows, and no other.
+            # The barrier for defects outside of requests: they cost the connection in which they show, and no other.
             log.exception("%s: connection failed", host)
         finally:
             self._connections.discard(connection)
@@ -135,7 +135,7 @@ async def running(config: Config) -> AsyncIterator[Server]:
                 await nursery.start(server.run)
                 yield server
             except Exception as error:
-                # Out of the nursery it would come wrapped.
+                # Whatever it is, it is raised again below: out of the nursery it would come wrapped.
                 problem = error
             nursery.cancel_scope.cancel()
         if problem is not None:

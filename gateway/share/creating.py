@@ -126,7 +126,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
             nothing_happened()
             await handle.aclose()
             return None
-    except BaseException:
+    except BaseException:  # also if it is cancelled: nobody knows of the handle yet
         await handle.aclose()
         raise
     action = nt.FILE_OPENED
@@ -138,7 +138,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         elif intent.overwrites:
             action = _ACTIONS[intent.disposition]
             stat = await overwrite(share, intent, handle)
-    except BaseException:
+    except BaseException:  # whatever it is: the open was entered, and nobody will have it
         await _unregister(share, handle, open_id)
         await handle.aclose()
         raise
@@ -216,7 +216,7 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         try:
             await _secure(share, handle, parent, descriptor, token)
             one = await _begin(share, intent, token, caller, handle, entry)
-        except BaseException:
+        except BaseException:  # whatever it is: nobody will have what was created
             await _undo(share, parent, name, handle, entry.open_id)
             raise
         by = (intent.owner, intent.parent_key)
@@ -292,7 +292,7 @@ async def _begin(
         handle = await make_stream(share, intent, handle, access)
     try:
         stat = await handle.stat()
-    except BaseException:
+    except BaseException:  # also if it is cancelled: nobody knows of the handle yet
         await handle.aclose()
         raise
     return _opened(share, intent, token, caller, handle, entry, nt.FILE_CREATED, stat)

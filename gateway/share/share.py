@@ -68,7 +68,7 @@ class Share:
         await self.fs.start()
         try:
             await self._begin()
-        except BaseException:
+        except BaseException:  # also if it is cancelled: nobody would close the storage
             await self.fs.aclose()
             raise
 

@@ -66,7 +66,7 @@ async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access
     if intent.allocation_size and Capability.ALLOCATE in share.fs.capabilities:
         try:
             await made.allocate(intent.allocation_size)
-        except BaseException:
+        except BaseException:  # also if it is cancelled: nobody knows of the handle yet
             await made.aclose()
             raise
     await handle.aclose()
@@ -157,7 +157,7 @@ async def _become_default(share: "Share", one: Open, *, replace: bool) -> None:
         finally:
             await source.aclose()
         await one.handle.remove_stream(one.handle.stream)
-    except BaseException:
+    except BaseException:  # also if it is cancelled: the open keeps its own handle then
         await default.aclose()
         raise
     await one.handle.aclose()

@@ -201,7 +201,7 @@ class SmbConnection:
             done = exchange.run()
             if done and exchange.replies:
                 self._put(exchange.replies, exchange.batch.sealed_by)
-        except BaseException:
+        except BaseException:  # whatever it is: the budget is everybody's
             self.service.budget.give(exchange.held)
             raise
         if done:

@@ -182,7 +182,7 @@ class Exchange:
             reply = self._error(request, STATUS_INVALID_SECURITY_DESCR)
         except (NotNow, ProtocolError):
             raise
-        except Exception:
+        except Exception:  # the barrier for defects: they cost one request, and are told with all there is to know
             log.exception("%s failed", opcode_name(header.command))
             reply = self._error(request, STATUS_INTERNAL_ERROR)
         else:

@@ -90,7 +90,7 @@ class Link:
         try:
             self._log_on(user, password)
             self._connect_tree(share)
-        except BaseException:
+        except BaseException:  # whatever it is: nobody else has the socket
             self._sock.close()
             raise
 

@@ -75,7 +75,7 @@ def create_file(
         # The umask, a default ACL of the directory, or the change of owner took bits away.
         if owner is not None or fields[4] & 0o7777 != mode:
             os.chmod(fd, mode)
-    except BaseException:
+    except BaseException:  # whatever it is: nobody else has the descriptor
         os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=parent)
@@ -106,7 +106,7 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
         wanted = mode | (fields[4] & stat_module.S_ISGID)
         if owner is not None or fields[4] & 0o7777 != wanted:
             os.chmod(proc_path(fd), wanted)
-    except BaseException as error:
+    except BaseException as error:  # whatever it is: nobody else has the descriptor
         os.close(fd)
         if not isinstance(error, VfsError):
             with contextlib.suppress(OSError):

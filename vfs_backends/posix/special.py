@@ -60,7 +60,7 @@ def _create(
             os.chown(proc_path(fd), *owner)
         if permissions is not None and (owner is not None or fields[4] & 0o7777 != permissions):
             os.chmod(proc_path(fd), permissions)
-    except BaseException as error:
+    except BaseException as error:  # whatever it is: nobody else has the descriptor
         os.close(fd)
         if not isinstance(error, VfsError):
             with contextlib.suppress(OSError):

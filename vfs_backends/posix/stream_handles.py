@@ -176,7 +176,7 @@ class StreamTable:
         file = _open_path(target, -1)
         try:
             return streams.create(target, name, self._fold), file
-        except BaseException:
+        except BaseException:  # whatever it is: nobody else has the descriptor
             os.close(file)
             raise
 
@@ -266,7 +266,7 @@ def _open_path(target: bytes, side: int) -> int:
     """A new O_PATH descriptor; if there can be none, `side` is closed."""
     try:
         return os.open(target, os.O_PATH | os.O_CLOEXEC)
-    except BaseException:
+    except BaseException:  # whatever it is: nobody else has the descriptor
         if side >= 0:
             os.close(side)
         raise

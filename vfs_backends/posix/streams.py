@@ -145,7 +145,7 @@ def move_aside(target: bytes, place: Place, node_id: NodeId, side: SideStore) ->
             done += os.pwrite(fd, contents[done:], done)
         key = _aside_key(place.name)
         _replace(target, place.key, contents + b"\0", key, token.encode())
-    except BaseException:
+    except BaseException:  # whatever it is: nothing leads to that file
         os.close(fd)
         side.remove(node_id, [token])
         raise

@@ -49,7 +49,7 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
         await _reserve(ctx, reserved)
     try:
         answer = await _read(one.file, request)
-    except BaseException:
+    except BaseException:  # also if it is cancelled: the budget is everybody's
         service.budget.give(reserved)
         raise
     answer.reserved = reserved
