@@ -173,6 +173,9 @@ class _Files:
     hide_dot_files: bool = parameter(
         "hide dot files", Boolean(), True, "Show files whose name begins with a dot as hidden."
     )
+    hide_files: tuple[str, ...] = parameter(
+        "hide files", Patterns(), (), "Names that are shown as hidden, such as /*.bak/desktop.ini/."
+    )
     veto_files: tuple[str, ...] = parameter(
         "veto files", Patterns(), (), "Names that are neither shown nor opened nor created."
     )
@@ -181,6 +184,9 @@ class _Files:
         Boolean(),
         True,
         "Keep DOS attributes and the creation time in the extended attribute `user.DOSATTRIB`.",
+    )
+    named_streams: bool = parameter(
+        "named streams", Boolean(), True, "Let files have named streams (alternate data streams)."
     )
     oplocks: bool = parameter("oplocks", Boolean(), True, "Grant oplocks, so that clients may cache.")
     vfs_objects: tuple[str, ...] = parameter(

@@ -19,6 +19,7 @@ from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
 from gateway.smb.exports import IPC, Export, Store
+from gateway.smb.hiding import hiding
 from vfs_backends.api import FileSystem
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
@@ -71,6 +72,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         force_directory_mode=share.force_directory_mode,
         store_dos_attributes=share.store_dos_attributes,
         canonical_inheritance=share.acl_flag_inherited_canonicalization,
+        named_streams=share.named_streams,
         inherit_owner=share.inherit_owner,
     )
 
@@ -89,7 +91,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         guest_ok=share.guest_ok,
         encrypt=share.smb_encrypt is ShareEncryption.MANDATORY,
         encrypt_if_possible=share.smb_encrypt is not ShareEncryption.DEFAULT,
-        hide_dot_files=share.hide_dot_files,
+        hides=hiding(dot_files=share.hide_dot_files, patterns=share.hide_files),
         oplocks=share.oplocks,
         max_connections=share.max_connections,
         may_connect=users.may_connect,

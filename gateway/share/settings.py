@@ -16,6 +16,8 @@ class ShareSettings:
     store_dos_attributes: bool = True
     canonical_inheritance: bool = True
     """Whether SE_DACL_AUTO_INHERITED is set only if SE_DACL_AUTO_INHERIT_REQ comes with it (and so for the SACL)."""
+    named_streams: bool = True
+    """Whether there are named streams, where the storage can have them."""
     inherit_owner: bool = False
     """A new file belongs to its directory's owner."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "find_stream",
+    "has_streams",
     "list_streams",
     "make_stream",
     "remove_streams",
@@ -41,6 +42,11 @@ __all__ = [
 
 _CHUNK = 1 << 20
 _NO_ACCESS = IoAccess(0)
+
+
+def has_streams(share: "Share") -> bool:
+    """Whether files may have named streams: if not, those that are there already stay, out of reach."""
+    return share.settings.named_streams and Capability.STREAMS in share.fs.capabilities
 
 
 async def find_stream(intent: OpenIntent, handle: Handle) -> Handle:
@@ -76,7 +82,7 @@ async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access
 
 async def list_streams(share: "Share", one: Open) -> list[StreamEntry]:
     """The named streams of an open file."""
-    if Capability.STREAMS not in share.fs.capabilities:
+    if not has_streams(share):
         return []
     return await one.handle.list_streams()
 
@@ -94,7 +100,7 @@ async def stat_of_file(share: "Share", one: Open) -> Stat:
 
 async def remove_streams(share: "Share", handle: Handle) -> None:
     """Remove all named streams: overwriting a file takes them away. [MS-FSA] 2.1.5.1.2."""
-    if Capability.STREAMS in share.fs.capabilities:
+    if has_streams(share):
         for entry in await handle.list_streams():
             await handle.remove_stream(entry.name)
             told = f"{handle.path}:{entry.name}"

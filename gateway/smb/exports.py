@@ -7,6 +7,7 @@ from typing import Protocol
 from acl.token import Token
 from gateway.auth.policy import Identity
 from gateway.share.share import Share
+from gateway.smb.hiding import HidesName
 
 __all__ = ["IPC", "Export", "Exports", "Store", "Visitor"]
 
@@ -52,7 +53,8 @@ class Export:
     encrypt: bool = False
     """Whether sealing is demanded in its trees."""
     encrypt_if_possible: bool = False
-    hide_dot_files: bool = True
+    hides: HidesName | None = None
+    """Which names are shown as hidden."""
     oplocks: bool = True
     """Whether its files may be cached."""
     max_connections: int = 0

@@ -12,4 +12,4 @@ __all__ = ["attributes_of"]
 def attributes_of(one: FileOpen, stat: Stat) -> FileInfo:
     """Times, sizes and attributes of an open file."""
     export = one.tree.export
-    return file_info_from_stat(stat, name=wire_path(one.file.path), hide_dot_files=export.hide_dot_files)
+    return file_info_from_stat(stat, name=wire_path(one.file.path), hides=export.hides)

@@ -61,7 +61,7 @@ def _execute(run: Run, tests: dict[str, str], expected: Expected, arguments: arg
     verdicts: dict[str, Verdict] = {}
     tracebacks = 0
     try:
-        with Server(run.config, directory) as server:
+        with Server(run.config, directory, arguments=run.arguments) as server:
             verdicts = Runner(run, server, directory).run(tests, arguments.jobs, progress)
             tracebacks = server.tracebacks()
     except ServerFailed as error:

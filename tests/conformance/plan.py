@@ -25,6 +25,10 @@ class Run:
     full: tuple[str, ...]
     limits: Mapping[str, float]
     """Seconds for tests that need longer than others."""
+    options: tuple[str, ...] = ()
+    """Of smbtorture."""
+    arguments: tuple[str, ...] = ()
+    """Of the server."""
 
     def choose(self, listed: Iterable[str], globs: Iterable[str], everything: bool) -> list[str]:
         """The tests to run: those of the globs, or else the quick ones, or all."""
@@ -51,6 +55,8 @@ def load_runs(path: Path = HERE / "suites.toml") -> list[Run]:
             tuple(fields["quick"]),
             tuple(fields.get("full", ())),
             fields.get("limits", {}),
+            tuple(fields.get("options", ())),
+            tuple(fields.get("arguments", ())),
         )
         for name, fields in tomllib.loads(path.read_text(encoding="utf-8")).items()
     ]

@@ -31,7 +31,7 @@ class Server:
     """`smbgate serve` with a configuration in which `{DIR}` stands for a directory of its own."""
 
     def __init__(
-        self, config: Path, directory: Path, command: Sequence[str] = (sys.executable, "-m", "gateway")
+        self, config: Path, directory: Path, command: Sequence[str] = COMMAND, arguments: Sequence[str] = ()
     ) -> None:
         self.password = secrets.token_hex(8)
         self.port = free_port()
@@ -45,6 +45,7 @@ class Server:
         conf = str(directory / "smbgate.conf")
         user = f"{USER}:{self.password}"
         self._command = [*command, "serve", "-c", conf, "--bind", HOST, "--port", str(self.port), "--user", user]
+        self._command += arguments
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -61,6 +61,7 @@ class Exported:
     max_connections: int = 0
     faults: list[Fault] = field(default_factory=list)
     """What goes wrong in it; may be added to at any time."""
+    settings: ShareSettings = field(default_factory=ShareSettings)
     memory: MemoryFileSystem | None = None
     below: FileSystem | None = None
     share: Share | None = None
@@ -74,7 +75,7 @@ class Exported:
             fs = PosixFileSystem(self.path, fold=upcase)
         self.below = FaultyFileSystem(fs, ())
         self.below.faults = self.faults
-        self.share = Share(self.name, self.below, self.table, Descriptors(IDMAP), ShareSettings())
+        self.share = Share(self.name, self.below, self.table, Descriptors(IDMAP), self.settings)
         return Export(
             self.name,
             "",

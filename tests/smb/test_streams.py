@@ -16,6 +16,7 @@ from gateway.nt.status import (
     STATUS_SHARING_VIOLATION,
     STATUS_SUCCESS,
 )
+from gateway.share.settings import ShareSettings
 from gateway.wire.query_info import QueryInfoResponse
 from tests.smb.client import EXCLUSIVE, NOW, SHARED, Client, File
 from tests.smb.server import Exported
@@ -40,6 +41,13 @@ async def streams(client: Client, file: File) -> list[tuple[str, int]]:
         found.append((data[24 : 24 + length].decode("utf-16-le"), size))
         data = data[following:] if following else b""
     return sorted(found)
+
+
+async def volume_attributes(client: Client, file: File) -> int:
+    call = client.query_info_call(file, FS_ATTRIBUTES)
+    call.body.info_type = 2
+    (response,) = await client.ask(call)
+    return struct.unpack_from("<I", response.parse(QueryInfoResponse).output)[0]
 
 
 async def rename(client: Client, file: File, name: str) -> int:
@@ -99,10 +107,7 @@ async def test_streams_of_a_directory(client) -> None:
 async def test_volume_has_streams(client) -> None:
     client, tree = client
     root = await client.open_directory(tree)
-    call = client.query_info_call(root, FS_ATTRIBUTES)
-    call.body.info_type = 2
-    (response,) = await client.ask(call)
-    assert struct.unpack_from("<I", response.parse(QueryInfoResponse).output)[0] & FILE_NAMED_STREAMS
+    assert await volume_attributes(client, root) & FILE_NAMED_STREAMS
 
 
 async def test_times_are_set_and_kept(client) -> None:
@@ -135,3 +140,17 @@ async def test_requests_that_cannot_be_meant(client) -> None:
     call = client.create_call(tree, "file", contexts=((b"TWrp", struct.pack("<Q", 10000)),))
     (response,) = await client.ask(call)
     assert response.status == STATUS_OBJECT_NAME_NOT_FOUND
+
+
+@pytest.mark.parametrize("name", ["f:s", "f:s:$DATA", "f::$DATA", "f:s:odd", "d::$INDEX_ALLOCATION"])
+async def test_a_share_without_streams(make_server, tmp_path, name):
+    """Streams that are there already stay, and are not told of."""
+    plain = Exported("plain", tmp_path, settings=ShareSettings(named_streams=False))
+    server = await make_server(Exported(path=tmp_path), plain)
+    client, tree = await server.with_tree()
+    await client.close_file(await client.create(tree, "f:s"))
+    tree = await client.connect("plain")
+    assert await client.create_status(tree, name) == STATUS_OBJECT_NAME_INVALID
+    file = await client.create(tree, "f")
+    assert [found for found, _ in await streams(client, file)] == ["::$DATA"]
+    assert not await volume_attributes(client, file) & FILE_NAMED_STREAMS

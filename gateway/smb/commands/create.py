@@ -28,6 +28,7 @@ from gateway.rpc.registry import open_pipe
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.share import Share
+from gateway.share.streams import has_streams
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.contexts.create import check_contexts, response_contexts
@@ -87,7 +88,7 @@ async def _create(ctx: TreeContext, request: CreateRequest) -> Answer:
         raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
     check_contexts(contexts)
     caching = _caching(ctx, request, contexts)
-    intent = _intent(ctx, request, contexts, caching)
+    intent = _intent(ctx, share, request, contexts, caching)
     file = await share.open(intent, token)
     if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
         # The session, or the tree, has ended while the open waited for somebody.
@@ -102,13 +103,16 @@ def _caching(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Ca
     return caching_asked(ctx.negotiated, request.requested_oplock_level, contexts)
 
 
-def _intent(ctx: TreeContext, request: CreateRequest, contexts: Contexts, caching: Caching) -> OpenIntent:
+def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Contexts, caching: Caching) -> OpenIntent:
     by_id, path, stream, options = None, "", "", request.create_options
     if options & FILE_OPEN_BY_FILE_ID:
         by_id = _file_id(request.name)
     else:
         name = parse_path(request.name)
         stream = name.stream
+        if (stream or name.stream_type) and not has_streams(share):
+            # As on FAT, whose names have no colons.
+            raise StatusError(STATUS_OBJECT_NAME_INVALID)
         if name.stream_type == "$DATA" and not stream:
             # The default stream by its full name, which directories do not have.
             if options & FILE_DIRECTORY_FILE:

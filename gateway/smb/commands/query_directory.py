@@ -37,8 +37,7 @@ async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirec
     ctx.check_charge(length)
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
-    hide = one.tree.export.hide_dot_files
-    packer = DirectoryPacker(request.file_information_class, length, hide_dot_files=hide)
+    packer = DirectoryPacker(request.file_information_class, length, hides=one.tree.export.hides)
     one.file.share.enter()
     search = await _search(ctx, request)
     single = bool(request.flags & SMB2_RETURN_SINGLE_ENTRY)

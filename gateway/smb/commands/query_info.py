@@ -13,7 +13,7 @@ from gateway.nt.status import (
 from gateway.share.closing import is_delete_pending
 from gateway.share.granting import governing_open
 from gateway.share.share import Share
-from gateway.share.streams import list_streams, stat_of_file
+from gateway.share.streams import has_streams, list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_get_ea
@@ -99,7 +99,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         name=wire_path(file.path, file.handle.stream),
         volume_id=file.share.volume_id,
         ea_size=ea_size(attributes),
-        hide_dot_files=one.tree.export.hide_dot_files,
+        hides=one.tree.export.hides,
         delete_pending=is_delete_pending(file.share.record(file), file.open_id),
         access_granted=one.granted_access,
         mode=file.options & _MODE_OPTIONS,
@@ -145,9 +145,10 @@ def _volume_attributes(share: Share) -> int:
     attributes = nt.FILE_CASE_SENSITIVE_SEARCH | nt.FILE_CASE_PRESERVED_NAMES | nt.FILE_UNICODE_ON_DISK
     if share.descriptors.stores:
         attributes |= nt.FILE_PERSISTENT_ACLS
+    if has_streams(share):
+        attributes |= nt.FILE_NAMED_STREAMS
     for capability, flag in (
         (Capability.XATTRS, nt.FILE_SUPPORTS_EXTENDED_ATTRIBUTES),
-        (Capability.STREAMS, nt.FILE_NAMED_STREAMS),
         (Capability.LINKS, nt.FILE_SUPPORTS_HARD_LINKS),
         (Capability.BY_ID, nt.FILE_SUPPORTS_OPEN_BY_FILE_ID),
         (Capability.READ_ONLY, nt.FILE_READ_ONLY_VOLUME),

@@ -7,6 +7,7 @@ from typing import Final
 from gateway.nt import constants as nt
 from gateway.nt.status import STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_INFO_CLASS, StatusError
 from gateway.nt.time import filetime_from_ns
+from gateway.smb.hiding import HidesName
 from gateway.smb.info.buffers import check_minimum
 from gateway.smb.info.stat import file_attributes
 from vfs_backends.api import Stat
@@ -51,7 +52,7 @@ class DirectoryPacker:
     __slots__ = (
         "_has_ea_size",
         "_has_id",
-        "_hide_dot_files",
+        "_hides",
         "_layout",
         "_limit",
         "_parts",
@@ -60,7 +61,7 @@ class DirectoryPacker:
         "needs_stat",
     )
 
-    def __init__(self, info_class: int, limit: int, *, hide_dot_files: bool = False) -> None:
+    def __init__(self, info_class: int, limit: int, *, hides: HidesName | None = None) -> None:
         """For entries of `info_class` in `limit` bytes.
 
         Raises StatusError: INVALID_INFO_CLASS for a class that is not one of directories, INFO_LENGTH_MISMATCH if not
@@ -72,7 +73,7 @@ class DirectoryPacker:
         check_minimum(limit, layout.size)
         self._layout = layout
         self._limit = limit
-        self._hide_dot_files = hide_dot_files
+        self._hides = hides
         self._parts: list[bytes] = []
         self._size = 0
         self._has_id = info_class in _WITH_ID
@@ -118,7 +119,7 @@ class DirectoryPacker:
             filetime_from_ns(stat.ctime_ns),
             0 if directory else stat.size,
             0 if directory else stat.allocated,
-            file_attributes(stat, name, hide_dot_files=self._hide_dot_files),
+            file_attributes(stat, name, hides=self._hides),
             length,
         )
         if self._has_id:

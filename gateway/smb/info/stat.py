@@ -16,6 +16,7 @@ from gateway.nt.constants import (
 )
 from gateway.nt.info import FileInfo, StreamInfo
 from gateway.nt.time import filetime_from_ns
+from gateway.smb.hiding import HidesName
 from vfs_backends.api import Stat
 
 __all__ = ["STORED_ATTRIBUTES", "file_attributes", "file_info_from_stat"]
@@ -36,15 +37,15 @@ _S_IFMT: Final = 0o170000
 _S_IFDIR: Final = 0o040000
 
 
-def file_attributes(stat: Stat, name: str = "", *, hide_dot_files: bool = False) -> int:
-    """The FILE_ATTRIBUTE_* bits of a file; `name` (its last component) matters only with `hide_dot_files`.
+def file_attributes(stat: Stat, name: str = "", *, hides: HidesName | None = None) -> int:
+    """The FILE_ATTRIBUTE_* bits of a file; `name` (its last component) matters only with `hides`.
 
     The mode says nothing but whether it is a directory: READONLY and its like come from what a client has stored.
     """
     attributes = (stat.dos_attributes or 0) & STORED_ATTRIBUTES
     if stat.mode & _S_IFMT == _S_IFDIR:
         attributes |= FILE_ATTRIBUTE_DIRECTORY
-    if hide_dot_files and name[:1] == "." and name not in (".", ".."):
+    if hides is not None and hides(name):
         attributes |= FILE_ATTRIBUTE_HIDDEN
     return attributes or FILE_ATTRIBUTE_NORMAL
 
@@ -55,7 +56,7 @@ def file_info_from_stat(
     name: str = "\\",
     volume_id: int = 0,
     ea_size: int = 0,
-    hide_dot_files: bool = False,
+    hides: HidesName | None = None,
     delete_pending: bool = False,
     access_granted: int = 0,
     mode: int = 0,
@@ -67,7 +68,7 @@ def file_info_from_stat(
     A directory has no size, and no links but the one: what POSIX counts there are its subdirectories.
     """
     directory = stat.mode & _S_IFMT == _S_IFDIR
-    last = name.rpartition("\\")[2] if hide_dot_files else ""
+    last = name.rpartition("\\")[2] if hides is not None else ""
     return FileInfo(
         creation_time=filetime_from_ns(stat.birthtime_ns),
         last_access_time=filetime_from_ns(stat.atime_ns),
@@ -75,7 +76,7 @@ def file_info_from_stat(
         change_time=filetime_from_ns(stat.ctime_ns),
         allocation_size=0 if directory else stat.allocated,
         end_of_file=0 if directory else stat.size,
-        file_attributes=file_attributes(stat, last, hide_dot_files=hide_dot_files),
+        file_attributes=file_attributes(stat, last, hides=hides),
         number_of_links=1 if directory else stat.nlink,
         is_directory=directory,
         index_number=stat.node_id.inode,

@@ -9,6 +9,7 @@ from gateway.nt.status import (
     STATUS_INVALID_INFO_CLASS,
     StatusError,
 )
+from gateway.smb.hiding import hiding
 from gateway.smb.info.directory import DIRECTORY_CLASSES, DirectoryPacker
 from tests.smb.info.samples import FILETIME_BORN, directory_stat, file_stat
 
@@ -115,7 +116,7 @@ def test_names_need_no_stat():
 
 
 def test_dot_files():
-    packer = DirectoryPacker(37, 1000, hide_dot_files=True)
+    packer = DirectoryPacker(37, 1000, hides=hiding(dot_files=True))
     packer.add(".x", file_stat(dos_attributes=None))
     assert packer.to_bytes()[56] == 0x02
 

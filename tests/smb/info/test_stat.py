@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.nt.time import EPOCH_DIFFERENCE
+from gateway.smb.hiding import hiding
 from gateway.smb.info.stat import file_attributes, file_info_from_stat
 from tests.smb.info.samples import FILETIME_BORN, directory_stat, file_stat
 
@@ -34,12 +35,14 @@ def test_attributes(mode, stored, attributes):
 )
 def test_dot_files(name, hidden):
     stat = file_stat(dos_attributes=None)
-    assert file_attributes(stat, name, hide_dot_files=True) == (0x02 if hidden else 0x80)
+    assert file_attributes(stat, name, hides=hiding(dot_files=True)) == (0x02 if hidden else 0x80)
     assert file_attributes(stat, name) == 0x80
 
 
 def test_file():
-    info = file_info_from_stat(file_stat(), name="\\a\\.b", volume_id=5, hide_dot_files=True, access_granted=0x80)
+    info = file_info_from_stat(
+        file_stat(), name="\\a\\.b", volume_id=5, hides=hiding(dot_files=True), access_granted=0x80
+    )
     assert info.creation_time == FILETIME_BORN
     assert [info.last_access_time, info.last_write_time, info.change_time] == [
         FILETIME_BORN + step * 10_000_000 for step in (1, 2, 3)
