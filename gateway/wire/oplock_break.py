@@ -21,8 +21,8 @@ SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED: Final = 0x00000001
 
 
 @wire
-class OplockBreakNotification(Body):
-    """[MS-SMB2] 2.2.23.1; what the server sends, unasked, with a message id of all ones."""
+class _OplockBreak(Body):
+    """What notification, acknowledgment and response of an oplock's break look like."""
 
     structure_size: u16 = 24
     oplock_level: u8 = 0
@@ -30,6 +30,21 @@ class OplockBreakNotification(Body):
     reserved2: u32 = 0
     persistent_file_id: u64 = 0
     volatile_file_id: u64 = 0
+
+
+@wire
+class OplockBreakNotification(_OplockBreak):
+    """[MS-SMB2] 2.2.23.1; what the server sends, unasked, with a message id of all ones."""
+
+
+@wire
+class OplockBreakAcknowledgment(_OplockBreak):
+    """[MS-SMB2] 2.2.24.1; what the client sends."""
+
+
+@wire
+class OplockBreakResponse(_OplockBreak):
+    """[MS-SMB2] 2.2.25.1."""
 
 
 @wire
@@ -48,51 +63,25 @@ class LeaseBreakNotification(Body):
 
 
 @wire
-class OplockBreakAcknowledgment(Body):
-    """[MS-SMB2] 2.2.24.1; what the client sends."""
+class _LeaseBreak(Body):
+    """What acknowledgment and response of a lease's break look like."""
 
-    structure_size: u16 = 24
-    oplock_level: u8 = 0
-    reserved: u8 = 0
-    reserved2: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
+    structure_size: u16 = 36
+    reserved: u16 = 0
+    flags: u32 = 0
+    lease_key: b16 = bytes(16)
+    lease_state: u32 = 0
+    lease_duration: u64 = 0
 
 
 @wire
-class LeaseBreakAcknowledgment(Body):
+class LeaseBreakAcknowledgment(_LeaseBreak):
     """[MS-SMB2] 2.2.24.2; what the client sends."""
 
-    structure_size: u16 = 36
-    reserved: u16 = 0
-    flags: u32 = 0
-    lease_key: b16 = bytes(16)
-    lease_state: u32 = 0
-    lease_duration: u64 = 0
-
 
 @wire
-class OplockBreakResponse(Body):
-    """[MS-SMB2] 2.2.25.1."""
-
-    structure_size: u16 = 24
-    oplock_level: u8 = 0
-    reserved: u8 = 0
-    reserved2: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-
-
-@wire
-class LeaseBreakResponse(Body):
+class LeaseBreakResponse(_LeaseBreak):
     """[MS-SMB2] 2.2.25.2."""
-
-    structure_size: u16 = 36
-    reserved: u16 = 0
-    flags: u32 = 0
-    lease_key: b16 = bytes(16)
-    lease_state: u32 = 0
-    lease_duration: u64 = 0
 
 
 def _structure_size(message: memoryview) -> int:

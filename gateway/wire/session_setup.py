@@ -1,6 +1,6 @@
 """SESSION_SETUP ([MS-SMB2] 2.2.5, 2.2.6)."""
 
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from gateway.wire.codec import BODY, Body, take, u8, u16, u32, u64, wire
 
@@ -38,16 +38,11 @@ class SessionSetupRequest(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.5; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        token = take(message, self.security_buffer_offset, self.security_buffer_length, at_least=cls.end())
-        self.security_buffer = bytes(token)
-        return self
+        return _read_token(cls.unpack_from(message, BODY), message)
 
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in."""
-        self.security_buffer_offset = self.end()
-        self.security_buffer_length = len(self.security_buffer)
-        return self.pack() + self.security_buffer
+        return _pack_token(self)
 
 
 @wire
@@ -63,13 +58,23 @@ class SessionSetupResponse(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.6; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        token = take(message, self.security_buffer_offset, self.security_buffer_length, at_least=cls.end())
-        self.security_buffer = bytes(token)
-        return self
+        return _read_token(cls.unpack_from(message, BODY), message)
 
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in."""
-        self.security_buffer_offset = self.end()
-        self.security_buffer_length = len(self.security_buffer)
-        return self.pack() + self.security_buffer
+        return _pack_token(self)
+
+
+_T = TypeVar("_T", bound=SessionSetupRequest | SessionSetupResponse)
+
+
+def _read_token(body: _T, message: memoryview) -> _T:
+    token = take(message, body.security_buffer_offset, body.security_buffer_length, at_least=body.end())
+    body.security_buffer = bytes(token)
+    return body
+
+
+def _pack_token(body: SessionSetupRequest | SessionSetupResponse) -> bytes:
+    body.security_buffer_offset = body.end()
+    body.security_buffer_length = len(body.security_buffer)
+    return body.pack() + body.security_buffer
