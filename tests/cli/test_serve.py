@@ -47,11 +47,13 @@ def server(monkeypatch, tmp_path):
     fake = FakeServer()
     monkeypatch.setitem(sys.modules, "gateway.server", fake)
     monkeypatch.setattr(gateway, "server", fake, raising=False)
-    monkeypatch.delitem(sys.modules, "gateway.cli.serve", raising=False)
-    module = importlib.import_module("gateway.cli.serve")
+    for name in ("gateway.cli.running", "gateway.cli.serve"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module("gateway.cli.running")
     monkeypatch.setattr(module, "default_config_path", lambda: tmp_path / "default.conf")
     yield fake
-    sys.modules.pop("gateway.cli.serve", None)
+    for name in ("gateway.cli.running", "gateway.cli.serve"):
+        sys.modules.pop(name, None)
 
 
 def test_from_the_command_line(server, capsys, monkeypatch, tmp_path):
