@@ -12,22 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["initialise", "overwrite"]
 
-_SETTABLE = (
-    nt.FILE_ATTRIBUTE_READONLY
-    | nt.FILE_ATTRIBUTE_HIDDEN
-    | nt.FILE_ATTRIBUTE_SYSTEM
-    | nt.FILE_ATTRIBUTE_ARCHIVE
-    | nt.FILE_ATTRIBUTE_TEMPORARY
-    | nt.FILE_ATTRIBUTE_OFFLINE
-    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
-)
-
 
 async def initialise(share: "Share", intent: OpenIntent, handle: Handle) -> None:
     """Give a file its first attributes, extended attributes and allocation."""
     capabilities, is_directory = share.fs.capabilities, handle.is_directory
     if share.settings.store_dos_attributes and Capability.DOS_ATTRIBUTES in capabilities and not intent.posix:
-        attributes = intent.file_attributes & _SETTABLE
+        attributes = intent.file_attributes & nt.SETTABLE_ATTRIBUTES
         if not is_directory:
             attributes |= nt.FILE_ATTRIBUTE_ARCHIVE
         if attributes or not is_directory:

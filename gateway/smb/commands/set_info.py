@@ -1,5 +1,7 @@
 """SET_INFO: [MS-SMB2] 3.3.5.21."""
 
+from collections.abc import Awaitable, Callable
+
 from acl.descriptor import SecurityDescriptor
 from gateway.nt import constants as nt
 from gateway.nt.names import parse_path
@@ -13,6 +15,7 @@ from gateway.nt.status import (
 )
 from gateway.nt.time import ns_from_filetime
 from gateway.share.changing import set_allocation, set_delete, set_size, set_stat
+from gateway.share.opens import Open
 from gateway.share.renaming import link, rename
 from gateway.share.securing import set_security
 from gateway.share.streams import rename_stream
@@ -33,15 +36,6 @@ __all__ = ["handle"]
 
 _INFO_FILE, _INFO_SECURITY = 1, 3
 _NO_CHANGE = StatChange()
-_SETTABLE = (
-    nt.FILE_ATTRIBUTE_READONLY
-    | nt.FILE_ATTRIBUTE_HIDDEN
-    | nt.FILE_ATTRIBUTE_SYSTEM
-    | nt.FILE_ATTRIBUTE_ARCHIVE
-    | nt.FILE_ATTRIBUTE_TEMPORARY
-    | nt.FILE_ATTRIBUTE_OFFLINE
-    | nt.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
-)
 
 
 @command(Opcode.SET_INFO, SetInfoRequest, OpenContext)
@@ -90,21 +84,9 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
             if file.stream:
                 # A stream stays with its file, which is in use at least by this open.
                 raise StatusError(STATUS_SHARING_VIOLATION)
-            await rename(
-                share,
-                file,
-                _path(change.name),
-                replace=change.replace_if_exists,
-                ignore_readonly=change.ignore_readonly,
-            )
+            await _to_name(rename, file, change)
         case setfile.LinkTarget():
-            await link(
-                share,
-                file,
-                _path(change.name),
-                replace=change.replace_if_exists,
-                ignore_readonly=change.ignore_readonly,
-            )
+            await _to_name(link, file, change)
         case setfile.Disposition():
             await set_delete(
                 share,
@@ -119,15 +101,25 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
             file.position = change.position
         case setfile.ModeChange():
             point_of_no_return()
-            settable = nt.FILE_WRITE_THROUGH | nt.FILE_SEQUENTIAL_ONLY | nt.FILE_SYNCHRONOUS_IO_ALERT
-            settable |= nt.FILE_SYNCHRONOUS_IO_NONALERT
-            file.options = file.options & ~settable | change.mode
+            file.options = file.options & ~setfile.SETTABLE_MODE | change.mode
         case setfile.SizeChange():
             await _set_size(one, info_class, change.size)
         case setfile.EaChange():
             await _set_extended_attributes(one, change)
         case _:
             raise StatusError(STATUS_NOT_SUPPORTED)
+
+
+async def _to_name(
+    change: Callable[..., Awaitable[None]], file: Open, target: setfile.RenameTarget | setfile.LinkTarget
+) -> None:
+    await change(
+        file.share,
+        file,
+        _path(target.name),
+        replace=target.replace_if_exists,
+        ignore_readonly=target.ignore_readonly,
+    )
 
 
 def _path(name: str) -> str:
@@ -143,7 +135,7 @@ async def _set_basic(one: FileOpen, change: setfile.BasicChange) -> None:
     attributes = None
     if change.file_attributes:
         setfile.check_attributes(change.file_attributes, is_directory=one.file.is_directory)
-        attributes = change.file_attributes & _SETTABLE
+        attributes = change.file_attributes & nt.SETTABLE_ATTRIBUTES
     file = one.file
     kept = _kept(_kept(file.kept_times, KEEP_WRITE_TIME, change.last_write_time), KEEP_CHANGE_TIME, change.change_time)
     times = StatChange(

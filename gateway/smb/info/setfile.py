@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
@@ -21,6 +22,7 @@ from gateway.wire.errors import WireError
 __all__ = [
     "LEAVE_TIME",
     "RESUME_TIME",
+    "SETTABLE_MODE",
     "SET_CLASSES",
     "SUSPEND_TIME",
     "BasicChange",
@@ -55,9 +57,10 @@ _LONG: Final = Struct("<I")
 _SIGNED: Final = Struct("<q")
 _PIPE: Final = Struct("<II")
 
-_SETTABLE_MODE: Final = (
+SETTABLE_MODE: Final = (
     nt.FILE_WRITE_THROUGH | nt.FILE_SEQUENTIAL_ONLY | nt.FILE_SYNCHRONOUS_IO_ALERT | nt.FILE_SYNCHRONOUS_IO_NONALERT
 )
+"""The create options that FileModeInformation may change."""
 
 
 @dataclass(slots=True)
@@ -73,25 +76,24 @@ class BasicChange:
 
 
 @dataclass(slots=True)
-class RenameTarget:
-    """FileRenameInformation and its Ex form."""
+class _Target:
+    """A further flag of the Ex forms, of POSIX semantics, is for volumes with FILE_SUPPORTS_POSIX_UNLINK_RENAME."""
 
     name: str
-    """Relative to the share, or, if it begins with a colon, a stream of the same file."""
     replace_if_exists: bool
-    posix_semantics: bool = False
     ignore_readonly: bool = False
 
 
-@dataclass(slots=True)
-class LinkTarget:
-    """FileLinkInformation and its Ex form."""
+class RenameTarget(_Target):
+    """FileRenameInformation and its Ex form: relative to the share, or, from a colon on, a stream of the same file."""
 
-    name: str
-    """Relative to the share."""
-    replace_if_exists: bool
-    posix_semantics: bool = False
-    ignore_readonly: bool = False
+    __slots__ = ()
+
+
+class LinkTarget(_Target):
+    """FileLinkInformation and its Ex form: relative to the share."""
+
+    __slots__ = ()
 
 
 @dataclass(slots=True)
@@ -213,32 +215,16 @@ def _target_name(data: memoryview, root_directory: int, length: int) -> str:
     return utf16(take(data, _RENAME.size, length))
 
 
-def _rename(data: memoryview) -> RenameTarget:
+def _target(kind: type[RenameTarget | LinkTarget], data: memoryview) -> RenameTarget | LinkTarget:
     replace, root_directory, length = _RENAME.unpack_from(data)
-    return RenameTarget(_target_name(data, root_directory, length), replace != 0)
+    return kind(_target_name(data, root_directory, length), replace != 0)
 
 
-def _link(data: memoryview) -> LinkTarget:
-    replace, root_directory, length = _RENAME.unpack_from(data)
-    return LinkTarget(_target_name(data, root_directory, length), replace != 0)
-
-
-def _flags(flags: int) -> tuple[bool, bool, bool]:
-    return (
-        flags & nt.FILE_RENAME_REPLACE_IF_EXISTS != 0,
-        flags & nt.FILE_RENAME_POSIX_SEMANTICS != 0,
-        flags & nt.FILE_RENAME_IGNORE_READONLY_ATTRIBUTE != 0,
-    )
-
-
-def _rename_ex(data: memoryview) -> RenameTarget:
+def _target_ex(kind: type[RenameTarget | LinkTarget], data: memoryview) -> RenameTarget | LinkTarget:
     flags, root_directory, length = _RENAME_EX.unpack_from(data)
-    return RenameTarget(_target_name(data, root_directory, length), *_flags(flags))
-
-
-def _link_ex(data: memoryview) -> LinkTarget:
-    flags, root_directory, length = _RENAME_EX.unpack_from(data)
-    return LinkTarget(_target_name(data, root_directory, length), *_flags(flags))
+    replace = flags & nt.FILE_RENAME_REPLACE_IF_EXISTS != 0
+    ignore_readonly = flags & nt.FILE_RENAME_IGNORE_READONLY_ATTRIBUTE != 0
+    return kind(_target_name(data, root_directory, length), replace, ignore_readonly)
 
 
 def _disposition(data: memoryview) -> Disposition:
@@ -264,7 +250,7 @@ def _not_negative(data: memoryview) -> int:
 
 def _mode(data: memoryview) -> ModeChange:
     mode: int = _LONG.unpack_from(data)[0]
-    if mode & ~_SETTABLE_MODE:
+    if mode & ~SETTABLE_MODE:
         raise StatusError(STATUS_INVALID_PARAMETER)
     return ModeChange(mode)
 
@@ -291,8 +277,8 @@ def _size(data: memoryview) -> SizeChange:
 
 SET_CLASSES: Final[Mapping[int, SetClass]] = {
     nt.FILE_BASIC_INFORMATION: SetClass(_basic, _BASIC.size, FILE_WRITE_ATTRIBUTES),
-    nt.FILE_RENAME_INFORMATION: SetClass(_rename, _RENAME.size, DELETE),
-    nt.FILE_LINK_INFORMATION: SetClass(_link, _RENAME.size),
+    nt.FILE_RENAME_INFORMATION: SetClass(partial(_target, RenameTarget), _RENAME.size, DELETE),
+    nt.FILE_LINK_INFORMATION: SetClass(partial(_target, LinkTarget), _RENAME.size),
     nt.FILE_DISPOSITION_INFORMATION: SetClass(_disposition, _BYTE.size, DELETE),
     nt.FILE_POSITION_INFORMATION: SetClass(lambda data: PositionChange(_not_negative(data)), _SIGNED.size),
     nt.FILE_FULL_EA_INFORMATION: SetClass(_full_ea, 0, FILE_WRITE_EA),
@@ -303,8 +289,8 @@ SET_CLASSES: Final[Mapping[int, SetClass]] = {
     nt.FILE_VALID_DATA_LENGTH_INFORMATION: SetClass(_size, _SIGNED.size, FILE_WRITE_DATA),
     nt.FILE_SHORT_NAME_INFORMATION: SetClass(_short_name, _LONG.size, DELETE),
     nt.FILE_DISPOSITION_INFORMATION_EX: SetClass(_disposition_ex, _LONG.size, DELETE),
-    nt.FILE_RENAME_INFORMATION_EX: SetClass(_rename_ex, _RENAME_EX.size, DELETE),
-    nt.FILE_LINK_INFORMATION_EX: SetClass(_link_ex, _RENAME_EX.size),
+    nt.FILE_RENAME_INFORMATION_EX: SetClass(partial(_target_ex, RenameTarget), _RENAME_EX.size, DELETE),
+    nt.FILE_LINK_INFORMATION_EX: SetClass(partial(_target_ex, LinkTarget), _RENAME_EX.size),
 }
 
 _NOT_SET: Final = frozenset({nt.FILE_QUOTA_INFORMATION})

@@ -3,16 +3,11 @@
 from typing import Final
 
 from gateway.nt.constants import (
-    FILE_ATTRIBUTE_ARCHIVE,
     FILE_ATTRIBUTE_DIRECTORY,
     FILE_ATTRIBUTE_HIDDEN,
     FILE_ATTRIBUTE_NORMAL,
-    FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
-    FILE_ATTRIBUTE_OFFLINE,
-    FILE_ATTRIBUTE_READONLY,
     FILE_ATTRIBUTE_SPARSE_FILE,
-    FILE_ATTRIBUTE_SYSTEM,
-    FILE_ATTRIBUTE_TEMPORARY,
+    SETTABLE_ATTRIBUTES,
 )
 from gateway.nt.info import FileInfo, StreamInfo
 from gateway.nt.time import filetime_from_ns
@@ -21,16 +16,7 @@ from vfs_backends.api import Stat
 
 __all__ = ["STORED_ATTRIBUTES", "file_attributes", "file_info_from_stat"]
 
-STORED_ATTRIBUTES: Final = (
-    FILE_ATTRIBUTE_READONLY
-    | FILE_ATTRIBUTE_HIDDEN
-    | FILE_ATTRIBUTE_SYSTEM
-    | FILE_ATTRIBUTE_ARCHIVE
-    | FILE_ATTRIBUTE_TEMPORARY
-    | FILE_ATTRIBUTE_SPARSE_FILE
-    | FILE_ATTRIBUTE_OFFLINE
-    | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
-)
+STORED_ATTRIBUTES: Final = SETTABLE_ATTRIBUTES | FILE_ATTRIBUTE_SPARSE_FILE
 """What is believed of the stored attributes; the others follow from the file, or from features that are not there."""
 
 _S_IFMT: Final = 0o170000

@@ -67,7 +67,8 @@ VALID = [
     (40, pack("<I", 6) + b"A\0~\0001\0", ShortNameChange("A~1")),
     (64, pack("<I", 0), Disposition(False)),
     (64, pack("<I", 0x1B), Disposition(True, True, True, True)),
-    (65, target(pack("<II", 0x43, 0)), RenameTarget(NAME, True, True, True)),
+    (65, target(pack("<II", 0x43, 0)), RenameTarget(NAME, True, True)),
+    (65, target(pack("<II", 0x02, 0)), RenameTarget(NAME, False, False)),
     (65, target(bytes(8)), RenameTarget(NAME, False)),
     (72, target(pack("<II", 1, 0)), LinkTarget(NAME, True)),
 ]
