@@ -17,9 +17,11 @@ from gateway.share.leases import (
     WRITE_CACHING,
     Break,
     Holder,
+    break_of,
     is_key_free,
     is_mine,
     is_stat_open,
+    next_epoch,
 )
 from gateway.share.record import FileRecord, LeaseEntry, OpenEntry, find_open
 from gateway.share.sharemodes import check_share
@@ -210,19 +212,11 @@ def _take(lease: LeaseEntry, lost: int) -> tuple[LeaseEntry, Break | None]:
         return lease._replace(required=lease.required & target), None
     if target == lease.state:
         return lease, None
-    epoch = (lease.epoch + 1) & 0xFFFF if lease.version == 2 else 0
-    told = Break(
-        lease.holder,
-        lease.stream,
-        lease.state,
-        target,
-        bool(lease.state & (WRITE_CACHING | HANDLE_CACHING)),
-        epoch,
-        lease.version,
-    )
+    lease = lease._replace(epoch=next_epoch(lease))
+    told = break_of(lease, target)
     if told.acknowledge:
-        return lease._replace(breaking_to=target, required=target, epoch=epoch), told
-    return lease._replace(state=target, epoch=epoch), told
+        return lease._replace(breaking_to=target, required=target), told
+    return lease._replace(state=target), told
 
 
 def _remaining(lease: LeaseEntry, lost: int) -> int:

@@ -35,12 +35,14 @@ __all__ = [
     "Holder",
     "LeaseRequest",
     "acknowledge",
+    "break_of",
     "expire",
     "find_lease",
     "grant",
     "is_key_free",
     "is_mine",
     "is_stat_open",
+    "next_epoch",
     "replace_lease",
 ]
 
@@ -220,7 +222,7 @@ def _upgrade(record: FileRecord, lease: LeaseEntry, request: LeaseRequest, state
     grows = state & lease.state == lease.state != state and (state == wanted or not lease.state)
     if lease.breaking_to is not None or not grows:
         return record, _granted(lease)
-    lease = lease._replace(state=state, epoch=_next_epoch(lease))
+    lease = lease._replace(state=state, epoch=next_epoch(lease))
     return replace_lease(record, lease), _granted(lease)
 
 
@@ -264,6 +266,12 @@ def _is_used_by_others(record: FileRecord, entry: OpenEntry, version: int) -> bo
     return False
 
 
+def break_of(lease: LeaseEntry, target: int) -> Break:
+    """What the holder is told when the lease is to become `target`."""
+    acknowledge = bool(lease.state & (WRITE_CACHING | HANDLE_CACHING))
+    return Break(lease.holder, lease.stream, lease.state, target, acknowledge, lease.epoch, lease.version)
+
+
 def _next_break(lease: LeaseEntry) -> tuple[LeaseEntry, Break | None]:
     """After an acknowledgement: what else has come up meanwhile must still be taken from the holder.
 
@@ -274,19 +282,12 @@ def _next_break(lease: LeaseEntry) -> tuple[LeaseEntry, Break | None]:
         return lease._replace(required=0), None
     if lease.state & HANDLE_CACHING and not target & READ_CACHING:
         target = lease.state & ~HANDLE_CACHING
-    told = Break(
-        lease.holder,
-        lease.stream,
-        lease.state,
-        target,
-        bool(lease.state & (WRITE_CACHING | HANDLE_CACHING)),
-        lease.epoch,
-        lease.version,
-    )
+    told = break_of(lease, target)
     if told.acknowledge:
         return lease._replace(breaking_to=target), told
     return lease._replace(state=target, required=0), told
 
 
-def _next_epoch(lease: LeaseEntry) -> int:
+def next_epoch(lease: LeaseEntry) -> int:
+    """The epoch of a lease that is about to change; only version 2 has epochs. [MS-SMB2] 3.3.4.7."""
     return (lease.epoch + 1) & 0xFFFF if lease.version == 2 else 0

@@ -7,7 +7,7 @@ A lock that has to wait stands in `FileRecord.waiting`. Whoever releases a range
 who wait for it, and tells them; so nobody is forgotten, and nobody has to try again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.nt.status import STATUS_INVALID_LOCK_RANGE, STATUS_LOCK_NOT_GRANTED, STATUS_RANGE_NOT_LOCKED
@@ -64,18 +64,18 @@ def overlaps(offset: int, length: int, other_offset: int, other_length: int) -> 
     return offset < other_offset + other_length and other_offset < offset + length
 
 
+def _of_range(locks: tuple[LockEntry, ...], stream: str, offset: int, length: int) -> Iterator[LockEntry]:
+    return (lock for lock in locks if lock.stream == stream and overlaps(offset, length, lock.offset, lock.length))
+
+
 def conflicting_lock(locks: tuple[LockEntry, ...], wanted: LockEntry) -> LockEntry | None:
     """The first held lock that does not let `wanted` be granted.
 
     An exclusive lock needs a range without any lock, its own open's included. A shared one conflicts with the exclusive
     locks of other opens only; so it may stand upon an exclusive lock of its own open, but not the other way round.
     """
-    for lock in locks:
-        if (
-            (wanted.exclusive or (lock.exclusive and lock.open_id != wanted.open_id))
-            and lock.stream == wanted.stream
-            and overlaps(wanted.offset, wanted.length, lock.offset, lock.length)
-        ):
+    for lock in _of_range(locks, wanted.stream, wanted.offset, wanted.length):
+        if wanted.exclusive or (lock.exclusive and lock.open_id != wanted.open_id):
             return lock
     return None
 
@@ -84,16 +84,10 @@ def conflicting_read(
     locks: tuple[LockEntry, ...], open_id: int, offset: int, length: int, stream: str = ""
 ) -> LockEntry | None:
     """The lock that forbids the open to read the range: an exclusive one of another open."""
-    if not length:
-        return None
-    for lock in locks:
-        if (
-            lock.exclusive
-            and lock.open_id != open_id
-            and lock.stream == stream
-            and overlaps(offset, length, lock.offset, lock.length)
-        ):
-            return lock
+    if length:
+        for lock in _of_range(locks, stream, offset, length):
+            if lock.exclusive and lock.open_id != open_id:
+                return lock
     return None
 
 
@@ -101,15 +95,10 @@ def conflicting_write(
     locks: tuple[LockEntry, ...], open_id: int, offset: int, length: int, stream: str = ""
 ) -> LockEntry | None:
     """The lock that forbids the open to write the range: any of another open, or a shared one of its own."""
-    if not length:
-        return None
-    for lock in locks:
-        if (
-            (lock.open_id != open_id or not lock.exclusive)
-            and lock.stream == stream
-            and overlaps(offset, length, lock.offset, lock.length)
-        ):
-            return lock
+    if length:
+        for lock in _of_range(locks, stream, offset, length):
+            if lock.open_id != open_id or not lock.exclusive:
+                return lock
     return None
 
 
