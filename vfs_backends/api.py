@@ -149,7 +149,8 @@ class Handle(ABC):
         raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name}")
 
     async def set_xattr(self, name: str, value: bytes) -> None:
-        """Create or replace. [Capability.XATTRS]"""
+        """Create or replace. Raises TOO_LARGE if the storage has no room for it beside the file's other attributes,
+        NAME_TOO_LONG, and ACCESS_DENIED for names that the gateway keeps for itself. [Capability.XATTRS]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name} of {len(value)} bytes")
 
     async def remove_xattr(self, name: str) -> None:

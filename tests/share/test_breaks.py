@@ -21,6 +21,7 @@ from gateway.nt.status import (
 from gateway.share.breaks import BREAK_SECONDS
 from gateway.share.changing import set_delete, set_size, set_stat
 from gateway.share.errors import status_of as status_of_storage
+from gateway.share.extended import set_attributes
 from gateway.share.leases import BATCH, EXCLUSIVE, Acknowledged, Break, LeaseRequest
 from gateway.share.locking import lock
 from gateway.share.opens import Open
@@ -518,6 +519,7 @@ async def test_changes_in_a_directory(store, autojump_clock) -> None:
     for act in (
         lambda: set_size(store.share, one, 1),
         lambda: set_stat(store.share, one, StatChange(mtime_ns=1)),
+        lambda: set_attributes(store.share, one, [("one", b"1")]),
         lambda: link(store.share, one, "directory/linked", replace=False),
         lambda: rename(store.share, one, "directory/renamed", replace=False),
         lambda: store.share.close(one),

@@ -11,10 +11,13 @@ from gateway.nt.status import (
     STATUS_BUFFER_OVERFLOW,
     STATUS_BUFFER_TOO_SMALL,
     STATUS_DIRECTORY_NOT_EMPTY,
+    STATUS_EA_LIST_INCONSISTENT,
+    STATUS_EA_TOO_LARGE,
     STATUS_FILE_CLOSED,
     STATUS_FS_DRIVER_REQUIRED,
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_EA_NAME,
     STATUS_INVALID_INFO_CLASS,
     STATUS_INVALID_PARAMETER,
     STATUS_NO_MORE_FILES,
@@ -184,6 +187,34 @@ async def test_extended_attributes(opened) -> None:
     assert await change(client, file, FULL_EA, attribute(b"NEVER", b"")) == 0
     _, data = await query(client, file, FULL_EA, flags=1)
     assert b"first" not in data
+
+
+def full_ea(*attributes: tuple[bytes, bytes], flags: int = 0) -> bytes:
+    """A list of FILE_FULL_EA_INFORMATION."""
+    data = b""
+    for number, (name, value) in enumerate(attributes):
+        entry = struct.pack("<BBH", flags, len(name), len(value)) + name + b"\0" + value
+        entry += bytes(-len(entry) % 4)
+        data += struct.pack("<I", 0 if number == len(attributes) - 1 else 4 + len(entry)) + entry
+    return data
+
+
+async def test_extended_attributes_in_create(opened) -> None:
+    client, tree, _ = opened
+    context = (b"ExtA", full_ea((b"ONE", b"first"), (b"TWO", b"second")))
+    file = await client.create(tree, "new", contexts=[context])
+    status, data = await query(client, file, FULL_EA, flags=1)
+    assert (status, b"first" in data, b"second" in data) == (0, True, True)
+    too_large = [(b"ExtA", full_ea((b"A", bytes(65000)), (b"B", bytes(530))))]
+    assert await client.create_status(tree, "other", contexts=too_large) == STATUS_EA_TOO_LARGE
+    for data, status in (
+        (full_ea((b"A*", b"1")), STATUS_INVALID_EA_NAME),
+        (full_ea((b"A", b"1"), flags=1), STATUS_INVALID_EA_NAME),
+        (full_ea((b"A", b"1"))[:-4], STATUS_EA_LIST_INCONSISTENT),
+    ):
+        assert await client.create_status(tree, "other", contexts=[(b"ExtA", data)]) == status
+        assert await change(client, file, FULL_EA, data) == status
+    assert await client.create_status(tree, "other", disposition=FILE_OPEN) == STATUS_OBJECT_NAME_NOT_FOUND
 
 
 # --- setting

@@ -225,6 +225,28 @@ async def test_paths_longer_than_the_kernel_takes(make_posix: MakePosix) -> None
         await fs.lookup(top, "x" * 5000)
 
 
+async def test_attributes_have_limits(make_posix: MakePosix, tmp_path: Path) -> None:
+    fs = await make_posix()
+    top = await fs.root()
+    if Capability.XATTRS not in fs.capabilities:
+        pytest.skip("no extended attributes")
+    handle = await make(fs, top, "file")
+    await handle.set_xattr("x" * 250, b"1")
+    with fails(Kind.NAME_TOO_LONG):
+        await handle.set_xattr("x" * 251, b"1")
+    with fails(Kind.TOO_LARGE):
+        await handle.set_xattr("one", bytes(65537))
+    failed = []
+    for number in range(64):
+        # For how many there is room depends on the file system.
+        try:
+            await handle.set_xattr(f"n{number}", bytes(3000))
+        except VfsError as error:
+            failed.append(error.kind)
+    assert set(failed) <= {Kind.TOO_LARGE}
+    assert "one" not in await handle.list_xattrs()
+
+
 async def test_attributes_of_others(make_posix: MakePosix, tmp_path: Path) -> None:
     fs = await make_posix()
     top = await fs.root()

@@ -19,6 +19,7 @@ ACCESS_ACL = "system.posix_acl_access"
 DEFAULT_ACL = "system.posix_acl_default"
 
 _PREFIX = "user."
+_MAX_NAME = 255
 
 _HIDDEN = frozenset({
     "dosattrib", "doseas", "ntacl", "samba_pai", "samba_streams", "smbreparse",
@@ -77,8 +78,16 @@ def set_user(target: Target, name: str, value: bytes, fold: Fold) -> None:
     key = _key(name)
     if _is_hidden(name):
         raise VfsError(Kind.ACCESS_DENIED, f"{name} is reserved")
+    if len(key) > _MAX_NAME:
+        raise VfsError(Kind.NAME_TOO_LONG, name)
     stored = _stored_name(target, name, fold)
-    os.setxattr(target, key if stored is None else _key(stored), value)
+    try:
+        os.setxattr(target, key if stored is None else _key(stored), value)
+    except OSError as error:
+        # What keeps attributes in the inode or in one block says ENOSPC when that is full, the disk being so or not.
+        if error.errno == errno.ENOSPC and os.statvfs(target).f_bavail:
+            raise VfsError(Kind.TOO_LARGE, name) from error
+        raise
 
 
 def remove_user(target: Target, name: str, fold: Fold) -> None:

@@ -15,6 +15,7 @@ from gateway.nt.status import (
 )
 from gateway.nt.time import ns_from_filetime
 from gateway.share.changing import set_allocation, set_delete, set_size, set_stat
+from gateway.share.extended import set_attributes
 from gateway.share.opens import Open
 from gateway.share.renaming import link, rename
 from gateway.share.securing import set_security
@@ -29,8 +30,7 @@ from gateway.smb.registry import command
 from gateway.wire.header import Opcode
 from gateway.wire.set_info import SetInfoRequest, SetInfoResponse
 from vfs_backends.api import Capability, StatChange
-from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import first_effect, point_of_no_return
+from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
 
@@ -105,7 +105,7 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
         case setfile.SizeChange():
             await _set_size(one, info_class, change.size)
         case setfile.EaChange():
-            await _set_extended_attributes(one, change)
+            await set_attributes(share, file, [(name, value) for name, value, _ in change.attributes])
         case _:
             raise StatusError(STATUS_NOT_SUPPORTED)
 
@@ -183,25 +183,3 @@ async def _set_size(one: FileOpen, info_class: int, size: int) -> None:
             await set_allocation(share, file, size)
     elif size > (await file.handle.stat()).size:
         raise StatusError(STATUS_INVALID_PARAMETER)
-
-
-async def _set_extended_attributes(one: FileOpen, change: setfile.EaChange) -> None:
-    file = one.file
-    share = file.share
-    if Capability.XATTRS not in share.fs.capabilities:
-        raise StatusError(STATUS_NOT_SUPPORTED)
-    share.enter()
-    for attribute in change.attributes:
-        if attribute.value:
-            await first_effect(file.handle.set_xattr(attribute.name, attribute.value))
-        else:
-            await _remove(one, attribute.name)
-
-
-async def _remove(one: FileOpen, name: str) -> None:
-    """An empty value removes an attribute; one that is not there is as good as removed."""
-    try:
-        await first_effect(one.file.handle.remove_xattr(name))
-    except VfsError as error:
-        if error.kind is not Kind.NO_ATTRIBUTE:
-            raise

@@ -17,6 +17,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
+from gateway.share.extended import ea_length
 
 __all__ = ["FILE_NEED_EA", "MAX_LIST", "ExtendedAttribute", "ea_size", "pack_full_ea", "parse_full_ea", "parse_get_ea"]
 
@@ -52,6 +53,8 @@ def parse_full_ea(data: memoryview) -> list[ExtendedAttribute]:
         if value_at + value_length > len(entry):
             raise StatusError(STATUS_EA_LIST_INCONSISTENT)
         name = _name(entry[_FULL.size : value_at])
+        if flags & ~FILE_NEED_EA:
+            raise StatusError(STATUS_INVALID_EA_NAME)
         attributes.append(ExtendedAttribute(name, bytes(entry[value_at : value_at + value_length]), flags))
     return attributes
 
@@ -129,5 +132,5 @@ def _entry(attribute: ExtendedAttribute) -> bytes:
 
 def ea_size(attributes: Iterable[ExtendedAttribute]) -> int:
     """What FileEaInformation says: the size of the list that OS/2 would be given, zero for none."""
-    size = sum(4 + len(name.encode("utf-8", "surrogateescape")) + 1 + len(value) for name, value, _ in attributes)
+    size = ea_length((name, value) for name, value, _ in attributes)
     return size + 4 if size else 0

@@ -1,0 +1,120 @@
+"""Extended attributes: how large they may be together, and changing several of them as one.
+
+[MS-FSA] 2.1.5.15.5 (FileFullEaInformation), [MS-SMB2] 3.3.5.9.1 (in CREATE). Names compare without regard to case.
+"""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from gateway.nt.constants import FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_NOTIFY_CHANGE_EA
+from gateway.nt.status import STATUS_EA_TOO_LARGE, STATUS_EAS_NOT_SUPPORTED, STATUS_INVALID_EA_NAME, StatusError
+from gateway.nt.upcase import upcase
+from gateway.share.listing import entry_changed
+from gateway.share.opens import Open
+from gateway.share.times import kept_times
+from vfs_backends.api import Capability, Handle
+from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import first_effect
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["Attribute", "ea_length", "replace_attributes", "set_attributes"]
+
+Attribute = tuple[str, bytes]
+"""Name and value; an empty value stands for an attribute that is not there, or not to be there."""
+
+_MAX_LENGTH: Final = 65536 - 5
+_FIXED: Final = 5
+"""What an attribute takes beside its name and value: flags, two lengths, and the end of the name."""
+_STATUS_OF_KIND: Final = {
+    Kind.TOO_LARGE: STATUS_EA_TOO_LARGE,
+    Kind.NAME_INVALID: STATUS_INVALID_EA_NAME,
+    Kind.NAME_TOO_LONG: STATUS_INVALID_EA_NAME,
+}
+
+
+def ea_length(attributes: Iterable[Attribute]) -> int:
+    """What [MS-FSA] 2.1.1.3 calls ExtendedAttributesLength, in bytes."""
+    return sum([_FIXED + len(name.encode("utf-8", "surrogateescape")) + len(value) for name, value in attributes])
+
+
+async def set_attributes(share: "Share", one: Open, changes: Sequence[Attribute]) -> None:
+    """Set, and by an empty value remove, attributes of an open file: all of them, or none. The access was checked.
+
+    Raises `StatusError` (EAS_NOT_SUPPORTED, EA_TOO_LARGE, INVALID_EA_NAME) and `VfsError`. [MS-FSA] 2.1.5.15.5.
+    """
+    share.enter()
+    _check_supported(share)
+    before = await _read(one.handle)
+    _check_length(_merged(before, changes))
+    kept = await kept_times(one)
+    await first_effect(_change(one.handle, before, changes))
+    if kept is not None:
+        await one.handle.set_stat(kept)
+    await entry_changed(share, one, FILE_NOTIFY_CHANGE_EA | FILE_NOTIFY_CHANGE_ATTRIBUTES)
+
+
+async def replace_attributes(share: "Share", handle: Handle, attributes: Sequence[Attribute]) -> None:
+    """Give a file that is created or overwritten these attributes, and no others. Raises as `set_attributes`."""
+    if Capability.XATTRS in share.fs.capabilities:
+        _check_length(_merged((), attributes))
+        before = await _read(handle)
+        if before or attributes:
+            wanted = {upcase(name) for name, _ in attributes}
+            removed = [(name, b"") for name, _ in before if upcase(name) not in wanted]
+            await _change(handle, before, [*removed, *attributes])
+    elif attributes:
+        _check_supported(share)
+
+
+def _check_supported(share: "Share") -> None:
+    if Capability.XATTRS not in share.fs.capabilities:
+        raise StatusError(STATUS_EAS_NOT_SUPPORTED)
+
+
+def _check_length(attributes: Iterable[Attribute]) -> None:
+    if ea_length(attributes) > _MAX_LENGTH:
+        raise StatusError(STATUS_EA_TOO_LARGE)
+
+
+def _merged(before: Sequence[Attribute], changes: Sequence[Attribute]) -> list[Attribute]:
+    """The attributes after the changes."""
+    after = {upcase(name): (name, value) for name, value in before}
+    for name, value in changes:
+        after[upcase(name)] = (name, value)
+    return [(name, value) for name, value in after.values() if value]
+
+
+async def _read(handle: Handle) -> list[Attribute]:
+    return [(name, await handle.get_xattr(name)) for name in await handle.list_xattrs()]
+
+
+async def _change(handle: Handle, before: Sequence[Attribute], changes: Sequence[Attribute]) -> None:
+    """Make the changes one after the other; if one fails, take those before it back."""
+    done: list[str] = []
+    try:
+        for name, value in changes:
+            await _set(handle, name, value)
+            done.append(name)
+    except VfsError as error:
+        values = {upcase(name): value for name, value in before}
+        for name in reversed(done):
+            with contextlib.suppress(VfsError):  # the first error is the one to report
+                await _set(handle, name, values.get(upcase(name), b""))
+        status = _STATUS_OF_KIND.get(error.kind)
+        if status is None:
+            raise
+        raise StatusError(status) from error
+
+
+async def _set(handle: Handle, name: str, value: bytes) -> None:
+    if value:
+        await handle.set_xattr(name, value)
+        return
+    try:
+        await handle.remove_xattr(name)
+    except VfsError as error:
+        if error.kind is not Kind.NO_ATTRIBUTE:  # one that is not there is as good as removed
+            raise
