@@ -27,7 +27,17 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STATE = ROOT / ".state"
 
-TEST_PACKAGES = ("acl", "attr", "python3-samba", "samba", "samba-testsuite", "samba-vfs-modules", "smbclient")
+TEST_PACKAGES = (
+    "acl",
+    "attr",
+    "git",
+    "iproute2",
+    "python3-samba",
+    "samba",
+    "samba-testsuite",
+    "samba-vfs-modules",
+    "smbclient",
+)
 """Debian's packages that tests use: independent clients, another server, and tools to look at files with."""
 
 BUILD_PACKAGES = ("fuse3", "gcc", "libfuse3-dev", "pkg-config", "python3-dev")

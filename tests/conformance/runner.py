@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.conformance.plan import Run
-from tests.conformance.server import HOST, USER, Server
+from tests.conformance.server import USER, Server
 from tests.conformance.verdict import Verdict, last_words, read_verdict, short_name
+from tests.ports import HOST
 
 __all__ = ["Runner", "list_tests"]
 
