@@ -47,7 +47,8 @@ async def volume_attributes(client: Client, file: File) -> int:
     call = client.query_info_call(file, FS_ATTRIBUTES)
     call.body.info_type = 2
     (response,) = await client.ask(call)
-    return struct.unpack_from("<I", response.parse(QueryInfoResponse).output)[0]
+    attributes: int = struct.unpack_from("<I", response.parse(QueryInfoResponse).output)[0]
+    return attributes
 
 
 async def rename(client: Client, file: File, name: str) -> int:
