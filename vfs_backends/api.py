@@ -109,6 +109,10 @@ class Handle(ABC):
     async def stat(self) -> Stat:
         """What the storage tells of the file now."""
 
+    async def stat_found(self) -> Stat:
+        """The same, for who has just looked the file up and not waited since: the storage need not be asked again."""
+        return await self.stat()
+
     @abstractmethod
     async def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` from `offset` on; how many bytes there were: fewer than asked only at the end of the file.

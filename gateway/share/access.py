@@ -109,8 +109,10 @@ class Descriptors:
         found = self._by_file.get(stat.node_id)
         if found is not None and found[0] == stat.version:
             return found[1]
+        # Before anything is read: what is changed afterwards has a later version.
+        now = time.time_ns()
         governing = self._of_key(await self._key(handle, stat))
-        if stat.version and time.time_ns() - stat.version > _RACY_NS:
+        if stat.version and now - stat.version > _RACY_NS:
             if len(self._by_file) >= _CACHED_FILES:
                 self._by_file.clear()
             self._by_file[stat.node_id] = (stat.version, governing)

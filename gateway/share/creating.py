@@ -99,7 +99,7 @@ async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | No
 async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
-        stat = await handle.stat()
+        stat = await handle.stat_found()
         # A stream has the descriptor of its file.
         governing = await share.descriptors.governing(handle, stat)
         if intent.stream:
@@ -243,7 +243,7 @@ async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent
     needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
     if needed & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
-    return await share.descriptors.check(parent, await parent.stat(), token, needed)
+    return await share.descriptors.check(parent, await parent.stat_found(), token, needed)
 
 
 def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor | None) -> int:

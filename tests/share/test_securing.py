@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
@@ -334,4 +335,24 @@ async def test_ways_that_posix_bars(tmp_path: Path) -> None:
     assert await secured.attempt("nt/file", BOB, m.FILE_READ_DATA) == 0
     assert await secured.attempt("NT/File", BOB, m.FILE_READ_DATA) == 0
     assert await secured.attempt("nt", BOB, m.FILE_LIST_DIRECTORY) == STATUS_ACCESS_DENIED
+    await secured.stop()
+
+
+async def test_a_descriptor_changed_while_it_is_read_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may be held up between the reading and whatever comes next: what was read then may be old by now."""
+    secured = await Secured().start()
+    one = await secured.make("file", ALICE)
+    stat = await one.handle.stat()
+    now = [stat.version + 1_000_000]
+    monkeypatch.setattr(time, "time_ns", lambda: now[0])
+    reads = []
+
+    async def get_security() -> None:
+        reads.append(now[0])
+        now[0] += 1_000_000_000
+
+    monkeypatch.setattr(one.handle, "get_security", get_security)
+    for _ in range(3):
+        await secured.share.descriptors.governing(one.handle, stat)
+    assert reads == [stat.version + 1_000_000, stat.version + 1_001_000_000], "not the first, but the second is kept"
     await secured.stop()

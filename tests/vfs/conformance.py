@@ -308,6 +308,26 @@ async def test_allocate(fs: FileSystem, top: Handle) -> None:
     await (await fs.lookup(top, "file")).allocate(1)
 
 
+async def test_stat_of_what_was_just_found(fs: FileSystem, top: Handle) -> None:
+    for made in (await make(fs, top, "file", b"1234"), await fs.create_directory(top, "directory", 0o750)):
+        await made.aclose()
+    for path in ("file", "FILE", "directory", ""):
+        handle = await fs.lookup(top, path)
+        found, stat = await handle.stat_found(), await handle.stat()
+        assert (found.node_id, found.mode, found.nlink, found.size, found.mtime_ns, found.ctime_ns) == (
+            (stat.node_id, stat.mode, stat.nlink, stat.size, stat.mtime_ns, stat.ctime_ns)
+        )
+        assert (found.birthtime_ns, found.dos_attributes, found.version) == (
+            (stat.birthtime_ns, stat.dos_attributes, stat.version)
+        )
+        await handle.aclose()
+    handle = await fs.lookup(top, "file")
+    await handle.stat_found()
+    await handle.set_size(2)
+    assert (await handle.stat_found()).size == 2, "the second time it is asked anew"
+    await handle.aclose()
+
+
 async def test_set_stat(fs: FileSystem, top: Handle) -> None:
     for handle in (await make(fs, top, "file"), await fs.create_directory(top, "directory", 0o755)):
         before = await handle.stat()

@@ -129,8 +129,15 @@ class PosixFileSystem(FileSystem):
 
     def _handle(self, found: Found, path: str, access: IoAccess | None = None) -> PosixHandle:
         fd, fields = found
-        node_id = self._tree.node_id(fields)
-        return PosixHandle(self._tree.volume(node_id.device), fd, node_id, fields[4], path, access=access)
+        volume, node_id = self._tree.locate(fields)
+        return PosixHandle(volume, fd, node_id, fields[4], path, access=access)
+
+    def _handle_at_once(self, found: Found, path: str) -> PosixHandle:
+        """The same of what was found without waiting for anything."""
+        handle = self._handle(found, path)
+        if not handle.volume.threads.always:  # there it was not asked what may have changed
+            handle.note_found(found[1])
+        return handle
 
     async def root(self) -> Handle:
         return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")
@@ -162,35 +169,47 @@ class PosixFileSystem(FileSystem):
         if caller is not None and caller.uid and path and self._tree.acts_as_callers:
             return await self._lookup_as(caller, start, path, case_sensitive=case_sensitive)
         if not path:
-            return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path)
+            return self._handle_at_once(await self._ask(start.volume, _open_again, start.fd), start.path)
         if is_hidden(path):
             raise VfsError(Kind.NOT_FOUND, path)
-        raw = path_to_bytes(path)
-        found = self._resolver.exact_at_hand(start, raw)
+        found = self._resolver.exact_at_hand(start, path_to_bytes(path))
         if isinstance(found, int):
             if found not in _UNKNOWN:
                 raise look_up_failure(found, path, is_last=True)
             found, reached = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
             return self._handle(found, reached)
-        return self._handle(found, _join(start.path, path))
+        return self._handle_at_once(found, _join(start.path, path))
 
     async def _lookup_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle:
         """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
-        found = await self._reach(caller, start, path)
-        if isinstance(found, int):
-            if found != -errno.ENOENT:
-                raise look_up_failure(found, path, is_last=True)
-            handle = await self.lookup(start, path, case_sensitive=case_sensitive)
+        found = self._reach_at_hand(caller, start, path)
+        if not isinstance(found, int):
+            return self._handle_at_once(found, _join(start.path, path))
+        if found == -errno.EAGAIN:
+            found = await self._reach(caller, start, path)
+            if not isinstance(found, int):
+                return self._handle(found, _join(start.path, path))
+        if found != -errno.ENOENT:
+            raise look_up_failure(found, path, is_last=True)
+        handle = await self.lookup(start, path, case_sensitive=case_sensitive)
+        reached = self._reach_at_hand(caller, self._top, handle.path)
+        if reached == -errno.EAGAIN:
             reached = await self._reach(caller, self._top, handle.path)
-            if isinstance(reached, int):
-                await handle.aclose()
-                raise look_up_failure(reached, path, is_last=True)
-            os.close(reached[0])
-            return handle
-        return self._handle(found, _join(start.path, path))
+        if isinstance(reached, int):
+            await handle.aclose()
+            raise look_up_failure(reached, path, is_last=True)
+        os.close(reached[0])
+        return handle
+
+    def _reach_at_hand(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
+        """What a path leads to exactly, for the caller; the negative error number, EAGAIN if it takes longer."""
+        try:
+            return self._resolver.reach_at_hand(start, path_to_bytes(path), caller)
+        except OSError as error:
+            raise vfs_error(error, path) from error
 
     async def _reach(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
-        """What a path leads to exactly, for the caller; the negative error number."""
+        """The same, however long it takes."""
         start.pin()
         try:
             return await self._resolver.reach(start, path_to_bytes(path), caller)

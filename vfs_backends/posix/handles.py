@@ -17,7 +17,7 @@ from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, proc_path, statx, utimensat
+from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, fallocate_keep_size, proc_path, statx, utimensat
 from vfs_backends.posix.volume import Volume
 
 if TYPE_CHECKING:
@@ -86,10 +86,11 @@ class PosixHandle(Handle):
         """-1 once closed."""
         self._access = access
         self.volume = volume
+        self._found: StatxFields | None = None
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0
-        self._retired: list[int] = []
+        self._retired: tuple[int, ...] = ()
 
     def pin(self) -> None:
         """Keep the descriptor's number from being used for another file until `unpin`."""
@@ -102,7 +103,7 @@ class PosixHandle(Handle):
     def unpin(self) -> None:
         self._pins -= 1
         if self._pins == 0 and self._retired:
-            retired, self._retired = self._retired, []
+            retired, self._retired = self._retired, ()
             for fd in retired:
                 self.volume.threads.close_soon(close_quietly, fd)
 
@@ -164,7 +165,7 @@ class PosixHandle(Handle):
         old, self.fd = self.fd, fd
         self._access = access
         if self._pins:
-            self._retired.append(old)
+            self._retired += (old,)
         else:
             self.volume.threads.close_soon(close_quietly, old)
 
@@ -176,6 +177,16 @@ class PosixHandle(Handle):
             return volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
         except OSError as error:
             raise vfs_error(error, self.path) from error
+
+    def note_found(self, fields: StatxFields) -> None:
+        """Keep what statx(2) has just told, for `stat_found`."""
+        self._found = fields
+
+    async def stat_found(self) -> Stat:
+        fields, self._found = self._found, None
+        if fields is None:
+            return await self.stat()
+        return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
 
     def _stat(self) -> Stat:
         return self.volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
@@ -383,7 +394,7 @@ class PosixHandle(Handle):
             return
         self.fd = -1
         if self._pins:
-            self._retired.append(fd)
+            self._retired += (fd,)
         elif self.volume.threads.always:
             await self.volume.threads.close(close_quietly, fd)
         else:

@@ -81,14 +81,18 @@ class Resolver:
             return -errno.EAGAIN if fd == -errno.EXDEV else fd
         return _identified(fd)
 
+    def reach_at_hand(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
+        """What a path, of names as they are spelled, leads to for somebody; the negative error number, EAGAIN if it
+        takes more to find out. Raises OSError."""
+        volume = start.volume
+        if volume.threads.always:
+            return -errno.EAGAIN
+        return act_as(caller, lambda: self._open(start.fd, start.path, path, self._last.at_hand(volume)))
+
     async def reach(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
-        """What a path, of names as they are spelled, leads to for somebody; the negative error number."""
-        volume, way = start.volume, self._last
-        if not volume.threads.always:
-            result = act_as(caller, lambda: self._open(start.fd, start.path, path, way.at_hand(volume)))
-            if result != -errno.EAGAIN:
-                return result
-        return await volume.threads.look(act_as, caller, lambda: self._open(start.fd, start.path, path, way.plain))
+        """The same, however long it takes."""
+        plain = self._last.plain
+        return await start.volume.threads.look(act_as, caller, lambda: self._open(start.fd, start.path, path, plain))
 
     async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
         """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""
@@ -189,8 +193,7 @@ class _Walk:
     def _enter(self, found: Found, path: str) -> None:
         self.give_up()
         self._fd, fields = found
-        self._node_id = self._resolver.tree.node_id(fields)
-        self._volume = self._resolver.tree.volume(self._node_id.device)
+        self._volume, self._node_id = self._resolver.tree.locate(fields)
         self._path = path
 
     async def go(self, path: str, *, case_sensitive: bool) -> tuple[Found, str]:

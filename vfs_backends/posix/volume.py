@@ -88,11 +88,15 @@ class Tree:
             found = self._volumes[device] = Volume(self, device, kind_of_device(device) or self.top.kind)
         return found
 
-    def node_id(self, fields: StatxFields) -> NodeId:
-        """The generation is the time of birth, or 0 where the storage does not know it reliably."""
+    def locate(self, fields: StatxFields) -> tuple["Volume", NodeId]:
+        """Where a file is, and which. The generation is the time of birth, or 0 where that is not reliably known."""
         device = device_of(fields)
         volume = self._volumes.get(device) or self.volume(device)
-        return NodeId(device, fields[5], birth_of(fields) if volume.has_birth else 0)
+        return volume, NodeId(device, fields[5], birth_of(fields) if volume.has_birth else 0)
+
+    def node_id(self, fields: StatxFields) -> NodeId:
+        """Which file it is."""
+        return self.locate(fields)[1]
 
     @functools.cached_property
     def capabilities(self) -> Capability:
@@ -139,6 +143,10 @@ class Volume:
         fields = statx(fd)
         if isinstance(fields, int):
             raise os_error(-fields)
+        return self.stat_by(fields, fd, node_id=node_id, is_io=is_io)
+
+    def stat_by(self, fields: StatxFields, fd: int, *, node_id: NodeId, is_io: bool) -> Stat:
+        """The same where statx(2) has been asked already."""
         tree = self.tree
         if not tree.has_xattrs:
             return stat_of(node_id, fields, None)
