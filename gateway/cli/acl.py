@@ -1,8 +1,6 @@
 """`smbgate acl`: security descriptors of files, for administrators."""
 
 import argparse
-import grp
-import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +14,13 @@ from acl.descriptor import SecurityDescriptor
 from acl.errors import AclError
 from acl.sddl import format_sid, parse_sddl, to_sddl
 from acl.sid import Sid
+from acl.well_known import WELL_KNOWN
 from gateway.cli.common import Failure, configuration
 from gateway.config import Config
-from gateway.server.acl_files import FileDescriptor, ids_of, read_descriptor, store_descriptor
+from gateway.rpc.names import SidUse
+from gateway.server.acl_files import FileDescriptor, ids_of, names_of, read_descriptor, store_descriptor
 from gateway.server.errors import ServerError
-from gateway.server.idmap import LiveIdMap
+from gateway.server.names import SystemNames
 
 __all__ = ["run"]
 
@@ -90,18 +90,18 @@ def _set(config: Config, path: Path, sddl: str) -> None:
 
 
 def _get(config: Config, paths: list[Path], *, sddl: bool) -> None:
-    ids = ids_of(config)
+    names = names_of(config)
     for number, path in enumerate(paths):
         found = trio.run(read_descriptor, config, path)
         if sddl:
-            print(to_sddl(found.governing.descriptor, ids.machine))
+            print(to_sddl(found.governing.descriptor, names.machine))
         else:
             if number:
                 print()
-            print("\n".join(_lines(path, found, ids)))
+            print("\n".join(_lines(path, found, names)))
 
 
-def _lines(path: Path, found: FileDescriptor, ids: LiveIdMap) -> Iterator[str]:
+def _lines(path: Path, found: FileDescriptor, names: SystemNames) -> Iterator[str]:
     governing = found.governing
     descriptor = governing.descriptor
     yield str(path)
@@ -111,21 +111,21 @@ def _lines(path: Path, found: FileDescriptor, ids: LiveIdMap) -> Iterator[str]:
         yield f"  descriptor: stored, but the permissions were changed since: {found.policy.value}"
     else:
         yield "  descriptor: none stored; owner, mode and ACL say:"
-    yield f"  owner: {_name(descriptor.owner, ids)}"
-    yield f"  group: {_name(descriptor.group, ids)}"
-    yield from _list_lines("dacl", descriptor, descriptor.dacl, ids)
+    yield f"  owner: {_name(descriptor.owner, names)}"
+    yield f"  group: {_name(descriptor.group, names)}"
+    yield from _list_lines("dacl", descriptor, descriptor.dacl, names)
     if descriptor.control & d.SE_SACL_PRESENT:
-        yield from _list_lines("sacl", descriptor, descriptor.sacl, ids)
+        yield from _list_lines("sacl", descriptor, descriptor.sacl, names)
 
 
-def _list_lines(name: str, descriptor: SecurityDescriptor, acl: Acl | None, ids: LiveIdMap) -> Iterator[str]:
+def _list_lines(name: str, descriptor: SecurityDescriptor, acl: Acl | None, names: SystemNames) -> Iterator[str]:
     protected = d.SE_DACL_PROTECTED if name == "dacl" else d.SE_SACL_PROTECTED
     remark = " (protected)" if descriptor.control & protected else ""
     if acl is None:
         yield f"  {name}: none: everybody may do everything" if name == "dacl" else f"  {name}: none"
         return
     yield f"  {name}:{remark}" if len(acl) else f"  {name}: empty{remark}"
-    rows = [(_TYPES.get(ace.type, f"type {ace.type}"), _name(ace.sid, ids), _rights(ace), _flags(ace)) for ace in acl]
+    rows = [(_TYPES.get(ace.type, f"type {ace.type}"), _name(ace.sid, names), _rights(ace), _flags(ace)) for ace in acl]
     widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
@@ -145,16 +145,15 @@ def _flags(ace: Ace) -> str:
     return f"({', '.join(names)})" if names else ""
 
 
-def _name(sid: Sid | None, ids: LiveIdMap) -> str:
-    """The name of a user or group of the system, else the SID."""
+def _name(sid: Sid | None, names: SystemNames) -> str:
+    """The name of a user, of a group after an `@`, or of what is well known; else the SID."""
     if sid is None:
         return "none"
-    posix = ids.lookup(sid)
-    try:
-        if posix is not None and posix.uid is not None:
-            return pwd.getpwuid(posix.uid).pw_name
-        if posix is not None and posix.gid is not None:
-            return "@" + grp.getgrgid(posix.gid).gr_name
-    except KeyError:
-        pass
-    return format_sid(sid, ids.machine)
+    named = names.of_sid(sid)
+    if named is None or not named.name:
+        return format_sid(sid, names.machine)
+    if named.use is SidUse.USER:
+        return named.name
+    if named.sid in WELL_KNOWN:
+        return f"{named.domain}\\{named.name}".lstrip("\\")
+    return f"@{named.name}"

@@ -1,10 +1,12 @@
 """What an RPC interface is, and what its operations see of the server and of their caller."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Protocol
 
+from gateway.rpc.handles import Handles
+from gateway.rpc.names import Names
 from gateway.rpc.ndr import NdrReader, NdrWriter
 from gateway.rpc.pdu import SyntaxId
 
@@ -67,6 +69,9 @@ class ServerInfo(Protocol):
     def version(self) -> tuple[int, int]:
         """The version of Windows whose behaviour is shown, major and minor."""
 
+    @property
+    def names(self) -> Names: ...
+
     def shares(self, caller: Caller) -> Iterable[ShareInfo]: ...
 
     def clock(self) -> float:
@@ -80,6 +85,7 @@ class StaticServerInfo:
     netbios_name: str
     shares: Callable[[Caller], Iterable[ShareInfo]]
     clock: Callable[[], float]
+    names: Names
     comment: str = ""
     domain: str = "WORKGROUP"
     version: tuple[int, int] = (6, 1)
@@ -87,10 +93,11 @@ class StaticServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operation."""
+    """What a call of an operation may know; the same for all calls of an association."""
 
     server: ServerInfo
     caller: Caller
+    handles: Handles = field(default_factory=Handles)
 
 
 Operation = Callable[[Call, NdrReader, NdrWriter], None]

@@ -103,14 +103,25 @@ class NdrReader:
 
     def wide_string(self) -> str:
         """A conformant varying string of UTF-16 units, without its terminator. Lone surrogates are kept."""
+        return self._text(self._units()).partition("\0")[0]
+
+    def counted_string(self, length: int) -> str:
+        """A conformant varying array of UTF-16 units, of which the first `length` bytes are a text."""
+        raw = self._units()
+        if length > len(raw) or length % 2:
+            raise RpcError(f"a text of {length} bytes, of which {len(raw)} are there")
+        return self._text(raw[:length])
+
+    def _text(self, raw: bytes) -> str:
+        return raw.decode("utf-16-le" if self._order == "little" else "utf-16-be", "surrogatepass")
+
+    def _units(self) -> bytes:
         # The conformance is the size of the sender's buffer: nothing of that size need follow.
         maximum = self.u32()
         if maximum > self._max_elements:
             raise RpcError(f"a string of up to {maximum} characters")
         units = self.variance(2, maximum)
-        raw = bytes(self.take(units * 2))
-        codec = "utf-16-le" if self._order == "little" else "utf-16-be"
-        return raw.decode(codec, "surrogatepass").partition("\0")[0]
+        return bytes(self.take(units * 2))
 
     def unique_wide_string(self) -> str | None:
         """A unique pointer to a `wide_string` as a parameter of its own (the string follows at once)."""

@@ -3,11 +3,12 @@
 from gateway.nt.status import STATUS_OBJECT_NAME_NOT_FOUND, StatusError
 from gateway.rpc.association import Association
 from gateway.rpc.interface import Call, Caller, Interface, ServerInfo
+from gateway.rpc.lsarpc import LSARPC
 from gateway.rpc.pipe import Pipe
 from gateway.rpc.srvsvc import SRVSVC
 from gateway.rpc.wkssvc import WKSSVC
 
-INTERFACES: tuple[Interface, ...] = (SRVSVC, WKSSVC)
+INTERFACES: tuple[Interface, ...] = (SRVSVC, WKSSVC, LSARPC)
 
 
 def open_pipe(name: str, server_info: ServerInfo, caller: Caller) -> Pipe:

@@ -13,7 +13,9 @@ from gateway.nt.status import StatusError
 from gateway.nt.upcase import upcase
 from gateway.server.errors import ServerError
 from gateway.server.exports import make_descriptors
+from gateway.server.identities import Identities
 from gateway.server.idmap import LiveIdMap
+from gateway.server.names import SystemNames
 from gateway.server.state import StateDirectory
 from gateway.share.access import Governing
 from gateway.share.securing import write_descriptor
@@ -24,7 +26,7 @@ from vfs_backends.api import Handle
 from vfs_backends.errors import VfsError
 from vfs_backends.posix import PosixFileSystem
 
-__all__ = ["FileDescriptor", "ids_of", "read_descriptor", "store_descriptor"]
+__all__ = ["FileDescriptor", "ids_of", "names_of", "read_descriptor", "store_descriptor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class FileDescriptor:
 def ids_of(config: Config) -> LiveIdMap:
     """The SIDs of this machine. Raises `ServerError`."""
     return StateDirectory(config.state_path).idmap(config)
+
+
+def names_of(config: Config) -> SystemNames:
+    """What SIDs are called. Raises `ServerError`."""
+    identities = Identities(ids_of(config), config.guest_account, config.administrators)
+    return SystemNames(identities, config.netbios_name, config.workgroup)
 
 
 async def read_descriptor(config: Config, path: Path) -> FileDescriptor:

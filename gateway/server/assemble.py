@@ -10,6 +10,7 @@ from gateway.protocol.dialect import NegotiatePolicy
 from gateway.server.accounts import LiveAccounts
 from gateway.server.exports import make_exports
 from gateway.server.identities import Identities
+from gateway.server.names import SystemNames
 from gateway.server.rpc_info import make_rpc_info
 from gateway.server.state import StateDirectory
 from gateway.smb.exports import Exports
@@ -36,6 +37,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
     """
     accounts = LiveAccounts(config.accounts_path, config.users)
     exports = Exports(make_exports(config, identities))
+    names = SystemNames(identities, config.netbios_name, config.workgroup, accounts.lookup)
     encryption = config.smb3_encryption
     return Service(
         negotiate_policy=_negotiate_policy(config),
@@ -43,7 +45,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
         lookup=accounts.lookup,
         token_of=identities.token,
         exports=exports,
-        rpc_info=make_rpc_info(config, exports),
+        rpc_info=make_rpc_info(config, exports, names),
         limits=_limits(config, descriptor_limit),
         encryption=Encryption(
             desired=encryption is EncryptionChoice.DESIRED,

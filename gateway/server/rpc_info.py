@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from gateway.auth.policy import Identity
 from gateway.config import Config
 from gateway.rpc.interface import Caller, ShareInfo, ShareType, StaticServerInfo
+from gateway.rpc.names import Names
 from gateway.smb.exports import Exports, Visitor
 
 __all__ = ["make_rpc_info"]
 
 
-def make_rpc_info(config: Config, exports: Exports) -> StaticServerInfo:
-    """Name, description and shares; paths stay the server's own business."""
+def make_rpc_info(config: Config, exports: Exports, names: Names) -> StaticServerInfo:
+    """Name, description, shares, users and groups; paths stay the server's own business."""
 
     def shares(caller: Caller) -> Iterable[ShareInfo]:
         identity = Identity(caller.user_name, caller.domain, "", b"", is_anonymous=caller.is_anonymous)
@@ -31,5 +32,5 @@ def make_rpc_info(config: Config, exports: Exports) -> StaticServerInfo:
             )
 
     return StaticServerInfo(
-        config.netbios_name, shares, time.time, comment=config.server_string, domain=config.workgroup
+        config.netbios_name, shares, time.time, names, comment=config.server_string, domain=config.workgroup
     )

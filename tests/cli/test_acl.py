@@ -42,7 +42,8 @@ def test_setting_and_getting(config: Path, tmp_path: Path, capsys: pytest.Captur
     told = capsys.readouterr().out
     assert "descriptor: stored\n" in told
     assert "dacl: (protected)" in told
-    assert "allow  OW  full" in told
+    assert "allow  OWNER RIGHTS  full" in told
+    assert f"group: @{path.group()}\n" in told
     path.chmod(0o600)
     assert main(["acl", "get", "-c", str(config), str(path)]) == 0
     assert "changed since: intersect" in capsys.readouterr().out

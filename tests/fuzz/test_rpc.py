@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from gateway.nt.status import StatusError
 from gateway.rpc.errors import RpcError, RpcFault
 from gateway.rpc.interface import Call
+from gateway.rpc.lsarpc import GRANTED, LSARPC, Policy
 from gateway.rpc.ndr import NdrReader, NdrWriter
+from gateway.rpc.ndr_types import read_sid, read_strings
 from gateway.rpc.pipe import MAX_INPUT, Pipe
-from gateway.rpc.registry import INTERFACES
+from gateway.rpc.srvsvc import SRVSVC
+from tests.rpc import test_lsarpc as lsa
 from tests.rpc.client import ADMINISTRATOR, bind, pipe, request, server
 from tests.rpc.test_srvsvc import enum, wide
 
@@ -25,6 +28,19 @@ STUBS = {
     33: struct.pack("<I", 1) + wide("\\\\server") + wide("name") + struct.pack("<II", 9, 0),
     36: enum(1),
 }
+HANDLE = bytes(19) + b"\1"
+LSA_STUBS = {
+    lsa.CLOSE: HANDLE,
+    lsa.OPEN: bytes(4) + lsa.ATTRIBUTES + struct.pack("<I", GRANTED),
+    lsa.OPEN2: lsa.opening(),
+    lsa.QUERY: HANDLE + struct.pack("<H", 5),
+    lsa.LOOKUP_SIDS: HANDLE + lsa.sids(lsa.USER_SID, lsa.UNKNOWN_SID),
+    lsa.LOOKUP_SIDS2: HANDLE + lsa.sids(lsa.USER_SID, tail=lsa.EX),
+    lsa.LOOKUP_NAMES: HANDLE + lsa.names("SMBGATE\\staff", "other"),
+    lsa.LOOKUP_NAMES3: HANDLE + lsa.names("SMBGATE\\staff", tail=lsa.EX),
+}
+OPERATIONS = [(SRVSVC, opnum, stub) for opnum, stub in STUBS.items()]
+OPERATIONS += [(LSARPC, opnum, stub) for opnum, stub in LSA_STUBS.items()]
 FRAMES = [
     bind(),
     *(request(opnum, stub, call_id=number) for number, (opnum, stub) in enumerate(STUBS.items(), 2)),
@@ -55,16 +71,16 @@ def feed(opened: Pipe, data: bytes) -> None:
         drain(opened)
 
 
-@pytest.mark.parametrize("opnum", STUBS)
+@pytest.mark.parametrize(("interface", "opnum", "stub"), OPERATIONS, ids=lambda value: getattr(value, "pipe_name", ""))
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_stubs_truncated_and_mutated(opnum, order) -> None:
-    operation = INTERFACES[0].operations[opnum]
-    call = Call(server(), ADMINISTRATOR)
-    stub = STUBS[opnum]
+def test_stubs_truncated_and_mutated(interface, opnum, stub, order) -> None:
+    operation = interface.operations[opnum]
     mutants = [stub[:length] for length in range(len(stub))]
     mutants += [stub[:at] + bytes([value]) + stub[at + 1 :] for at in range(len(stub)) for value in MUTATIONS]
     for mutant in mutants:
         writer = NdrWriter()
+        call = Call(server(), ADMINISTRATOR)
+        call.handles.open(Policy(GRANTED))
         try:
             operation(call, NdrReader(mutant, order), writer)
         except (RpcError, RpcFault):
@@ -118,7 +134,7 @@ def test_any_stub_cut_anywhere(opnum, stub, cuts) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=120), st.sampled_from(["little", "big"]), st.lists(st.integers(0, 9), max_size=12))
+@given(st.binary(max_size=120), st.sampled_from(["little", "big"]), st.lists(st.integers(0, 12), max_size=12))
 def test_the_reader_raises_only_its_error(data, order, steps) -> None:
     reader = NdrReader(data, order)
     reads = (
@@ -132,6 +148,9 @@ def test_the_reader_raises_only_its_error(data, order, steps) -> None:
         reader.conformant_bytes,
         reader.conformance,
         reader.referent,
+        lambda: reader.counted_string(4),
+        lambda: read_sid(reader),
+        lambda: read_strings(reader, 2),
     )
     for step in steps:
         before = reader.remaining

@@ -18,9 +18,9 @@ SIGNED = 0x8
 class Relay:
     """Listens on `port`; `seen` counts messages: sealed, and about files plain or signed. `dialect` was agreed on."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, listener: socket.socket | None = None) -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.seen: Counter[str] = Counter()
         self.dialect = 0

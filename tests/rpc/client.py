@@ -1,9 +1,12 @@
 """A caller's side for the tests: a described server, and a client that speaks bytes only."""
 
 import struct
+from collections.abc import Iterable
 from uuid import UUID
 
+from acl.sid import BUILTIN_ADMINISTRATORS, EVERYONE, Sid
 from gateway.rpc.interface import Caller, ShareInfo, ShareType, StaticServerInfo
+from gateway.rpc.names import Named, SidUse
 from gateway.rpc.pdu import NDR20, SyntaxId
 from gateway.rpc.pipe import Pipe
 from gateway.rpc.registry import open_pipe
@@ -25,10 +28,39 @@ SHARES = [
 
 SRVSVC_ID = UUID("4b324fc8-1670-01d3-1278-5a47bf6ee188")
 WKSSVC_ID = UUID("6bffd098-a112-3610-9833-46c3f87e345a")
+LSARPC_ID = UUID("12345778-1234-abcd-ef00-0123456789ab")
+
+MACHINE = Sid.of(5, 21, 11, 22, 33)
+KNOWN = (
+    Named(MACHINE, "SMBGATE", "", SidUse.DOMAIN),
+    Named(MACHINE.child(3000), "SMBGATE", "Bärbel-😀", SidUse.USER),
+    Named(MACHINE.child(3001), "SMBGATE", "staff", SidUse.ALIAS),
+    Named(BUILTIN_ADMINISTRATORS, "BUILTIN", "Administrators", SidUse.ALIAS),
+    Named(EVERYONE, "", "Everyone", SidUse.WELL_KNOWN_GROUP),
+    Named(Sid.of(5, 11), "NT AUTHORITY", "Authenticated Users", SidUse.WELL_KNOWN_GROUP),
+)
+
+
+class KnownNames:
+    """Names of a table."""
+
+    machine = MACHINE
+
+    def __init__(self, known: Iterable[Named] = KNOWN) -> None:
+        self._by_sid = {one.sid: one for one in known}
+        self._by_name = {f"{one.domain}\\{one.name}".strip("\\"): one for one in self._by_sid.values()}
+
+    def of_sid(self, sid: Sid) -> Named | None:
+        return self._by_sid.get(sid)
+
+    def of_name(self, name: str) -> Named | None:
+        return self._by_name.get(name)
 
 
 def server(shares=SHARES) -> StaticServerInfo:
-    return StaticServerInfo("SMBGATE", lambda _caller: shares, lambda: NOW, "a comment", "WORKGROUP", (10, 0))
+    return StaticServerInfo(
+        "SMBGATE", lambda _caller: shares, lambda: NOW, KnownNames(), "a comment", "WORKGROUP", (10, 0)
+    )
 
 
 def pipe(name="srvsvc", caller=ADMINISTRATOR, shares=SHARES) -> Pipe:

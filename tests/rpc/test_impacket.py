@@ -1,11 +1,12 @@
 """impacket's client against our pipes, over a transport in memory."""
 
 import pytest
-from impacket.dcerpc.v5 import rpcrt, srvs, wkst
+from impacket.dcerpc.v5 import lsad, lsat, rpcrt, srvs, wkst
+from impacket.dcerpc.v5.dtypes import MAXIMUM_ALLOWED
 from impacket.uuid import uuidtup_to_bin
 
 from gateway.rpc.interface import ShareInfo
-from tests.rpc.client import ADMINISTRATOR, DESCRIPTOR, NOW, USER, pipe
+from tests.rpc.client import ADMINISTRATOR, DESCRIPTOR, MACHINE, NOW, USER, pipe
 
 
 class Memory:
@@ -42,10 +43,13 @@ class Memory:
         self.max_fragment = size
 
 
+UUIDS = {"srvsvc": srvs.MSRPC_UUID_SRVS, "wkssvc": wkst.MSRPC_UUID_WKST, "lsarpc": lsat.MSRPC_UUID_LSAT}
+
+
 def connect(name="srvsvc", caller=ADMINISTRATOR, chunk=65536, **kwargs) -> rpcrt.DCERPC_v5:
     dce = rpcrt.DCERPC_v5(Memory(pipe(name, caller, **kwargs), chunk))
     dce.connect()
-    dce.bind(srvs.MSRPC_UUID_SRVS if name == "srvsvc" else wkst.MSRPC_UUID_WKST)
+    dce.bind(UUIDS[name])
     return dce
 
 
@@ -97,6 +101,33 @@ def test_workstation_info() -> None:
     assert info["wki101_computername"] == "SMBGATE\0"
     assert info["wki101_langroup"] == "WORKGROUP\0"
     assert wkst.hNetrWkstaGetInfo(connect("wkssvc"), 102)["WkstaInfo"]["WkstaInfo102"]["wki102_logged_on_users"] == 0
+
+
+def test_names_of_sids_and_sids_of_names() -> None:
+    dce = connect("lsarpc", USER)
+    policy = lsad.hLsarOpenPolicy2(dce, MAXIMUM_ALLOWED | lsat.POLICY_LOOKUP_NAMES)["PolicyHandle"]
+    level = lsad.POLICY_INFORMATION_CLASS.PolicyAccountDomainInformation
+    domain = lsad.hLsarQueryInformationPolicy2(dce, policy, level)["PolicyInformation"]["PolicyAccountDomainInfo"]
+    assert (domain["DomainName"], domain["DomainSid"].formatCanonical()) == ("SMBGATE", str(MACHINE))
+    answer = lsat.hLsarLookupSids(dce, policy, [f"{MACHINE}-3000", "S-1-5-11", "S-1-1-0", "S-1-5-32-544"])
+    domains = [one["Name"] for one in answer["ReferencedDomains"]["Domains"]]
+    found = [(domains[one["DomainIndex"]], one["Name"], one["Use"]) for one in answer["TranslatedNames"]["Names"]]
+    assert found == [
+        ("SMBGATE", "Bärbel-😀", 1),
+        ("NT AUTHORITY", "Authenticated Users", 5),
+        ("", "Everyone", 5),
+        ("BUILTIN", "Administrators", 4),
+    ]
+    for lookup in (lsat.hLsarLookupNames, lsat.hLsarLookupNames2):
+        answer = lookup(dce, policy, ["SMBGATE\\staff", "BUILTIN\\Administrators"])
+        assert [one["RelativeId"] for one in answer["TranslatedSids"]["Sids"]] == [3001, 544]
+    answer = lsat.hLsarLookupNames3(dce, policy, ["SMBGATE\\staff"])
+    assert answer["TranslatedSids"]["Sids"][0]["Sid"].formatCanonical() == f"{MACHINE}-3001"
+    with pytest.raises(lsat.DCERPCSessionError, match="STATUS_SOME_NOT_MAPPED"):
+        lsat.hLsarLookupSids(dce, policy, ["S-1-1-0", "S-1-5-21-1-2-3-4"])
+    with pytest.raises(lsat.DCERPCSessionError, match="STATUS_NONE_MAPPED"):
+        lsat.hLsarLookupNames(dce, policy, ["nobody"])
+    lsad.hLsarClose(dce, policy)
 
 
 def test_refusals_are_understood() -> None:

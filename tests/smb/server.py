@@ -25,6 +25,7 @@ from gateway.smb.connection import SmbConnection
 from gateway.smb.exports import IPC, Export, Exports
 from gateway.smb.limits import Limits
 from gateway.smb.service import Encryption, Service
+from tests.rpc.client import KnownNames
 from tests.smb.client import Client
 from vfs_backends.api import FileSystem, StatChange
 from vfs_backends.faults import Fault, FaultyFileSystem
@@ -131,7 +132,9 @@ class Server:
             lookup=ACCOUNTS.lookup,
             token_of=token_of,
             exports=exports,
-            rpc_info=StaticServerInfo("FILES", lambda _: [ShareInfo(one) for one in self.exported], lambda: 0.0),
+            rpc_info=StaticServerInfo(
+                "FILES", lambda _: [ShareInfo(one) for one in self.exported], lambda: 0.0, KnownNames()
+            ),
             limits=limits or Limits(),
             encryption=encryption or Encryption(),
             now=self.now,
