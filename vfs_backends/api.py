@@ -30,6 +30,8 @@ from vfs_backends.records import (
     Fold,
     IoAccess,
     NodeId,
+    OutsideChange,
+    OutsideKind,
     Stat,
     StatChange,
     StreamEntry,
@@ -38,6 +40,7 @@ from vfs_backends.records import (
 __all__ = [
     "Caller",
     "Capability",
+    "ChangeWatcher",
     "DirectoryEntry",
     "DirectoryStream",
     "FileSystem",
@@ -46,10 +49,35 @@ __all__ = [
     "Handle",
     "IoAccess",
     "NodeId",
+    "OutsideChange",
+    "OutsideKind",
     "Stat",
     "StatChange",
     "StreamEntry",
 ]
+
+
+class ChangeWatcher(ABC):
+    """One queue of changes for all directories that are watched; its methods do not block."""
+
+    @abstractmethod
+    def add(self, directory: "Handle") -> int:
+        """Begin to watch what is directly in a directory; the watch. Raises `VfsError`: NO_SPACE if there are too many.
+
+        One directory has one watch, however often it is added.
+        """
+
+    @abstractmethod
+    def remove(self, watch: int) -> None:
+        """End a watch; what has happened before may still be told."""
+
+    @abstractmethod
+    async def changes(self) -> list[OutsideChange]:
+        """Wait for something to happen, and tell all that has, in its order. One task at a time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up all watches."""
 
 
 class DirectoryStream(ABC):
@@ -325,6 +353,10 @@ class FileSystem(ABC):
     async def open_by_id(self, inode: int) -> Handle:
         """A new path handle on the file with this inode number. Raises NOT_FOUND. [Capability.BY_ID]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"open by id {inode}")
+
+    def watch_changes(self) -> ChangeWatcher:
+        """A new queue of what others change. Raises NOT_SUPPORTED, and says why. [Capability.WATCH]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "the storage cannot tell what others change")
 
     @abstractmethod
     async def statfs(self) -> FileSystemStat:

@@ -14,6 +14,8 @@ __all__ = [
     "Fold",
     "IoAccess",
     "NodeId",
+    "OutsideChange",
+    "OutsideKind",
     "Stat",
     "StatChange",
     "StreamEntry",
@@ -57,6 +59,8 @@ class Capability(enum.Flag):
     """Acts with the rights of a `Caller`, and can give a file to anybody."""
     SPECIAL_FILES = enum.auto()
     """`FileSystem.create_symlink`, `create_node`, `Handle.read_link`."""
+    WATCH = enum.auto()
+    """`FileSystem.watch_changes`: it tells what others do to the storage without going through it."""
 
 
 class IoAccess(enum.Flag):
@@ -163,3 +167,32 @@ class StreamEntry(NamedTuple):
 
 Fold = Callable[[str], str]
 """Maps a name to what it has in common with the names that differ from it by case only."""
+
+
+class OutsideKind(enum.Enum):
+    """What others did."""
+
+    ADDED = enum.auto()
+    REMOVED = enum.auto()
+    ADDED_AND_REMOVED = enum.auto()
+    """Both, it is not known in which order."""
+    MOVED = enum.auto()
+    """From one watched directory to another, or within one."""
+    CONTENTS = enum.auto()
+    ATTRIBUTES = enum.auto()
+    OVERFLOW = enum.auto()
+    """Anything may have happened in any watched directory: there was too much to remember."""
+
+
+class OutsideChange(NamedTuple):
+    """Something that happened to a name in a watched directory. Watches are named as `ChangeWatcher.add` did."""
+
+    kind: OutsideKind
+    watch: int = -1
+    name: str = ""
+    is_directory: bool = False
+    is_own: bool = False
+    """Whether it came about through this very file system, or another one of the process."""
+    new_watch: int = -1
+    new_name: str = ""
+    """With MOVED."""

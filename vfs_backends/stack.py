@@ -10,12 +10,14 @@ from typing import ParamSpec, TypeVar
 from vfs_backends.api import (
     Caller,
     Capability,
+    ChangeWatcher,
     DirectoryEntry,
     DirectoryStream,
     FileSystem,
     FileSystemStat,
     Handle,
     IoAccess,
+    OutsideChange,
     Stat,
     StatChange,
     StreamEntry,
@@ -169,6 +171,26 @@ class StackedHandle(Handle):
         await self.below.aclose()
 
 
+class _StackedChangeWatcher(ChangeWatcher):
+    """Passes on what others change."""
+
+    def __init__(self, file_system: "StackedFileSystem", below: ChangeWatcher) -> None:
+        self._file_system = file_system
+        self._below = below
+
+    def add(self, directory: Handle) -> int:
+        return self._below.add(self._file_system.handle_below(directory))
+
+    def remove(self, watch: int) -> None:
+        self._below.remove(watch)
+
+    async def changes(self) -> list[OutsideChange]:
+        return await self._below.changes()
+
+    def close(self) -> None:
+        self._below.close()
+
+
 class StackedFileSystem(FileSystem):
     """Passes on what is asked of a file system, with handles that do the same."""
 
@@ -193,7 +215,8 @@ class StackedFileSystem(FileSystem):
         """Make a call that opens something below, and wrap what it opens."""
         return self.handle_class(self, await self.around(operation, path, call, *args, **kwargs))
 
-    def _below(self, handle: Handle) -> Handle:
+    def handle_below(self, handle: Handle) -> Handle:
+        """The handle that one of this file system stands for. Raises INVALID for another one's."""
         if not isinstance(handle, StackedHandle) or handle.file_system is not self:
             raise VfsError(Kind.INVALID, "a handle of another file system")
         return handle.below
@@ -215,7 +238,7 @@ class StackedFileSystem(FileSystem):
             "lookup",
             _join(parent.path, path),
             self.below.lookup,
-            self._below(parent),
+            self.handle_below(parent),
             path,
             case_sensitive=case_sensitive,
             caller=caller,
@@ -227,21 +250,21 @@ class StackedFileSystem(FileSystem):
         path = _join(parent.path, name)
         below = self.below
         return await self.opening(
-            "create_file", path, below.create_file, self._below(parent), name, mode, access, caller
+            "create_file", path, below.create_file, self.handle_below(parent), name, mode, access, caller
         )
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
         path = _join(parent.path, name)
         below = self.below
         return await self.opening(
-            "create_directory", path, below.create_directory, self._below(parent), name, mode, caller
+            "create_directory", path, below.create_directory, self.handle_below(parent), name, mode, caller
         )
 
     async def create_symlink(self, parent: Handle, name: str, target: str, caller: Caller | None = None) -> Handle:
         path = _join(parent.path, name)
         below = self.below
         return await self.opening(
-            "create_symlink", path, below.create_symlink, self._below(parent), name, target, caller
+            "create_symlink", path, below.create_symlink, self.handle_below(parent), name, target, caller
         )
 
     async def create_node(
@@ -249,11 +272,15 @@ class StackedFileSystem(FileSystem):
     ) -> Handle:
         path = _join(parent.path, name)
         below = self.below
-        return await self.opening("create_node", path, below.create_node, self._below(parent), name, mode, rdev, caller)
+        return await self.opening(
+            "create_node", path, below.create_node, self.handle_below(parent), name, mode, rdev, caller
+        )
 
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         path = _join(parent.path, name)
-        await self.around("remove", path, self.below.remove, self._below(parent), name, self._below(handle), caller)
+        await self.around(
+            "remove", path, self.below.remove, self.handle_below(parent), name, self.handle_below(handle), caller
+        )
 
     async def rename(
         self,
@@ -270,11 +297,11 @@ class StackedFileSystem(FileSystem):
             "rename",
             _join(parent.path, name),
             self.below.rename,
-            self._below(parent),
+            self.handle_below(parent),
             name,
-            self._below(new_parent),
+            self.handle_below(new_parent),
             new_name,
-            self._below(handle),
+            self.handle_below(handle),
             replace=replace,
             caller=caller,
         )
@@ -286,8 +313,8 @@ class StackedFileSystem(FileSystem):
             "link",
             _join(parent.path, name),
             self.below.link,
-            self._below(handle),
-            self._below(parent),
+            self.handle_below(handle),
+            self.handle_below(parent),
             name,
             replace=replace,
             caller=caller,
@@ -295,6 +322,9 @@ class StackedFileSystem(FileSystem):
 
     async def open_by_id(self, inode: int) -> Handle:
         return await self.opening("open_by_id", "", self.below.open_by_id, inode)
+
+    def watch_changes(self) -> ChangeWatcher:
+        return _StackedChangeWatcher(self, self.below.watch_changes())
 
     async def statfs(self) -> FileSystemStat:
         return await self.around("statfs", "", self.below.statfs)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from acl.ntacl_xattr import Policy
 from gateway.config.choices import SHARE_ENCRYPTION_SYNONYMS, Backend, ShareEncryption
+from gateway.config.kernel_parameters import KernelParameters
 from gateway.config.macros import MACROS, STATIC, is_dynamic
 from gateway.config.parameters import parameter
 from gateway.config.values import Boolean, Choice, Integer, Mode, Names, Patterns, Text
@@ -198,7 +199,7 @@ class _Files:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShareParameters(_Share, _Access, _Descriptors, _Files):
+class ShareParameters(_Share, _Access, _Descriptors, _Files, KernelParameters):
     """What a share's section sets."""
 
 

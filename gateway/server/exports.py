@@ -74,6 +74,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         canonical_inheritance=share.acl_flag_inherited_canonicalization,
         named_streams=share.named_streams,
         inherit_owner=share.inherit_owner,
+        kernel_notify=share.kernel_notify,
     )
 
     def make(path: str) -> Share:

@@ -18,10 +18,9 @@ from gateway.nt.constants import (
     FILE_NOTIFY_CHANGE_DIR_NAME,
     FILE_NOTIFY_CHANGE_FILE_NAME,
 )
-from gateway.share.notify import Entry
+from gateway.share.notify import Entry, Place
 from gateway.share.opens import Open
 from gateway.share.paths import join, open_parent
-from vfs_backends.api import Handle
 from vfs_backends.errors import VfsError
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ def contents_changed(share: "Share", one: Open, what: int) -> None:
         watches.tell(one.path, FILE_ACTION_MODIFIED, what)
 
 
-async def name_added(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+async def name_added(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     """A file was created, or got another name."""
     for observer in share.watches.observers:
         observer.name_added(Entry(parent.node_id, name), by[0])
     await _added(share, parent, name, by, is_directory=is_directory)
 
 
-async def _added(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+async def _added(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     share.watches.tell(join(parent.path, name), FILE_ACTION_ADDED, _kind(is_directory))
     await share.breaks.directory_changed(parent.node_id, by)
 
@@ -75,14 +74,14 @@ def directory_doomed(share: "Share", one: Open) -> None:
     share.watches.doom(one.path)
 
 
-async def name_removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+async def name_removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     """A file was deleted, or lost a name."""
     for observer in share.watches.observers:
         observer.name_removed(Entry(parent.node_id, name), by[0])
     await _removed(share, parent, name, by, is_directory=is_directory)
 
 
-async def _removed(share: "Share", parent: Handle, name: str, by: By, *, is_directory: bool) -> None:
+async def _removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     if is_directory:
         share.watches.doom(join(parent.path, name))
     share.watches.tell(join(parent.path, name), FILE_ACTION_REMOVED, _kind(is_directory))
@@ -90,7 +89,7 @@ async def _removed(share: "Share", parent: Handle, name: str, by: By, *, is_dire
 
 
 async def name_moved(
-    share: "Share", old: tuple[Handle, str], new: tuple[Handle, str], by: By, *, is_directory: bool
+    share: "Share", old: tuple[Place, str], new: tuple[Place, str], by: By, *, is_directory: bool
 ) -> None:
     """A file was renamed. In another directory it is one that comes, and in its own one that goes."""
     parent, name = old
@@ -112,7 +111,7 @@ async def name_moved(
     await share.breaks.directory_changed(parent.node_id, by)
 
 
-def _moved_file(share: "Share", parent: Handle, name: str, *, is_directory: bool) -> None:
+def _moved_file(share: "Share", parent: Place, name: str, *, is_directory: bool) -> None:
     """Windows tells those who did not ask for names that a renamed file, but not a directory, has changed."""
     if not is_directory:
         what = FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_CREATION

@@ -4,14 +4,14 @@ A `Watch` collects changes from the moment it is made, whether or not anybody wa
 beyond it, it only remembers that there were too many. Whoever changes something tells the share's `Watches`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import trio
 
 from vfs_backends.api import NodeId
 
-__all__ = ["Change", "Entry", "Observer", "Watch", "Watches"]
+__all__ = ["Change", "Entry", "Observer", "Place", "Watch", "Watches"]
 
 _MAX_CHANGES = 4096
 
@@ -30,6 +30,16 @@ class Entry(NamedTuple):
 
     directory: NodeId
     name: str
+
+
+class Place(Protocol):
+    """A directory, as those who name things in it know it."""
+
+    @property
+    def node_id(self) -> NodeId: ...
+
+    @property
+    def path(self) -> str: ...
 
 
 class Observer(Protocol):
@@ -115,6 +125,12 @@ class Watch:
                 self._changes.append(change)
         self._answer()
 
+    def lose(self) -> None:
+        """Things have happened of which nobody knows what they were."""
+        self._changes.clear()
+        self._over = True
+        self._answer()
+
     def doom(self) -> None:
         """The directory is about to be deleted: nothing more will be told."""
         self.is_doomed = True
@@ -178,6 +194,8 @@ class Watches:
     def __init__(self) -> None:
         self._by_path: dict[str, list[Watch]] = {}
         self.observers: list[Observer] = []
+        self.on_add: Callable[[Watch], None] | None = None
+        """Told of each watch that begins; not of its end, which is that of its open."""
 
     def __bool__(self) -> bool:
         """Whether anybody wants to know."""
@@ -186,6 +204,8 @@ class Watches:
     def add(self, watch: Watch) -> None:
         """Begin to tell it."""
         self._by_path.setdefault(watch.one.path, []).append(watch)
+        if self.on_add is not None:
+            self.on_add(watch)
 
     def remove(self, watch: Watch) -> None:
         """Tell it no more."""
@@ -200,7 +220,13 @@ class Watches:
         watches = [watch for several in self._by_path.values() for watch in several]
         self._by_path.clear()
         for watch in watches:
-            self.add(watch)
+            self._by_path.setdefault(watch.one.path, []).append(watch)
+
+    def lose(self) -> None:
+        """Anything may have happened anywhere."""
+        for watches in self._by_path.values():
+            for watch in watches:
+                watch.lose()
 
     def doom(self, path: str) -> None:
         """The directory of this path is about to be deleted."""

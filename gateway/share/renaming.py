@@ -27,7 +27,7 @@ from vfs_backends.inline import first_effect
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["link", "rename"]
+__all__ = ["link", "rename", "update_paths"]
 
 
 _INTO_DIRECTORY = OpenEntry(0, None, mask.FILE_ADD_FILE, FILE_SHARE_READ | FILE_SHARE_WRITE)
@@ -177,17 +177,17 @@ async def _move(
         await first_effect(
             share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
         )
-        _update_paths(share, one.path, join(new_parent.path, first))
+        update_paths(share, one.path, join(new_parent.path, first))
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
-            _update_paths(share, one.path, join(new_parent.path, new_name))
+            update_paths(share, one.path, join(new_parent.path, new_name))
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
         await parent.aclose()
 
 
-def _update_paths(share: "Share", old: str, new: str) -> None:
+def update_paths(share: "Share", old: str, new: str) -> None:
     """Let everything that is open know where it is now."""
     for other in share.opens.values():
         if other.path == old or is_below(other.path, old):

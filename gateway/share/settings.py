@@ -20,6 +20,8 @@ class ShareSettings:
     """Whether there are named streams, where the storage can have them."""
     inherit_owner: bool = False
     """A new file belongs to its directory's owner."""
+    kernel_notify: bool = False
+    """Whether clients are told what others change in the storage."""
 
     def file_mode(self) -> int:
         """Permission bits of a new file."""
@@ -28,3 +30,8 @@ class ShareSettings:
     def directory_mode(self) -> int:
         """Permission bits of a new directory."""
         return self.directory_mask | self.force_directory_mode
+
+    @property
+    def heeds_others(self) -> bool:
+        """Whether anything is to be done about those who use the storage without the share."""
+        return self.kernel_notify

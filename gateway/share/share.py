@@ -20,6 +20,7 @@ from gateway.share.listing import contents_changed, directory_doomed, entry_chan
 from gateway.share.locking import LockWaiters, check_read, check_write
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
+from gateway.share.outside import Outside, begin_outside
 from gateway.share.record import EMPTY, FileRecord, settled
 from gateway.share.settings import ShareSettings
 from gateway.share.table import Table
@@ -62,6 +63,8 @@ class Share:
         self.breaks = breaks or Breaks(table)
         self.volume_id = 0
         """64 bits that name the storage."""
+        self.outside: Outside | None = None
+        """Those who use the storage without the share, if anything is to be done about them."""
 
     async def start(self) -> None:
         """Get the storage ready. Raises `VfsError`; nothing stays open then."""
@@ -76,11 +79,14 @@ class Share:
         self.descriptors.begin(self.fs.capabilities)
         self.root = await self.fs.root()
         self.volume_id = (await self.fs.statfs()).volume_id
+        self.outside = begin_outside(self)
 
     async def aclose(self) -> None:
         """Close what is still open, and the storage."""
         for one in list(self.opens.values()):
             await self.close(one)
+        if self.outside is not None:
+            await self.outside.aclose()
         await self.root.aclose()
         await self.fs.aclose()
 
@@ -100,7 +106,10 @@ class Share:
 
     async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
         """Give an open an oplock, or let it join its lease. [MS-FSA] 2.1.5.18. Once, before its client knows of it."""
-        return await self.breaks.grant(one, request, holder)
+        granted = await self.breaks.grant(one, request, holder)
+        if self.outside is not None and granted.state:
+            self.outside.leased(one)
+        return granted
 
     async def close(self, one: Open) -> None:
         """Close it, and delete what is to go with it. [MS-FSA] 2.1.5.5. May be called twice; never raises."""
@@ -122,6 +131,8 @@ class Share:
                 await entry_changed(self, one, 0)
         finally:
             self.breaks.closed(one)
+            if self.outside is not None:
+                self.outside.closing(one)
             self.opens.pop(one.open_id, None)
             await one.handle.aclose()
 

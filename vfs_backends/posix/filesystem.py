@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,21 @@ from typing import TypeVar
 
 import trio
 
-from vfs_backends.api import Caller, Capability, FileSystem, FileSystemStat, Fold, Handle, IoAccess, Stat
+from vfs_backends.api import (
+    Caller,
+    Capability,
+    ChangeWatcher,
+    FileSystem,
+    FileSystemStat,
+    Fold,
+    Handle,
+    IoAccess,
+    Stat,
+)
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
 from vfs_backends.posix.by_inode import is_there, path_of
+from vfs_backends.posix.change_watcher import PosixChangeWatcher, check_watching
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
@@ -120,7 +132,15 @@ class PosixFileSystem(FileSystem):
 
     @property
     def capabilities(self) -> Capability:
-        return self._tree.capabilities
+        return self._capabilities
+
+    @functools.cached_property
+    def _capabilities(self) -> Capability:
+        found = self._tree.capabilities
+        with contextlib.suppress(VfsError):
+            self._check_watching()
+            found |= Capability.WATCH
+        return found
 
     def _own(self, handle: Handle) -> PosixHandle:
         if not isinstance(handle, PosixHandle):
@@ -370,6 +390,19 @@ class PosixFileSystem(FileSystem):
             await handle.aclose()
             raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
         return handle
+
+    def watch_changes(self) -> ChangeWatcher:
+        self._check_watching()
+        return PosixChangeWatcher()
+
+    def _check_watching(self) -> None:
+        self._check_local("changes by others")
+        check_watching(self._tree.root)
+
+    def _check_local(self, what: str) -> None:
+        """Raise NOT_SUPPORTED where others may be on other machines, of whom the kernel knows nothing."""
+        if self._top.volume.threads.always:
+            raise VfsError(Kind.NOT_SUPPORTED, f"{what} on {self._tree.top.kind.name}: they may be elsewhere")
 
     async def statfs(self) -> FileSystemStat:
         return await self._ask(self._top.volume, self._statfs)

@@ -1,0 +1,21 @@
+"""The parameters for local programs, and NFS servers, that use a share's directory itself; they are the share's."""
+
+from dataclasses import dataclass
+
+from gateway.config.parameters import parameter
+from gateway.config.values import Boolean
+
+__all__ = ["KernelParameters"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelParameters:
+    """Local programs on the share's directory."""
+
+    kernel_notify: bool = parameter(
+        "kernel notify",
+        Boolean(),
+        False,
+        "Tell clients that watch a directory, or keep what is in it, of changes that local programs make there.",
+        synonyms=("kernel change notify",),
+    )

@@ -1,0 +1,80 @@
+"""What a share does about those who use its directory without it: local programs, and NFS servers.
+
+Each part is asked for in the share's settings. What the storage, or the process, cannot do is told once, when the share
+starts, and not done.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+import trio
+
+from gateway.share.opens import Open
+from gateway.share.outside_changes import OutsideChanges
+from vfs_backends.errors import VfsError
+
+if TYPE_CHECKING:
+    from gateway.share.share import Share
+
+__all__ = ["Outside", "begin_outside"]
+
+log = logging.getLogger("gateway.vfs")
+
+
+def begin_outside(share: "Share") -> "Outside | None":
+    """What the settings ask for, as far as it can be had; None if that is nothing."""
+    settings = share.settings
+    if not settings.heeds_others:
+        return None
+    outside = Outside(share)
+    if settings.kernel_notify:
+        try:
+            outside.changes = OutsideChanges(share, share.fs.watch_changes())
+        except VfsError as error:
+            log.warning("%s: `kernel notify` has no effect: %s", share.name, error)
+    outside.start()
+    return outside
+
+
+class Outside:
+    """The parts that a share has; its tasks live as long as the share."""
+
+    def __init__(self, share: "Share") -> None:
+        self._share = share
+        self.changes: OutsideChanges | None = None
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+
+    def start(self) -> None:
+        """Begin to follow what others do."""
+        # A share belongs to no nursery: it begins with a server, or with the first client that comes to it.
+        trio.lowlevel.spawn_system_task(self._run)
+
+    async def _run(self) -> None:
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    if self.changes is not None:
+                        nursery.start_soon(self.changes.run)
+        except Exception:
+            # The outermost boundary: a defect here must not end the other shares.
+            log.exception("%s: what others do is not followed any more", self._share.name)
+        finally:
+            self._ended.set()
+
+    async def aclose(self) -> None:
+        """Let go of everything."""
+        self._scope.cancel()
+        await self._ended.wait()
+        if self.changes is not None:
+            self.changes.close()
+
+    def leased(self, one: Open) -> None:
+        """An open has got a lease."""
+        if one.is_directory and self.changes is not None:
+            self.changes.add(one)
+
+    def closing(self, one: Open) -> None:
+        """An open is about to be closed."""
+        if one.is_directory and self.changes is not None:
+            self.changes.remove(one)
