@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 from dataclasses import replace
 
@@ -33,6 +32,7 @@ from acl.ntacl_xattr import (
 from acl.posix import descriptor_from_mode
 from acl.posix_acl import acl_from_mode, parse_posix_acl
 from acl.sddl import parse_sddl, to_sddl
+from tests.requirements import SYSTEM_PYTHON, Need, needs, set_xattr
 
 from .samba_fixtures import (
     DIRECTORY_ACCESS,
@@ -41,7 +41,7 @@ from .samba_fixtures import (
     FILE_ACCESS,
     FILE_NTACL,
 )
-from .samba_oracle import INTERPRETER, ask, needs_samba
+from .samba_oracle import ask
 from .strategies import DOMAIN, PEOPLE, acls, descriptors, sids, tokens
 
 ALICE, STAFF = DOMAIN.child(1000), DOMAIN.child(2000)
@@ -289,7 +289,7 @@ for raw in argument:
 """
 
 
-@needs_samba
+@needs(Need.PYTHON3_SAMBA)
 @pytest.mark.interop
 def test_samba_reads_and_writes_the_same():
     samples = list(SAMPLES.values())
@@ -314,9 +314,8 @@ answer = [smbd.get_nt_acl(path, 7, session, "share").as_sddl() for path in argum
 """
 
 
-@needs_samba
+@needs(Need.PYTHON3_SAMBA, Need.ROOT)
 @pytest.mark.interop
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may write the attribute")
 def test_samba_honours_what_is_made(tmp_path):
     folder = tmp_path / "samba"
     folder.mkdir()
@@ -334,16 +333,14 @@ def test_samba_honours_what_is_made(tmp_path):
         path.chmod(0o640)
         stat = path.stat()
         state = PosixState(stat.st_uid, stat.st_gid, stat.st_mode)
-        try:
-            os.setxattr(path, "security.NTACL", ntacl_to_bytes(make_ntacl(SD, state, POSIX_SD, for_ksmbd=for_ksmbd)))
-        except OSError as error:
-            pytest.skip(f"the attribute cannot be written: {error}")
+        made = ntacl_to_bytes(make_ntacl(SD, state, POSIX_SD, for_ksmbd=for_ksmbd))
+        set_xattr(path, "security.NTACL", made, Need.SECURITY_XATTRS)
         paths.append(str(path))
     source = (
         "import json, sys\nargument = json.load(sys.stdin)\n" + SERVER_PROGRAM + "print('answer', json.dumps(answer))"
     )
     done = subprocess.run(
-        [INTERPRETER, "-c", source],
+        [SYSTEM_PYTHON, "-c", source],
         input=json.dumps({"conf": str(conf), "paths": paths}),
         capture_output=True,
         text=True,

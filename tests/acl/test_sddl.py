@@ -21,8 +21,9 @@ from acl.sddl import (
     parse_sid,
     to_sddl,
 )
+from tests.requirements import Need, needs
 
-from .samba_oracle import ask, needs_samba
+from .samba_oracle import ask
 from .strategies import DOMAIN, descriptors
 
 GUID = "bf967aba-0de6-11d0-a285-00aa003049e2"
@@ -179,7 +180,7 @@ SAMBA_TEXTS = [
 ]
 
 
-@needs_samba
+@needs(Need.PYTHON3_SAMBA)
 @pytest.mark.interop
 def test_samba_reads_the_same():
     program = "dom = security.dom_sid(argument[0])\n"
@@ -191,7 +192,7 @@ def test_samba_reads_the_same():
         assert comparable(theirs) == comparable(parse_sddl(text, DOMAIN)), text
 
 
-@needs_samba
+@needs(Need.PYTHON3_SAMBA)
 @pytest.mark.interop
 def test_samba_writes_what_is_read_here():
     program = "dom = security.dom_sid(argument[0])\n"

@@ -10,26 +10,16 @@ from gateway.auth.acceptor import MapToGuest, initial_token
 from gateway.auth.errors import AuthError
 from gateway.nt.status import STATUS_LOGON_FAILURE
 from tests.auth.conftest import NOW, POLICY
+from tests.requirements import SYSTEM_PYTHON, Need, needs
 
-PYTHON = "/usr/bin/python3"
 CLIENT = Path(__file__).with_name("samba_client.py")
 
-pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _samba():
-    try:
-        found = subprocess.run([PYTHON, "-c", "import samba.gensec"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        found = False
-    if not found:
-        pytest.skip("python3-samba is not installed")
+pytestmark = [pytest.mark.interop, needs(Need.PYTHON3_SAMBA)]
 
 
 def samba_log_on(acceptor, user, password, domain="", mechanism="spnego", features="SESSION_KEY,SIGN", first=b""):
     """The identity that the server made out, and the key that the client ended up with."""
-    command = [PYTHON, str(CLIENT), user, password, domain, mechanism, features]
+    command = [SYSTEM_PYTHON, str(CLIENT), user, password, domain, mechanism, features]
     identity, token = None, first
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdin

@@ -1,21 +1,16 @@
 """`smbgate acl` on real files."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
-from vfs_backends.posix.probes import has_user_xattrs
+from tests.requirements import Need, set_xattr
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    root = os.open(tmp_path, os.O_RDONLY)
-    has_xattrs = has_user_xattrs(root)
-    os.close(root)
-    if not has_xattrs:
-        pytest.skip("the file system of temporary files has no extended attributes")
+    set_xattr(tmp_path, "user.test", b"", Need.XATTRS)
     path = tmp_path / "smbgate.conf"
     (tmp_path / "docs").mkdir()
     path.write_text(f"[global]\nstate directory = {tmp_path}/state\n[docs]\npath = {tmp_path}/docs\n")

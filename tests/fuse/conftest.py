@@ -1,6 +1,5 @@
 """A server with a mount, for the tests of a module."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,18 +7,17 @@ import pytest
 
 from tests.fuse.mounts import Mount, served
 from tests.interop.servers import Configuration, Server
+from tests.requirements import Need, needs
 
 HERE = Path(__file__).parent
 NEED_MOUNT = {"mount", "server", "place"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    missing = not os.path.exists("/dev/fuse")
     for item in items:
         if item.path.is_relative_to(HERE) and NEED_MOUNT & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.interop)
-            if missing:
-                item.add_marker(pytest.mark.skip(reason="there is no /dev/fuse"))
+            item.add_marker(needs(Need.FUSE))
 
 
 @pytest.fixture(scope="module")

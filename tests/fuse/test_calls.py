@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.servers import Configuration
+from tests.requirements import Need, needs
 
 CONFIGURATION = Configuration(
     shares={"posix": {}, "memory": {"backend": "memory"}, "fixed": {"read only": "yes"}, "closed": {"valid users": "-"}}
@@ -336,9 +337,6 @@ def test_a_share_that_is_read_only(mount):
     refused(errno.EROFS, os.truncate, file, 0)
 
 
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become others")
-
-
 @pytest.fixture
 def public(place) -> Path:
     """The same for everybody."""
@@ -349,7 +347,7 @@ def public(place) -> Path:
     return Path(place)
 
 
-@needs_root
+@needs(Need.ROOT)
 def test_permissions(public):
     file = public / "file"
     file.write_text("contents")
@@ -366,7 +364,7 @@ def test_permissions(public):
     assert as_user("print(os.access(args[0], os.W_OK))", file, uid=1234) == "False"
 
 
-@needs_root
+@needs(Need.ROOT)
 def test_ownership(public):
     as_user("open(args[0], 'w').write('mine')", public / "mine")
     found = (public / "mine").stat()
@@ -383,7 +381,7 @@ def test_ownership(public):
     assert (public / "directory").stat().st_uid == NOBODY
 
 
-@needs_root
+@needs(Need.ROOT)
 def test_directories_bar_the_way(public):
     closed = public / "closed"
     closed.mkdir()
@@ -402,7 +400,7 @@ def test_directories_bar_the_way(public):
     assert (closed / "file").exists()
 
 
-@needs_root
+@needs(Need.ROOT)
 def test_sticky_directories(public):
     public.chmod(0o1777)
     (public / "file").touch()
@@ -413,7 +411,7 @@ def test_sticky_directories(public):
     assert as_user(ERROR.format("os.unlink(args[0])"), public / "own") == "done"
 
 
-@needs_root
+@needs(Need.ROOT)
 def test_who_may_not_connect_does_not_get_in(mount):
     assert as_user(ERROR.format("os.listdir(args[0])"), mount.path / "closed") == "EACCES"
     assert os.listdir(mount.path / "closed") == []

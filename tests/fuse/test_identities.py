@@ -1,9 +1,6 @@
 """Clients and programs are who they are by one mapping."""
 
-import os
 import re
-
-import pytest
 
 from acl import mask as m
 from acl.ace import Acl, allow
@@ -13,12 +10,13 @@ from tests.fuse.mounts import Mount
 from tests.fuse.peers import program, smb
 from tests.fuse.test_calls import ERROR, as_user
 from tests.interop.servers import USER, Configuration
+from tests.requirements import Need, needs
 
 CONFIGURATION = Configuration({"administrators": USER})
 FOREIGN = Sid.from_string("S-1-5-21-11-22-33-1104")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
+@needs(Need.ROOT)
 async def test_who_is_given_a_number_over_smb_has_it_on_the_mount(mount: Mount) -> None:
     top = mount.path / "share"
     for directory in (top, *top.parents, *mount.server.shares["share"].parents):

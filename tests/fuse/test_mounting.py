@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import Need, needs
+
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no /dev/fuse"),
+    needs(Need.FUSE),
 ]
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -168,7 +170,7 @@ def open_handle(top: Path, handle: FileHandle, flags: int) -> int:
     return descriptor
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can open by handle")
+@needs(Need.ROOT)
 def test_handles_are_good_after_a_restart(place, start):
     """As NFS servers use them: the kernel then knows nothing of the file, nor of the directories above it."""
     process = start()

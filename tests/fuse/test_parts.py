@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pyfuse3
 import pytest
 import trio
 import trio.testing
@@ -15,7 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.fuse.errors import errno_of
+from gateway.fuse.locks import segments
 from gateway.fuse.names import from_kernel, to_kernel
+from gateway.fuse.turns import Passing, Turn
+from gateway.fuse.waiting import Requests, has_signal
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_IO_DEVICE_ERROR,
@@ -24,12 +28,6 @@ from gateway.nt.status import (
 )
 from gateway.share.record import LockEntry
 from vfs_backends.errors import Kind, VfsError
-
-pyfuse3 = pytest.importorskip("pyfuse3")
-
-from gateway.fuse.locks import segments  # noqa: E402 - it needs pyfuse3
-from gateway.fuse.turns import Passing, Turn  # noqa: E402 - it needs pyfuse3
-from gateway.fuse.waiting import Requests, has_signal  # noqa: E402 - it needs pyfuse3
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -1,7 +1,6 @@
 """Real programs on the mount, on each kind of storage."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.servers import Configuration
+from tests.requirements import Need, needs
 
 CONFIGURATION = Configuration(shares={"posix": {}, "memory": {"backend": "memory"}})
 
@@ -98,7 +98,7 @@ def test_sqlite(place):
         connection.close()
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="there is no git")
+@needs(Need.GIT)
 def test_git(place):
     repository = place / "repository"
     run("git", "init", "-q", repository)

@@ -2,15 +2,13 @@
 
 import contextlib
 import ctypes
-import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.interop.relay import Relay
+from tests.requirements import Need, need, skip_unless
 
 CLONE_NEWNET = 0x4000_0000
 TIMEOUT = 60.0
@@ -22,8 +20,7 @@ Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 @contextlib.contextmanager
 def on_port_445(port: int) -> Iterator[Run]:
     """That network, in which what is run finds the server that listens on `port` of this one."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can have a network of its own")
+    need(Need.ROOT)
     # A thread has a network of its own, and so has what it starts; the relay's threads stay in this one.
     with ThreadPoolExecutor(1) as there:
         there.submit(_enter).result()
@@ -35,8 +32,7 @@ def on_port_445(port: int) -> Iterator[Run]:
 
 
 def _enter() -> None:
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-        pytest.skip(f"no network of its own: {os.strerror(ctypes.get_errno())}")
+    skip_unless(ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0, Need.NAMESPACES)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=TIMEOUT)
 
 

@@ -1,12 +1,10 @@
 """That the memory of large buffers is used again."""
 
-import platform
 import subprocess
 import sys
 
-import pytest
-
 from gateway.server import run, running
+from tests.requirements import Need, needs
 
 USES_A_MIB_OFTEN = """
 import resource
@@ -24,7 +22,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library has no mallopt(3)")
+@needs(Need.GLIBC)
 def test_a_large_buffer_costs_its_pages_once():
     done = subprocess.run([sys.executable, "-c", USES_A_MIB_OFTEN], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 1000, "new pages for what had been there before"

@@ -10,6 +10,7 @@ import pytest
 from acl import mask as m
 from acl.ace import Acl, allow
 from gateway.nt.status import STATUS_ACCESS_DENIED
+from tests.requirements import Need, needs, set_xattr
 from tests.share.secured import ALICE, BOB, CAROL, IDMAP, STAFF, Secured
 
 HEAD = 0xA0
@@ -30,19 +31,15 @@ def dacl() -> Acl:
     return Acl.of(allow(ALICE.user, m.FILE_ALL_ACCESS), allow(BOB.user, m.FILE_GENERIC_READ))
 
 
+@needs(Need.ROOT)
 async def test_it_counts(tmp_path: Path, dacl: Acl) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     secured = await Secured(tmp_path).start()
     await secured.share.close(await secured.make("file", ALICE))
     path = tmp_path / "file"
     path.chmod(0o600)
     group = IDMAP.group_sid(STAFF)
     blob = ksmbd_attribute(path.stat(), ALICE.user.data, group.data, dacl.to_bytes())
-    try:
-        os.setxattr(path, "security.NTACL", blob)
-    except OSError:
-        pytest.skip("security attributes cannot be set here")
+    set_xattr(path, "security.NTACL", blob, Need.SECURITY_XATTRS)
     one = await secured.open("file", BOB, m.FILE_READ_DATA | m.READ_CONTROL)
     got = await secured.descriptor(one)
     assert (got.owner, got.group, got.dacl) == (ALICE.user, group, dacl)

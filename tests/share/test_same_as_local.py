@@ -18,6 +18,7 @@ from acl.token import Token
 from gateway.nt import constants as nt
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
 from gateway.share.renaming import rename
+from tests.requirements import Need, needs
 from tests.share.secured import ALICE, BOB, CAROL, STAFF, Secured
 from vfs_backends.errors import Kind, VfsError
 
@@ -111,9 +112,8 @@ def locally(top: Path, cases: list[str], who: Token) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize(("who", "token"), [("alice", ALICE), ("bob", BOB), ("carol", CAROL)])
+@needs(Need.ROOT)
 async def test_matrix(tmp_path: Path, who: str, token: Token) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     cases = names(who)
     for top in ("share", "local"):
         (tmp_path / top).mkdir()

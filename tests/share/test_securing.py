@@ -46,6 +46,7 @@ from gateway.share.granting import maximal_access
 from gateway.share.renaming import rename
 from gateway.share.securing import set_security
 from gateway.share.settings import ShareSettings
+from tests.requirements import Need, need, needs, skip_unless
 from tests.share.secured import ALICE, BOB, CAROL, DEVS, IDMAP, STAFF, Secured, sd, token
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import VfsError
@@ -57,8 +58,8 @@ FOREIGN = Sid.from_string("S-1-5-21-1-2-3-4")
 
 @pytest.fixture(params=["memory", "posix"])
 async def secured(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Secured]:
-    if request.param == "posix" and os.geteuid() != 0:
-        pytest.skip("only root can act as others")
+    if request.param == "posix":
+        need(Need.ROOT)
     made = await Secured(tmp_path if request.param == "posix" else None).start()
     yield made
     await made.stop()
@@ -267,10 +268,9 @@ async def test_what_is_damaged_grants_nothing(secured: Secured, caplog: pytest.L
     ("policy", "may_bob", "may_carol"),
     [(Policy.INTERSECT, False, False), (Policy.TRUST, True, False), (Policy.IGNORE, False, True)],
 )
+@needs(Need.ROOT)
 async def test_what_others_change(tmp_path: Path, policy: Policy, may_bob: bool, may_carol: bool) -> None:
     """chmod after the descriptor was set: Bob is in it, Carol in the mode."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     secured = await Secured(tmp_path, policy).start()
     one = await secured.make("file", ALICE, security=sd(allow(BOB.user, m.FILE_GENERIC_READ), allow(ALICE.user, FULL)))
     assert await secured.attempt("file", BOB, m.FILE_READ_DATA) == 0
@@ -283,12 +283,10 @@ async def test_what_others_change(tmp_path: Path, policy: Policy, may_bob: bool,
     await secured.stop()
 
 
+@needs(Need.ROOT)
 async def test_setfacl_does_not_widen(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     secured = await Secured(tmp_path).start()
-    if Capability.POSIX_ACLS not in secured.share.fs.capabilities:
-        pytest.skip("no ACLs here")
+    skip_unless(Capability.POSIX_ACLS in secured.share.fs.capabilities, Need.ACLS)
     one = await secured.make("file", ALICE, security=sd(allow(BOB.user, m.FILE_GENERIC_READ), allow(ALICE.user, FULL)))
     access, _ = await one.handle.get_posix_acls()
     assert access is not None
@@ -307,9 +305,8 @@ async def test_what_is_stored_names_the_permissions_it_was_stored_with(secured: 
     assert (await secured.share.descriptors.governing(one.handle, await one.handle.stat())).overrules
 
 
+@needs(Need.ROOT)
 async def test_inherited_owner(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     secured = await Secured(tmp_path, settings=ShareSettings(inherit_owner=True)).start(mode=0o777)
     one = await secured.make("file", BOB)
     assert (await one.handle.stat()).uid == ALICE.uid
@@ -319,10 +316,9 @@ async def test_inherited_owner(tmp_path: Path) -> None:
     await secured.stop()
 
 
+@needs(Need.ROOT)
 async def test_ways_that_posix_bars(tmp_path: Path) -> None:
     """A closed directory of a tree without descriptors bars the way, one with a descriptor does not."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as others")
     secured = await Secured(tmp_path).start()
     await secured.make("posix", ALICE, directory=True)
     (tmp_path / "posix").chmod(0o700)

@@ -9,6 +9,7 @@ import trio
 
 from gateway.transport import tcp
 from gateway.transport.tcp import ListenError, accept_loop, open_listeners
+from tests.requirements import Need, needs
 
 
 @pytest.fixture
@@ -51,11 +52,9 @@ def test_hints(monkeypatch, number, hint) -> None:
         open_listeners(["127.0.0.1"], 0)
 
 
+@needs(Need.IPV6)
 def test_ipv6_is_its_own(listeners) -> None:
-    try:
-        listeners += open_listeners(["::1"], 0)
-    except ListenError:
-        pytest.skip("no IPv6 here")
+    listeners += open_listeners(["::1"], 0)
     port = listeners[0].getsockname()[1]
     listeners += open_listeners(["127.0.0.1"], port)
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 import trio
 
+from tests.requirements import Need, skip_unless
 from vfs_backends.api import Caller, Capability, FileSystem, Handle, IoAccess, NodeId, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import point_of_no_return, run_inline
@@ -50,8 +51,7 @@ async def names(handle: Handle, **options) -> list[str]:
 
 
 async def needs(fs: FileSystem, capability: Capability) -> None:
-    if capability not in fs.capabilities:
-        pytest.skip(f"has no {capability}")
+    skip_unless(capability in fs.capabilities, Need.CAPABILITY)
 
 
 async def test_root(fs: FileSystem, top: Handle) -> None:
@@ -374,8 +374,7 @@ async def test_dos_attributes_and_creation_time(fs: FileSystem, top: Handle) -> 
 
 async def test_owner_is_the_caller(fs: FileSystem, top: Handle) -> None:
     whoever = await make(fs, top, "whoever")
-    if (await whoever.stat()).uid != 0:
-        pytest.skip("only root gives files away")
+    skip_unless((await whoever.stat()).uid == 0, Need.ROOT)
     caller = Caller(1234, 5678, overrules=True)
     file = await fs.create_file(top, "file", 0o4640, READ, caller)
     directory = await fs.create_directory(top, "directory", 0o750, caller)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import SHM, Need, is_met, skip_unless
 from tests.vfs.driven import DrivenFileSystem
 from vfs_backends.api import FileSystem, Handle
 from vfs_backends.faults import FaultyFileSystem
@@ -18,7 +19,6 @@ from vfs_backends.stack import StackedFileSystem
 
 pytest.register_assert_rewrite("tests.vfs.conformance")
 
-SHM = Path("/dev/shm")
 SLOW = FileSystemKind("slow", slow=True, preallocates=True)
 
 
@@ -62,7 +62,7 @@ def no_leaks() -> Iterator[None]:
 @pytest.fixture
 def in_memory(tmp_path: Path) -> Iterator[Path]:
     """An empty directory, on tmpfs if there is one: for what takes many files."""
-    if not os.access(SHM, os.W_OK):
+    if not is_met(Need.SHM):
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(dir=SHM) as made:
@@ -74,8 +74,7 @@ def directory(request, tmp_path: Path, in_memory: Path) -> Path:
     """An empty directory, on tmpfs for the file system of that name."""
     if request.node.callspec.params["fs"] != "tmpfs":
         return tmp_path
-    if in_memory == tmp_path:
-        pytest.skip("no /dev/shm")
+    skip_unless(in_memory != tmp_path, Need.SHM)
     return in_memory
 
 

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.requirements import SYSTEM_PYTHON, Need, needs
 from vfs_backends.posix.attributes import DosAttributes, filetime_to_ns, ns_to_filetime
 
 TIME = 0x01D9000000000000
@@ -84,9 +84,8 @@ def test_written_form() -> None:
         assert DosAttributes.parse(attributes.to_bytes()) == attributes
 
 
+@needs(Need.PYTHON3_SAMBA)
 def test_samba_reads_what_is_written() -> None:
-    if not Path("/usr/lib/python3/dist-packages/samba").exists():
-        pytest.skip("no python3-samba")
     script = """
 import json, sys
 from samba.dcerpc import xattr
@@ -95,7 +94,7 @@ found = ndr_unpack(xattr.DOSATTRIB, bytes.fromhex(sys.argv[1]))
 print(json.dumps([found.version, found.info.valid_flags, found.info.attrib, found.info.create_time]))
 """
     value = DosAttributes(0x2022, TIME_NS).to_bytes()
-    done = subprocess.run(["/usr/bin/python3", "-c", script, value.hex()], check=True, capture_output=True, timeout=60)
+    done = subprocess.run([SYSTEM_PYTHON, "-c", script, value.hex()], check=True, capture_output=True, timeout=60)
     assert json.loads(done.stdout) == [4, 0x11, 0x2022, TIME]
 
 

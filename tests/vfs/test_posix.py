@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.requirements import Need, is_met, need, needs, skip_unless
 from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import SLOW, MakePosix, posix
 from vfs_backends.api import Capability, StatChange
@@ -22,8 +23,7 @@ from vfs_backends.posix import attributes, handles, probes
 from vfs_backends.posix.kinds import kind_of_device, kind_of_magic
 from vfs_backends.posix.threads import Pace
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
-is_root = os.geteuid() == 0
+pytestmark = needs(Need.LINUX)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_special_files(make_posix: MakePosix, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
     made = ["fifo", "socket"]
-    if is_root:
+    if is_met(Need.ROOT):
         os.mknod(tmp_path / "null", stat_module.S_IFCHR | 0o666, os.makedev(1, 3))
         made.append("null")
     for name in made:
@@ -228,8 +228,7 @@ async def test_paths_longer_than_the_kernel_takes(make_posix: MakePosix) -> None
 async def test_attributes_have_limits(make_posix: MakePosix, tmp_path: Path) -> None:
     fs = await make_posix()
     top = await fs.root()
-    if Capability.XATTRS not in fs.capabilities:
-        pytest.skip("no extended attributes")
+    skip_unless(Capability.XATTRS in fs.capabilities, Need.XATTRS)
     handle = await make(fs, top, "file")
     await handle.set_xattr("x" * 250, b"1")
     with fails(Kind.NAME_TOO_LONG):
@@ -250,8 +249,7 @@ async def test_attributes_have_limits(make_posix: MakePosix, tmp_path: Path) -> 
 async def test_attributes_of_others(make_posix: MakePosix, tmp_path: Path) -> None:
     fs = await make_posix()
     top = await fs.root()
-    if Capability.XATTRS not in fs.capabilities:
-        pytest.skip("no extended attributes")
+    skip_unless(Capability.XATTRS in fs.capabilities, Need.XATTRS)
     handle = await make(fs, top, "file")
     reserved = ["DOSATTRIB", "dosAttrib", "DosEAs", "NTACL", "DosStream.x:$DATA", "DosStreamExt.1.x", "SAMBA_PAI"]
     reserved += ["SAMBA_STREAMS", "SmbReparse", "org.netatalk.Metadata"]
@@ -272,7 +270,7 @@ async def test_attributes_of_others(make_posix: MakePosix, tmp_path: Path) -> No
     assert parsed == attributes.DosAttributes(2, None)
 
 
-@pytest.mark.skipif(not is_root, reason="needs root")
+@needs(Need.ROOT)
 async def test_security_is_out_of_users_reach(make_posix: MakePosix, tmp_path: Path) -> None:
     fs = await make_posix()
     handle = await make(fs, await fs.root(), "file")
@@ -283,8 +281,7 @@ async def test_security_is_out_of_users_reach(make_posix: MakePosix, tmp_path: P
 async def test_by_id_finds_nothing_outside(make_posix: MakePosix, tmp_path: Path, outside: Path) -> None:
     (tmp_path / "root").mkdir()
     fs = await make_posix(tmp_path / "root")
-    if Capability.BY_ID not in fs.capabilities:
-        pytest.skip("no look-up by id")
+    skip_unless(Capability.BY_ID in fs.capabilities, Need.BY_ID)
     (tmp_path / "root-like").mkdir()
     (tmp_path / "root-like" / "file").touch()
     for path in (outside / "secret", outside, tmp_path, tmp_path / "root-like" / "file"):
@@ -311,8 +308,8 @@ def small(tmp_path: Path) -> Iterator[Path]:
     mounted = tmp_path / "small"
     mounted.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=20", "tmpfs", str(mounted)]
-    if not is_root or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("cannot mount")
+    need(Need.ROOT)
+    skip_unless(subprocess.run(command, check=False, capture_output=True).returncode == 0, Need.MOUNT)
     yield mounted
     subprocess.run(["umount", "-l", str(mounted)], check=True)
 
@@ -448,7 +445,7 @@ trio.run(main)
 """
 
 
-@pytest.mark.skipif(not is_root, reason="needs root")
+@needs(Need.ROOT)
 def test_without_privileges() -> None:
     nobody = 65534
     with tempfile.TemporaryDirectory() as made:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import Need, skip_unless
 from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import MakePosix
 from vfs_backends.api import Capability, StatChange
@@ -104,8 +105,7 @@ async def test_link_that_fails_leaves_nothing(make_posix: MakePosix, monkeypatch
 async def test_kernel_without_getxattrat(make_posix: MakePosix, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vfs_backends.posix.volume.has_getxattrat", lambda fd: False)
     fs = await make_posix()
-    if Capability.DOS_ATTRIBUTES not in fs.capabilities:
-        pytest.skip("no extended attributes")
+    skip_unless(Capability.DOS_ATTRIBUTES in fs.capabilities, Need.XATTRS)
     top = await fs.root()
     file = await make(fs, top, "file")
     await file.set_stat(StatChange(dos_attributes=3))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import trio
 
+from tests.requirements import Need, needs, skip_unless
 from vfs_backends.api import Caller, Capability, IoAccess, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import PosixFileSystem, identity
 from vfs_backends.posix.identity import act_as
 
-pytestmark = pytest.mark.skipif(not identity.can_act(), reason="only root can act as others")
+pytestmark = needs(Need.ROOT)
 
 READ = IoAccess.READ
 ALICE = Caller(7001, 7101, (7101, 7200))
@@ -168,8 +169,7 @@ async def test_quotas_of_others_bind(fs: PosixFileSystem) -> None:
 
 
 async def test_posix_acls(fs: PosixFileSystem) -> None:
-    if Capability.POSIX_ACLS not in fs.capabilities:
-        pytest.skip("no ACLs here")
+    skip_unless(Capability.POSIX_ACLS in fs.capabilities, Need.ACLS)
     top = await fs.root()
     file = await fs.create_file(top, "file", 0o600, READ)
     assert await file.get_posix_acls() == (None, None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.requirements import MAX_QUEUED_EVENTS, Need, needs
 from tests.vfs.conformance import READ, fails, make
 from tests.vfs.conftest import SLOW, posix
 from vfs_backends.api import FileSystem, Handle
@@ -128,10 +129,9 @@ async def test_creating_is_as_cheap_in_a_large_directory(in_memory: Path, no_lea
     await fs.aclose()
 
 
+@needs(Need.SHORT_QUEUE)
 async def test_too_many_changes_at_once(in_memory: Path, no_leaks: None) -> None:
-    queue = int(await trio.Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    if queue > 20_000:
-        pytest.skip("the queue takes too long to fill")
+    queue = int(await trio.Path(MAX_QUEUED_EVENTS).read_text())
     fs = posix(in_memory)
     await fs.start()
     top = await fs.root()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import Need, set_xattr, skip_unless
 from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import MakePosix
 from vfs_backends.api import Capability
@@ -18,10 +19,7 @@ KEY = "user.DosStream.{}:$DATA"
 
 @pytest.fixture(autouse=True)
 def _needs_xattrs(tmp_path: Path) -> None:
-    try:
-        os.setxattr(tmp_path, "user.test", b"")
-    except OSError:
-        pytest.skip("no extended attributes here")
+    set_xattr(tmp_path, "user.test", b"", Need.XATTRS)
 
 
 def kept(root: Path) -> list[str]:
@@ -137,8 +135,7 @@ async def test_of_a_copy(tmp_path: Path, make_posix: MakePosix) -> None:
 
 async def test_swept_at_the_start(tmp_path: Path, make_posix: MakePosix) -> None:
     fs = await make_posix()
-    if Capability.BY_ID not in fs.capabilities:
-        pytest.skip("files cannot be found by id")
+    skip_unless(Capability.BY_ID in fs.capabilities, Need.BY_ID)
     top = await fs.root()
     for name in ("gone", "kept"):
         file = await make(fs, top, name)
