@@ -99,7 +99,7 @@ class FaultyFileSystem(StackedFileSystem):
 
 async def _wait(fault: Fault) -> None:
     if committed():  # nothing else may run meanwhile
-        time.sleep(fault.delay + fault.blocking)  # noqa: ASYNC251
+        time.sleep(fault.delay + fault.blocking)  # noqa: ASYNC251 - see above
         return
     if fault.delay:
         await trio.sleep(fault.delay)

@@ -64,7 +64,7 @@ def committed() -> bool:
 
 def point_of_no_return() -> None:
     """Say that what follows has effects: the request is neither run again nor cancelled from here on."""
-    global _state  # noqa: PLW0603
+    global _state  # noqa: PLW0603 - of the whole process
     if _state == _INLINE:
         _state = _COMMITTED
     elif _state == _TASK:
@@ -75,7 +75,7 @@ def point_of_no_return() -> None:
 
 def nothing_happened() -> None:
     """Take `point_of_no_return` back: what was to be the first effect did not come about."""
-    global _state  # noqa: PLW0603
+    global _state  # noqa: PLW0603 - of the whole process
     if _state == _COMMITTED:
         _state = _INLINE
     elif _state == _TASK:
@@ -102,7 +102,7 @@ def run_inline(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Raises `NotNow` if it would have had to wait, and `RuntimeError` if it did wait without having said so.
     """
-    global _state  # noqa: PLW0603
+    global _state  # noqa: PLW0603 - of the whole process
     _state = _INLINE
     try:
         coroutine.send(None)

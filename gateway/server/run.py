@@ -101,8 +101,7 @@ async def _mount(
     config: Config, service: Service, identities: Identities, *, task_status: trio.TaskStatus[None]
 ) -> None:
     try:
-        # Only who mounts needs pyfuse3.
-        from gateway.server.mounts import serve_mount  # noqa: PLC0415
+        from gateway.server.mounts import serve_mount  # noqa: PLC0415 - only who mounts needs pyfuse3
     except ImportError as error:
         raise ServerError(f"`fuse mount` needs pyfuse3 (pip install 'smbgate[fuse]'): {error}") from error
     await serve_mount(config, service.exports, identities, task_status=task_status)

@@ -127,7 +127,7 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
         elif status:
             raise StatusError(status)
         granted = False
-        while waiters.outside is not None and not await waiters.outside.follow(one, [wanted]):  # noqa: ASYNC110
+        while waiters.outside is not None and not await waiters.outside.follow(one, [wanted]):  # noqa: ASYNC110 - nobody tells
             await trio.sleep(_RETRY_SECONDS)
         granted = True
     finally:

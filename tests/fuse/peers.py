@@ -99,7 +99,7 @@ def opened_and_closed(path: Path, flags: int) -> None:
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
     """Wait for something that does not tell when it has happened."""
     with trio.fail_after(seconds):
-        while not await condition():  # noqa: ASYNC110
+        while not await condition():  # noqa: ASYNC110 - nobody tells
             await trio.sleep(0.01)
 
 

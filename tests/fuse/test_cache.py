@@ -36,7 +36,7 @@ async def test_contents_and_sizes(mount, top):
             await client.client.write(file, data)
             with trio.fail_after(5):
                 # Two writes within a tick of the storage's clock look alike, until the kernel was told.
-                while await program(os.pread, descriptor, len(data), 0) != data:  # noqa: ASYNC110
+                while await program(os.pread, descriptor, len(data), 0) != data:  # noqa: ASYNC110 - nobody tells
                     await trio.sleep(0.001)
         await client.client.write(file, b"end", 1000)
         assert (await program(os.stat, path)).st_size == 1003

@@ -122,13 +122,14 @@ def variants(frame: bytes, seed: str) -> Iterator[bytes]:
 @pytest.mark.parametrize("name", FRAMES)
 async def test_strangers(server, name) -> None:
     """Each variant as the very first frame, and as the first one after NEGOTIATE."""
-    for number, frame in enumerate(variants(FRAMES[name], name)):
+    for number, variant in enumerate(variants(FRAMES[name], name)):
+        frame = variant
         client = await server.connect()
         if number % 2:
             await client.negotiate()
             # Real message ids: or the connection would end for that alone.
             if len(frame) >= 32:
-                frame = frame[:24] + client.next_id.to_bytes(8, "little") + frame[32:]  # noqa: PLW2901
+                frame = frame[:24] + client.next_id.to_bytes(8, "little") + frame[32:]
                 client.next_id += 1
         await outlives(client, [frame])
         client.close()

@@ -44,7 +44,7 @@ async def found(fs: FileSystem, parent: Handle, path: str) -> str | None:
     try:
         handle = await fs.lookup(parent, path)
     except VfsError as error:
-        assert error.kind in {Kind.NOT_FOUND, Kind.PATH_NOT_FOUND}  # noqa: PT017
+        assert error.kind in {Kind.NOT_FOUND, Kind.PATH_NOT_FOUND}  # noqa: PT017 - it need not be raised
         return None
     await handle.aclose()
     return handle.path
