@@ -108,8 +108,13 @@ async def _mount(
 
 
 async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
-    """Run a server until cancelled; reports the addresses it listens on. Raises `ServerError`."""
-    async with running(config) as server:
+    """Run a server until cancelled; reports the addresses it listens on. Raises `ServerError`.
+
+    It takes the event loop for its own (see `gateway.transport.hub`): other tasks may run, but the loop is never idle,
+    as `trio.testing.wait_all_tasks_blocked` and a clock that jumps would have it. `running` leaves the loop as it is.
+    """
+    async with running(config) as server, trio.open_nursery() as nursery:
+        await nursery.start(server.service.hub.run)
         task_status.started(server.addresses)
         await trio.sleep_forever()
 

@@ -34,9 +34,8 @@ log = logging.getLogger("gateway.conn")
 
 _BATCH = 64
 """Frames handled before others get their turn."""
-_TURNS = 2
-"""How often a client may be served in a row: a quick one may have its next request here before the last answer is out
-of the reader's hands, and then the reader never waits."""
+_RECEIVES = 8
+"""How often the rest of a message is looked for before it is waited for."""
 _UNORDERED = (Opcode.READ, Opcode.WRITE)
 """What may begin after the requests that came after it."""
 _FLUSH_SIZE = 256 * 1024
@@ -80,6 +79,11 @@ class SmbConnection:
         self._room: trio.Event | None = None
         self._reserved = 0
         """Bytes of the memory budget for the message that arrives."""
+        self._most_running = limits.max_requests_in_flight
+        self._more = False
+        """Whether whole messages are left that have not been handled."""
+        self._at_end = False
+        """Whether the client has sent its last byte."""
         self._authenticated = False
         self._ended = False
         self._began = 0.0
@@ -138,38 +142,52 @@ class SmbConnection:
     # --- in
 
     async def _read(self) -> None:
-        frames, sock = self._frames, self._sock
-        turns = 0
-        while True:
-            more = self._take_all()
-            turns += 1
-            while self._starting:
-                await trio.lowlevel.checkpoint()
-                turns = 0
-            if (more and turns) or turns == _TURNS:
-                turns = 0
-                await trio.lowlevel.checkpoint()
-            if self.outbox.full:
-                await self.outbox.has_room()
-            if self._running >= self.service.limits.max_requests_in_flight:
-                await self._requests_end()
-            if more:
-                continue  # whole messages are left: the peer may wait for their answers before it sends another
-            if frames.wanted > SMALL_BUFFER and not self._reserved:
-                await self._reserve(frames.wanted)
-            room = frames.room()
-            try:
-                count = sock.recv_into(room)
-            except BlockingIOError:
-                room.release()
-                frames.rest()
-                turns = 0
+        while not self._at_end:
+            if self._turn():
                 await self._wait_for_data()
-                continue
-            room.release()
-            if count == 0:
-                return
-            frames.received(count)
+            else:
+                await self._make_way()
+
+    def _turn(self) -> bool:
+        """Receive and answer what has arrived. True if more can only arrive; False if the reader has to make way."""
+        frames = self._frames
+        for _ in range(_RECEIVES):
+            if not self._more:
+                if frames.wanted > SMALL_BUFFER and not self._reserved:
+                    return False
+                room = frames.room()
+                try:
+                    count = self._sock.recv_into(room)
+                except BlockingIOError:
+                    break
+                finally:
+                    room.release()
+                if count == 0:
+                    self._at_end = True
+                    return False
+                frames.received(count)
+            self._more = self._take_all()
+            if self._more or self._starting or self.outbox.full or self._running >= self._most_running:
+                return False
+            if not frames.pending:
+                break
+        frames.rest()
+        return True
+
+    async def _make_way(self) -> None:
+        """Let others have their turn, and wait for what has to come before the next message."""
+        if self._more:
+            await trio.lowlevel.checkpoint()
+        while self._starting:
+            await trio.lowlevel.checkpoint()
+        if self.outbox.full:
+            await self.outbox.has_room()
+        if self._running >= self._most_running:
+            await self._requests_end()
+        # If whole messages are left, the peer may wait for their answers before it sends the rest of another.
+        wanted = self._frames.wanted
+        if not self._more and wanted > SMALL_BUFFER and not self._reserved:
+            await self._reserve(wanted)
 
     def _take_all(self) -> bool:
         """Handle the messages that have arrived; True if it stopped before the last of them."""
@@ -221,7 +239,7 @@ class SmbConnection:
     async def _wait_for_data(self) -> None:
         """Wait until something arrives. Raises `TimeoutError` for who does not log on, or stops in mid-message."""
         if self._authenticated and not self._frames.pending:
-            await trio.lowlevel.wait_readable(self._sock)
+            await self.service.hub.wait(self._sock, self._serve_quiet)
             return
         limits = self.service.limits
         stalled = trio.current_time() + limits.stall_seconds if self._frames.pending else math.inf
@@ -234,6 +252,10 @@ class SmbConnection:
                 raise TimeoutError("no progress in the middle of a message")
             if not self._authenticated and now >= log_on:
                 raise TimeoutError("nobody logged on in time")
+
+    def _serve_quiet(self) -> bool:
+        """A turn for which the reader need not wake; True if it may sleep on, for no deadline has come up."""
+        return self._turn() and not self._frames.pending
 
     def _find_security(self, session_id: int) -> ChannelSecurity | None:
         session = self.sessions.get(session_id)
@@ -314,7 +336,7 @@ class SmbConnection:
 
     async def _requests_end(self) -> None:
         """Wait until fewer requests go on in tasks than may."""
-        while self._running >= self.service.limits.max_requests_in_flight:
+        while self._running >= self._most_running:
             self._room = trio.Event()
             await self._room.wait()
 

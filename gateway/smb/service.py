@@ -21,6 +21,7 @@ from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
 from gateway.smb.session import SessionTable
 from gateway.transport.budget import MemoryBudget
+from gateway.transport.hub import Hub
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -70,6 +71,8 @@ class Service:
     now: Callable[[], int] = time.time_ns
     started: int = field(default_factory=time.time_ns)
     budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(128 << 20))
+    hub: Hub = field(default_factory=Hub)
+    """Serves the quiet connections, if somebody runs it."""
     clients: Clients = field(default_factory=Clients)
     opens: int = 0
     """Files and pipes that are open."""
