@@ -19,7 +19,7 @@ The required set is small; `Capability` says what else a storage has. The method
 
 import stat as stat_module
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.records import (
@@ -29,6 +29,8 @@ from vfs_backends.records import (
     FileSystemStat,
     Fold,
     IoAccess,
+    LockKind,
+    LockSegment,
     NodeId,
     OutsideChange,
     OutsideKind,
@@ -48,6 +50,8 @@ __all__ = [
     "Fold",
     "Handle",
     "IoAccess",
+    "LockKind",
+    "LockSegment",
     "NodeId",
     "OutsideChange",
     "OutsideKind",
@@ -209,6 +213,18 @@ class Handle(ABC):
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         """Set both, or remove what is None: then the mode says everything, as it is. [Capability.POSIX_ACLS]"""
         raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
+
+    def set_locks(self, segments: Sequence[LockSegment]) -> bool:
+        """Let those who use the storage without the gateway see ranges locked and unlocked, in order; the same for all
+        handles on a file. Never waits. [Capability.KERNEL_LOCKS]
+
+        False if one of them holds what conflicts; part of it may be done then. Raises BUSY if that cannot be told now.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"{len(segments)} locks")
+
+    def drop_locks(self) -> None:
+        """Unlock all of that. [Capability.KERNEL_LOCKS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "locks")
 
     async def open_stream(self, name: str, access: IoAccess) -> "Handle":
         """A new I/O handle on a named stream of the file or directory; names compare as those of files do.

@@ -13,6 +13,8 @@ __all__ = [
     "FileSystemStat",
     "Fold",
     "IoAccess",
+    "LockKind",
+    "LockSegment",
     "NodeId",
     "OutsideChange",
     "OutsideKind",
@@ -59,6 +61,8 @@ class Capability(enum.Flag):
     """Acts with the rights of a `Caller`, and can give a file to anybody."""
     SPECIAL_FILES = enum.auto()
     """`FileSystem.create_symlink`, `create_node`, `Handle.read_link`."""
+    KERNEL_LOCKS = enum.auto()
+    """`Handle.set_locks`, `drop_locks`: byte-range locks that those see who use the storage without the gateway."""
     WATCH = enum.auto()
     """`FileSystem.watch_changes`: it tells what others do to the storage without going through it."""
 
@@ -167,6 +171,22 @@ class StreamEntry(NamedTuple):
 
 Fold = Callable[[str], str]
 """Maps a name to what it has in common with the names that differ from it by case only."""
+
+
+class LockKind(enum.Enum):
+    """How a range is locked."""
+
+    NONE = enum.auto()
+    SHARED = enum.auto()
+    EXCLUSIVE = enum.auto()
+
+
+class LockSegment(NamedTuple):
+    """A range, and how it is to be locked. Units: bytes, 63 bits; never empty."""
+
+    kind: LockKind
+    start: int
+    length: int
 
 
 class OutsideKind(enum.Enum):

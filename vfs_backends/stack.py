@@ -4,7 +4,7 @@ Each call goes through `StackedFileSystem.around`, so that a wrapper that treats
 method; one that changes what an operation means overrides that operation, on a subclass of `StackedHandle` if need be.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from vfs_backends.api import (
@@ -17,6 +17,7 @@ from vfs_backends.api import (
     FileSystemStat,
     Handle,
     IoAccess,
+    LockSegment,
     OutsideChange,
     Stat,
     StatChange,
@@ -151,6 +152,12 @@ class StackedHandle(Handle):
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         await self._around("set_posix_acls", self.below.set_posix_acls, access, default)
+
+    def set_locks(self, segments: Sequence[LockSegment]) -> bool:
+        return self.below.set_locks(segments)
+
+    def drop_locks(self) -> None:
+        self.below.drop_locks()
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         return await self.file_system.opening("open_stream", self.path, self.below.open_stream, name, access)

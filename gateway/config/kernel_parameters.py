@@ -19,3 +19,10 @@ class KernelParameters:
         "Tell clients that watch a directory, or keep what is in it, of changes that local programs make there.",
         synonyms=("kernel change notify",),
     )
+    kernel_locks: bool = parameter(
+        "kernel locks",
+        Boolean(),
+        False,
+        "Let local programs see the byte-range locks of clients as locks of fcntl(2), and clients theirs.",
+        synonyms=("posix locking",),
+    )

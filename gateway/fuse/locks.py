@@ -10,66 +10,31 @@ no open of the store.
 """
 
 import errno
-import fcntl
-import itertools
 import logging
 import os
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import trio
 
 from gateway.fuse.core import Core
 from gateway.fuse.exports import Mounted
 from gateway.fuse.names import to_kernel
+from gateway.share.mirroring import segments
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
+from vfs_backends.api import LockSegment
+from vfs_backends.ofd_locks import set_locks
 
-__all__ = ["LockMirror", "segments"]
+__all__ = ["LockMirror"]
 
 log = logging.getLogger("gateway.fuse")
 
 _SECONDS: Final = 2.0
 """For so long the kernel is waited for; it may have to wait for a request in the same directory."""
 _THREADS: Final = 8
-_END: Final = (1 << 63) - 1
-"""The kernel's offsets end here, and a client's do not."""
-_FLOCK: Final = struct.Struct("hhqqi4x")
-_CONFLICT: Final = frozenset({errno.EAGAIN, errno.EACCES})
-
-
-class _Segment(NamedTuple):
-    kind: int
-    """F_RDLCK, F_WRLCK or F_UNLCK."""
-    start: int
-    length: int
-
-
-def segments(ranges: Sequence[LockEntry], held: Sequence[LockEntry]) -> list[_Segment]:
-    """How the kernel's locks have to be within `ranges`, for an open that holds `held` (which may overlap).
-
-    Empty ranges have no counterpart; in the kernel that length means all there is.
-    """
-    found = []
-    for wanted in ranges:
-        start, end = wanted.offset, min(wanted.offset + wanted.length, _END)
-        if end <= start:
-            continue
-        edges = {start, end}
-        for lock in held:
-            edges |= {edge for edge in (lock.offset, lock.offset + lock.length) if start < edge < end}
-        places = sorted(edges)
-        for left, right in itertools.pairwise(places):
-            over = [lock for lock in held if lock.offset <= left and right <= lock.offset + lock.length]
-            kind = fcntl.F_UNLCK if not over else fcntl.F_RDLCK
-            if any(lock.exclusive for lock in over):
-                kind = fcntl.F_WRLCK
-            found.append(_Segment(kind, left, right - left))
-    # Giving up first never stands in the way of anything.
-    return sorted(found, key=lambda segment: segment.kind != fcntl.F_UNLCK)
 
 
 class _Held:
@@ -82,21 +47,14 @@ class _Held:
         self.is_closed = False
         self.lock = threading.Lock()
 
-    def set(self, wanted: Sequence[_Segment]) -> bool:
+    def set(self, wanted: Sequence[LockSegment]) -> bool:
         """Lock and unlock; False if somebody is in the way. Raises OSError."""
         with self.lock:
             if self.is_closed:
                 return True
             if self.descriptor < 0:
                 self.descriptor = self._open()
-            for kind, start, length in wanted:
-                try:
-                    fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
-                except OSError as error:
-                    if error.errno in _CONFLICT:
-                        return False
-                    raise
-        return True
+            return set_locks(self.descriptor, wanted)
 
     def _open(self) -> int:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -122,12 +80,12 @@ class LockMirror:
         self._by_open: dict[int, _Held] = {}
         self._limiter = trio.CapacityLimiter(_THREADS)
         for mounted in core.mounted.values():
-            mounted.share.lock_waiters.outside = self
+            mounted.share.outside_locks.append(self)
 
     def end(self) -> None:
         """Follow no more; before the mount ends."""
         for mounted in self._core.mounted.values():
-            mounted.share.lock_waiters.outside = None
+            mounted.share.outside_locks.remove(self)
         for held in self._by_open.values():
             self._close_soon(held)
         self._by_open.clear()
@@ -166,7 +124,7 @@ class LockMirror:
         path = b"/".join([self._directory, to_kernel(mounted.name), to_kernel(one.path)])
         return _Held(path, number)
 
-    def _call(self, held: _Held, wanted: Sequence[_Segment]) -> bool:
+    def _call(self, held: _Held, wanted: Sequence[LockSegment]) -> bool:
         with self._own_thread():
             return held.set(wanted)
 

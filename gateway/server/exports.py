@@ -75,6 +75,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         named_streams=share.named_streams,
         inherit_owner=share.inherit_owner,
         kernel_notify=share.kernel_notify,
+        kernel_locks=share.kernel_locks,
     )
 
     def make(path: str) -> Share:

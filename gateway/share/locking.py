@@ -44,11 +44,10 @@ class OutsideLocks(Protocol):
 
 
 class LockWaiters:
-    """Who waits for a lock, by ticket; and who holds locks elsewhere."""
+    """Who waits for a lock, by ticket."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, trio.Event] = {}
-        self.outside: OutsideLocks | None = None
 
     def add(self, ticket: int) -> trio.Event:
         event = self._waiting[ticket] = trio.Event()
@@ -74,15 +73,14 @@ async def lock(table: Table, one: Open, wanted: Sequence[LockEntry]) -> None:
         record, outcome = locks.acquire(record, wanted)
         return record, outcome.status
 
-    outside = one.share.lock_waiters.outside
-    if outside is not None:
+    if one.share.outside_locks:
         may_wait()
     await one.share.breaks.before_change(one)
     point_of_no_return()
     status = await table.transact(one.node_id, acquire)
     if status:
         raise StatusError(status)
-    if outside is not None and not await outside.follow(one, wanted):
+    if not await _follow(one, wanted):
         await _take_back(table, one, wanted)
         raise StatusError(STATUS_LOCK_NOT_GRANTED)
 
@@ -95,8 +93,15 @@ async def _take_back(table: Table, one: Open, ranges: Sequence[LockEntry]) -> No
         lambda record: (None, locks.UnlockOutcome(0)) if record is None else locks.release(record, ranges),
     )
     waiters.ring(outcome.granted)
-    if waiters.outside is not None:
-        await waiters.outside.follow(one, ranges)
+    await _follow(one, ranges)
+
+
+async def _follow(one: Open, ranges: Sequence[LockEntry]) -> bool:
+    """Let all see it who do not lock through the store; false if one of them is in the way."""
+    for outside in one.share.outside_locks:
+        if not await outside.follow(one, ranges):
+            return False
+    return True
 
 
 async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: LockEntry) -> None:
@@ -127,7 +132,7 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
         elif status:
             raise StatusError(status)
         granted = False
-        while waiters.outside is not None and not await waiters.outside.follow(one, [wanted]):  # noqa: ASYNC110 - nobody tells
+        while not await _follow(one, [wanted]):  # noqa: ASYNC110 - nobody tells
             await trio.sleep(_RETRY_SECONDS)
         granted = True
     finally:
@@ -136,8 +141,7 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
             # It may have been granted in the very moment it was cancelled.
             with trio.CancelScope(shield=True):
                 waiters.ring(await table.transact(one.node_id, give_up))
-                if waiters.outside is not None:
-                    await waiters.outside.follow(one, [wanted])
+                await _follow(one, [wanted])
 
 
 async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence[LockEntry]) -> None:
@@ -148,13 +152,12 @@ async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence
             return None, locks.UnlockOutcome(STATUS_RANGE_NOT_LOCKED)
         return locks.release(record, ranges)
 
-    if waiters.outside is not None:
+    if one.share.outside_locks:
         may_wait()
     point_of_no_return()
     outcome = await table.transact(one.node_id, release)
     waiters.ring(outcome.granted)
-    if waiters.outside is not None:
-        await waiters.outside.follow(one, ranges)
+    await _follow(one, ranges)
     if outcome.status:
         raise StatusError(outcome.status)
 

@@ -11,6 +11,8 @@ import trio
 
 from gateway.share.opens import Open
 from gateway.share.outside_changes import OutsideChanges
+from gateway.share.outside_locks import KernelLocks
+from vfs_backends.api import Capability
 from vfs_backends.errors import VfsError
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ def begin_outside(share: "Share") -> "Outside | None":
             outside.changes = OutsideChanges(share, share.fs.watch_changes())
         except VfsError as error:
             log.warning("%s: `kernel notify` has no effect: %s", share.name, error)
+    if settings.kernel_locks:
+        if Capability.KERNEL_LOCKS in share.fs.capabilities:
+            share.outside_locks.append(KernelLocks(share.name))
+        else:
+            log.warning("%s: `kernel locks` has no effect: the storage has no such locks", share.name)
     outside.start()
     return outside
 

@@ -22,6 +22,8 @@ class ShareSettings:
     """A new file belongs to its directory's owner."""
     kernel_notify: bool = False
     """Whether clients are told what others change in the storage."""
+    kernel_locks: bool = False
+    """Whether others see the byte-range locks of clients, and clients those of others."""
 
     def file_mode(self) -> int:
         """Permission bits of a new file."""
@@ -34,4 +36,4 @@ class ShareSettings:
     @property
     def heeds_others(self) -> bool:
         """Whether anything is to be done about those who use the storage without the share."""
-        return self.kernel_notify
+        return self.kernel_notify or self.kernel_locks

@@ -17,7 +17,7 @@ from gateway.share.deleting import delete_name
 from gateway.share.intent import OpenIntent
 from gateway.share.leases import Granted, LeaseRequest
 from gateway.share.listing import contents_changed, directory_doomed, entry_changed
-from gateway.share.locking import LockWaiters, check_read, check_write
+from gateway.share.locking import LockWaiters, OutsideLocks, check_read, check_write
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
 from gateway.share.outside import Outside, begin_outside
@@ -59,6 +59,8 @@ class Share:
         """All that is open, by open id."""
         self.lock_waiters = lock_waiters or LockWaiters()
         """Like `breaks`, the same for all shares of a table."""
+        self.outside_locks: list[OutsideLocks] = []
+        """Those who lock its files otherwise."""
         self.watches = Watches()
         self.breaks = breaks or Breaks(table)
         self.volume_id = 0
@@ -120,8 +122,8 @@ class Share:
         one.closed = True
         closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
         self.lock_waiters.ring((*closed.granted, *closed.abandoned))
-        if self.lock_waiters.outside is not None:
-            self.lock_waiters.outside.closed(one)
+        for outside in self.outside_locks:
+            outside.closed(one)
         if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
             directory_doomed(self, one)
         try:

@@ -22,7 +22,13 @@ def storage(name, path):
     return PosixFileSystem(path, fold=upcase, kind=ELSEWHERE if name == "network" else None)
 
 
-@pytest.mark.parametrize(("setting", "parameter", "capability"), [("kernel_notify", "kernel notify", Capability.WATCH)])
+@pytest.mark.parametrize(
+    ("setting", "parameter", "capability"),
+    [
+        ("kernel_notify", "kernel notify", Capability.WATCH),
+        ("kernel_locks", "kernel locks", Capability.KERNEL_LOCKS),
+    ],
+)
 @pytest.mark.parametrize(("name", "is_able"), [("memory", False), ("network", False), ("directory", True)])
 async def test_a_storage_that_cannot(tmp_path, caplog, setting, parameter, capability, name, is_able):
     settings = ShareSettings(**{setting: True})

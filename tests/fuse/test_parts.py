@@ -1,7 +1,6 @@
 """Errors, names and signals, without a mount."""
 
 import errno
-import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.fuse.errors import errno_of
-from gateway.fuse.locks import segments
 from gateway.fuse.names import from_kernel, to_kernel
 from gateway.fuse.turns import Passing, Turn
 from gateway.fuse.waiting import Requests, has_signal
@@ -26,7 +24,6 @@ from gateway.nt.status import (
     STATUS_SHARING_VIOLATION,
     StatusError,
 )
-from gateway.share.record import LockEntry
 from vfs_backends.errors import Kind, VfsError
 
 
@@ -113,30 +110,6 @@ async def test_there_is_room_for_those_who_do_not_wait(autojump_clock, monkeypat
             await requests.run(0, trio.sleep_forever)
         assert raised.value.errno == errno.EBUSY
         nursery.cancel_scope.cancel()
-
-
-def entry(offset, length, exclusive=True):
-    return LockEntry(1, offset, length, exclusive)
-
-
-@pytest.mark.parametrize(
-    ("ranges", "held", "expected"),
-    [
-        ([(0, 10)], [(0, 10, True)], [("W", 0, 10)]),
-        ([(0, 10)], [], [("U", 0, 10)]),
-        ([(0, 10)], [(0, 10, False)], [("R", 0, 10)]),
-        ([(0, 10)], [(3, 2, False)], [("U", 0, 3), ("U", 5, 5), ("R", 3, 2)]),
-        ([(0, 10)], [(5, 20, False), (0, 7, False)], [("R", 0, 5), ("R", 5, 2), ("R", 7, 3)]),
-        ([(5, 0)], [(0, 10, True)], []),
-        ([((1 << 63) + 5, 10)], [], []),
-        ([(10, (1 << 64) - 10)], [], [("U", 10, (1 << 63) - 11)]),
-        ([(0, 5), (8, 2)], [(8, 2, True)], [("U", 0, 5), ("W", 8, 2)]),
-    ],
-)
-def test_locks_as_the_kernel_has_them(ranges, held, expected):
-    kinds = {"U": fcntl.F_UNLCK, "R": fcntl.F_RDLCK, "W": fcntl.F_WRLCK}
-    found = segments([entry(*one) for one in ranges], [entry(*one) for one in held])
-    assert [tuple(one) for one in found] == [(kinds[kind], start, length) for kind, start, length in expected]
 
 
 async def test_a_turn_is_kept_until_it_is_passed_on():

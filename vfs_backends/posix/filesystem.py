@@ -29,6 +29,7 @@ from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
+from vfs_backends.posix.kernel_locks import check_locking
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.names import MAX_NAME, name_to_bytes, path_to_bytes, text_to_bytes
 from vfs_backends.posix.probes import check_system
@@ -137,9 +138,13 @@ class PosixFileSystem(FileSystem):
     @functools.cached_property
     def _capabilities(self) -> Capability:
         found = self._tree.capabilities
-        with contextlib.suppress(VfsError):
-            self._check_watching()
-            found |= Capability.WATCH
+        for capability, check in (
+            (Capability.WATCH, self._check_watching),
+            (Capability.KERNEL_LOCKS, self._check_locking),
+        ):
+            with contextlib.suppress(VfsError):
+                check()
+                found |= capability
         return found
 
     def _own(self, handle: Handle) -> PosixHandle:
@@ -398,6 +403,10 @@ class PosixFileSystem(FileSystem):
     def _check_watching(self) -> None:
         self._check_local("changes by others")
         check_watching(self._tree.root)
+
+    def _check_locking(self) -> None:
+        self._check_local("locks of others")
+        check_locking(self._tree.root)
 
     def _check_local(self, what: str) -> None:
         """Raise NOT_SUPPORTED where others may be on other machines, of whom the kernel knows nothing."""

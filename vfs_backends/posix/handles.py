@@ -4,10 +4,20 @@ import errno
 import os
 import stat as stat_module
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from vfs_backends.api import Caller, DirectoryStream, Handle, IoAccess, NodeId, Stat, StatChange, StreamEntry
+from vfs_backends.api import (
+    Caller,
+    DirectoryStream,
+    Handle,
+    IoAccess,
+    LockSegment,
+    NodeId,
+    Stat,
+    StatChange,
+    StreamEntry,
+)
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import committed
 from vfs_backends.posix import special, xattrs
@@ -347,6 +357,12 @@ class PosixHandle(Handle):
         if table is None:
             raise VfsError(Kind.NOT_SUPPORTED, "named streams")
         return table
+
+    def set_locks(self, segments: Sequence[LockSegment]) -> bool:
+        return self.volume.tree.locks.set(self.node_id, self.fd, segments)
+
+    def drop_locks(self) -> None:
+        self.volume.tree.locks.drop(self.node_id)
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         return await self._check_streams().open(self, name, access)

@@ -12,6 +12,7 @@ from vfs_backends.api import Capability, Fold, NodeId, Stat
 from vfs_backends.posix.attributes import DosAttributes
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import can_act
+from vfs_backends.posix.kernel_locks import KernelLocks
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
 from vfs_backends.posix.names import path_to_bytes
 from vfs_backends.posix.probes import has_acls, has_user_xattrs, may_open_by_handle, security_xattr
@@ -69,6 +70,7 @@ class Tree:
         self.acts_as_callers = can_act()
         self.has_acls = has_acls(root)
         self.opens_by_inode = kind.opens_by_inode and may_open_by_handle()
+        self.locks = KernelLocks()
         self.streams: StreamTable | None = None
         """Set by who makes the tree, if it has extended attributes."""
         device = device_of(fields_of(root))
@@ -77,6 +79,7 @@ class Tree:
         self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
+        self.locks.close()
         os.close(self.proc)
         os.close(self.root)
 
