@@ -76,13 +76,6 @@ def create_descriptor(
     return SecurityDescriptor(owner, group, dacl, sacl, control)
 
 
-def has_inheritable(acl: Acl | None, is_container: bool) -> bool:
-    """Whether a new object of this kind would get any ACE from this list of its parent."""
-    if acl is None:
-        return False
-    return any(_passes_on(ace, is_container) for ace in acl)
-
-
 def _passes_on(ace: Ace, is_container: bool) -> bool:
     if not is_container:
         return bool(ace.flags & a.OBJECT_INHERIT) and _applies_to_files(ace)

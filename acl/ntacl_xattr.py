@@ -20,9 +20,6 @@ from acl.intersect import intersect
 from acl.posix_acl import GROUP, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, PosixAcl, acl_from_mode, is_extended
 from acl.sid import Buffer
 
-XATTR_NAME: Final = "security.NTACL"
-UNPRIVILEGED_XATTR_NAME: Final = "user.NTACL"
-
 HASH_NONE: Final = 0
 HASH_SHA256: Final = 1
 

@@ -7,9 +7,6 @@ from typing import Final, NamedTuple
 from acl.errors import AclError
 from acl.sid import Buffer
 
-ACCESS_XATTR: Final = "system.posix_acl_access"
-DEFAULT_XATTR: Final = "system.posix_acl_default"
-
 USER_OBJ: Final = 0x01
 USER: Final = 0x02
 GROUP_OBJ: Final = 0x04
@@ -85,13 +82,6 @@ def acl_from_mode(mode: int) -> PosixAcl:
         PosixEntry(GROUP_OBJ, mode >> 3 & 7),
         PosixEntry(OTHER, mode & 7),
     )
-
-
-def mode_from_acl(acl: PosixAcl) -> int:
-    """The nine bits that the kernel shows for an access ACL: the group's are the mask where there is one."""
-    of = {entry.tag: entry.permissions for entry in acl if entry.tag not in _NAMED}
-    group = of.get(MASK, of.get(GROUP_OBJ, 0))
-    return of.get(USER_OBJ, 0) << 6 | group << 3 | of.get(OTHER, 0)
 
 
 def is_extended(acl: PosixAcl) -> bool:

@@ -38,7 +38,7 @@ from acl.posix_acl import (
     is_extended,
     sorted_acl,
 )
-from acl.sid import AUTHENTICATED_USERS, CREATOR_GROUP, CREATOR_OWNER, EVERYONE, NFS_MODES, OWNER_RIGHTS, Sid
+from acl.sid import AUTHENTICATED_USERS, CREATOR_GROUP, CREATOR_OWNER, EVERYONE, OWNER_RIGHTS, Sid
 
 Lookup = Callable[[Sid], PosixId | None]
 
@@ -92,14 +92,6 @@ def permissions_from_descriptor(
     mode = of[USER_OBJ] << 6 | of.get(MASK, of[GROUP_OBJ]) << 3 | of[OTHER] | (S_ISVTX if needs_sticky else 0)
     default = _default_acl(descriptor.dacl, lookup) if is_directory and with_acl else None
     return PosixPermissions(mode, access if is_extended(access) else None, default)
-
-
-def nfs_mode(descriptor: SecurityDescriptor) -> int | None:
-    """The mode that a client wrote into the DACL as ``S-1-5-88-3-mode`` (cifs.ko ``modefromsid``); None if none did."""
-    for ace in descriptor.dacl or ():
-        if ace.sid.is_below(NFS_MODES):
-            return ace.sid.rid & 0o7777
-    return None
 
 
 def _default_acl(dacl: Acl, lookup: Lookup) -> PosixAcl | None:

@@ -74,14 +74,3 @@ def derive_keys(
         decryption_key=kdf(sealing, b"SMBC2SCipherKey\x00", preauth_hash, length),
         application_key=kdf(session_key, b"SMBAppKey\x00", preauth_hash),
     )
-
-
-def derive_channel_signing_key(dialect: int, session_key: bytes, preauth_hash: bytes) -> bytes:
-    """Channel.SigningKey of a connection bound to a session, [MS-SMB2] 3.3.5.5.3.
-
-    *session_key* comes from the authentication on the new connection, and *preauth_hash* (3.1.1 only) covers the
-    binding SESSION_SETUP exchange there.
-    """
-    if dialect < _DIALECT_3_1_1:
-        return kdf(session_key, b"SMB2AESCMAC\x00", b"SmbSign\x00")
-    return kdf(session_key, b"SMBSigningKey\x00", preauth_hash)

@@ -197,11 +197,6 @@ def name(status: int) -> str:
     return _NAMES.get(status, f"0x{status:08X}")
 
 
-def is_error(status: int) -> bool:
-    """Whether its severity is ERROR: not success, information (PENDING) or a warning (BUFFER_OVERFLOW)."""
-    return status >= 0xC000_0000
-
-
 class StatusError(Exception):
     """A command fails with `status`; `data` is the ErrorData of its response ([MS-SMB2] 2.2.2)."""
 

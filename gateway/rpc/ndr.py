@@ -3,8 +3,7 @@
 Alignment counts from the first byte of the stub data.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from gateway.rpc.errors import RpcError
 ByteOrder = Literal["little", "big"]
 
 MAX_ELEMENTS = 65_536
-MAX_DEPTH = 16
 FIRST_REFERENT = 0x0002_0000
 NULL_REFERENT = 0
 
@@ -21,7 +19,7 @@ NULL_REFERENT = 0
 class NdrReader:
     """Reads NDR out of one stub. Every method raises `RpcError` on malformed data, and nothing else.
 
-    `max_elements` bounds each conformance, in elements; `max_depth` the nesting entered with `nested`.
+    `max_elements` bounds each conformance, in elements.
     """
 
     def __init__(
@@ -30,13 +28,11 @@ class NdrReader:
         order: ByteOrder = "little",
         *,
         max_elements: int = MAX_ELEMENTS,
-        max_depth: int = MAX_DEPTH,
     ) -> None:
         self._data = memoryview(data)
         self._order: ByteOrder = order
         self._offset = 0
         self._max_elements = max_elements
-        self._room = max_depth
 
     @property
     def remaining(self) -> int:
@@ -130,17 +126,6 @@ class NdrReader:
     def conformant_bytes(self) -> bytes:
         """A conformant array of bytes."""
         return bytes(self.take(self.conformance()))
-
-    @contextmanager
-    def nested(self) -> Iterator[None]:
-        """Go one level down into a recursive construct."""
-        if not self._room:
-            raise RpcError("nested too deeply")
-        self._room -= 1
-        try:
-            yield
-        finally:
-            self._room += 1
 
 
 class NdrWriter:

@@ -10,7 +10,6 @@ from gateway.rpc.ndr import ByteOrder, NdrReader, NdrWriter
 
 HEADER_SIZE = 16
 RESPONSE_HEADER_SIZE = 24
-SEC_TRAILER_SIZE = 8
 MAX_FRAGMENT = 5840
 """The longest fragment taken, in bytes: what implementations send at most before a bind has negotiated a size."""
 

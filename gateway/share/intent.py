@@ -11,9 +11,8 @@ from acl.mask import (
     FILE_EXECUTE,
     GENERIC_ALL,
     GENERIC_EXECUTE,
-    GENERIC_READ,
-    GENERIC_WRITE,
     MAXIMUM_ALLOWED,
+    VALID_BITS,
     map_generic,
 )
 from gateway.nt.constants import (
@@ -43,21 +42,11 @@ from gateway.nt.status import (
 __all__ = ["OpenIntent"]
 
 _SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
-_ACCESS_ALL = (
-    FILE_ALL_ACCESS
-    | ACCESS_SYSTEM_SECURITY
-    | MAXIMUM_ALLOWED
-    | GENERIC_ALL
-    | GENERIC_EXECUTE
-    | GENERIC_READ
-    | GENERIC_WRITE
-)
 _EXECUTE_AT_MOST = MAXIMUM_ALLOWED | GENERIC_EXECUTE
 _OPTIONS_ALL = 0x00FFFFFF
 _CREATE_TREE_CONNECTION = 0x00000080
 _UNSUPPORTED_OPTIONS = _CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER
 _ATTRIBUTES_ALL = 0x00007FB7
-_FILE_ATTRIBUTE_DIRECTORY = 0x10
 
 OVERWRITING = frozenset({FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF})
 CREATING = frozenset({FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF})
@@ -127,7 +116,7 @@ class OpenIntent:
             raise StatusError(STATUS_INVALID_PARAMETER)
         if options & _UNSUPPORTED_OPTIONS:
             raise StatusError(STATUS_NOT_SUPPORTED)
-        if not self.desired_access or self.desired_access & ~_ACCESS_ALL:
+        if not self.desired_access or self.desired_access & ~VALID_BITS:
             raise StatusError(STATUS_ACCESS_DENIED)
         if self.file_attributes & ~_ATTRIBUTES_ALL:
             raise StatusError(STATUS_INVALID_PARAMETER)

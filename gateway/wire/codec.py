@@ -63,7 +63,6 @@ class Fixed:
 
     __slots__ = ()
 
-    STRUCT: ClassVar[struct.Struct]
     SIZE: ClassVar[int]
     """Bytes of the packed fields."""
 
@@ -140,7 +139,6 @@ def wire(cls: type[_F]) -> type[_F]:
             codes.append(code)
             defaults[field.name] = field.default
     layout = struct.Struct("<" + "".join(codes))
-    built.STRUCT = layout
     built.SIZE = layout.size
     built._unpack = layout.unpack_from
     built._pack = layout.pack

@@ -13,8 +13,6 @@ TRANSFORM_HEADER_SIZE: Final = 52
 SMB2_TRANSFORM_ENCRYPTED: Final = 0x0001
 """In 3.0 and 3.0.2 the same bit, and the same field, name the only cipher: AES-128-CCM."""
 
-_ASSOCIATED: Final = 20
-
 
 @wire
 class TransformHeader(Data):
@@ -35,7 +33,3 @@ class TransformHeader(Data):
         if self.protocol_id != TRANSFORM_MAGIC:
             raise WireError(f"no transform header: {self.protocol_id.hex()}")
         return self
-
-    def associated_data(self) -> bytes:
-        """What the cipher authenticates besides the message: the header from the nonce on."""
-        return self.pack()[_ASSOCIATED:]

@@ -14,7 +14,7 @@ from acl.ace import NO_PROPAGATE_INHERIT as NP
 from acl.ace import OBJECT_INHERIT as OI
 from acl.ace import Ace, Acl
 from acl.descriptor import SecurityDescriptor
-from acl.inherit import create_descriptor, default_dacl, has_inheritable
+from acl.inherit import create_descriptor, default_dacl
 from acl.token import user_token
 
 from .strategies import DOMAIN, acls, tokens
@@ -55,7 +55,6 @@ def test_flags(flags, of_file, of_directory, mark):
     for is_container, expected in ((False, of_file), (True, of_directory)):
         made = create_descriptor(sd, None, TOKEN, is_container)
         assert (made.owner, made.group) == (ALICE, STAFF)
-        assert has_inheritable(sd.dacl, is_container) == (expected is not None)
         if expected is None:
             assert not made.has_dacl
             assert create_descriptor(sd, None, TOKEN, is_container, default_dacl(ALICE)).dacl == default_dacl(ALICE)
@@ -122,7 +121,6 @@ def test_a_protected_dacl_stays_alone():
 
 
 def test_null_and_empty_dacls_are_kept():
-    assert not has_inheritable(None, True)
     sd = parent(PASSED_ON)
     null = SecurityDescriptor(None, None, None, None, d.SE_DACL_PRESENT)
     assert create_descriptor(sd, null, TOKEN, False).is_null_dacl

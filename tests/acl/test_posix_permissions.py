@@ -18,7 +18,7 @@ from acl.idmap import IdMap, Scheme
 from acl.inherit import create_descriptor
 from acl.posix import descriptor_from_acl, descriptor_from_mode
 from acl.posix_acl import GROUP, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, PosixAcl, PosixEntry, acl_from_mode, sorted_acl
-from acl.posix_permissions import PosixPermissions, nfs_mode, permissions_from_descriptor
+from acl.posix_permissions import PosixPermissions, permissions_from_descriptor
 from acl.token import Token, guest_token, user_token
 
 from .strategies import DOMAIN
@@ -227,10 +227,3 @@ def test_sids_that_are_user_and_group():
     back = permissions_from_descriptor(sd, owner, group, False, ids.lookup)
     assert back.mode == 0o555
     assert {PosixEntry(USER, 5, 50), PosixEntry(GROUP, 5, 50)} <= set(back.access or ())
-
-
-def test_nfs_mode():
-    sd = SecurityDescriptor(OWNER_SID, GROUP_SID, Acl.of(a.allow(s.EVERYONE, 1), a.allow(s.nfs_mode(0o750), 0)))
-    assert nfs_mode(sd) == 0o750
-    assert nfs_mode(SecurityDescriptor(OWNER_SID)) is None
-    assert nfs_mode(descriptor_from_mode(0o644, OWNER_SID, GROUP_SID, False)) is None

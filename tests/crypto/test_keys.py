@@ -9,7 +9,7 @@ from impacket import crypto as impacket_crypto
 from smbprotocol.session import Session
 
 from gateway.crypto import keys
-from gateway.crypto.keys import derive_channel_signing_key, derive_keys, kdf, session_key_from
+from gateway.crypto.keys import derive_keys, kdf, session_key_from
 from gateway.crypto.preauth import PreauthHash
 from tests.crypto import vectors
 from tests.crypto.vectors import unhex
@@ -26,7 +26,8 @@ def test_published_keys_of_3_0():
 
 
 def test_published_channel_key_of_3_0():
-    got = derive_channel_signing_key(0x0300, unhex("4E01A2B313BCF660CC250BEF021AEDE6"), b"")
+    # Derived as the one of a session.
+    got = derive_keys(0x0300, unhex("4E01A2B313BCF660CC250BEF021AEDE6"), b"", b"", 0).signing_key
     assert got == unhex("BA1A17DBBFEC349BCA105563D598952F")
 
 
@@ -36,7 +37,6 @@ def test_published_keys_of_3_1_1():
     assert got.decryption_key == unhex("629BCBC54422A0F572B97F45989B6073")
     assert got.encryption_key == unhex("E2AF0DCEFAC68DA71A0DFBD0D1350D74")
     assert got.application_key == unhex("6D7AD7954E9EC61E907B4D473DC178FF")
-    assert derive_channel_signing_key(0x0311, vectors.SESSION_KEY, vectors.PREAUTH_VALUES[-1]) == got.signing_key
 
 
 def test_published_chain_of_preauth_hashes():

@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 
 from gateway.rpc.errors import RpcError
-from gateway.rpc.ndr import MAX_DEPTH, MAX_ELEMENTS, NdrReader, NdrWriter
+from gateway.rpc.ndr import MAX_ELEMENTS, NdrReader, NdrWriter
 
 UUID_1 = UUID("00010203-0405-0607-0809-0a0b0c0d0e0f")
 
@@ -97,20 +97,6 @@ def test_conformance_is_bounded_by_what_is_there_and_by_the_limit() -> None:
         NdrReader(bytes.fromhex("02000000 00000000 0000")).conformance(4)
     with pytest.raises(RpcError):
         NdrReader(bytes.fromhex("00000000 03000000") + bytes(64)).variance(1, 2)
-
-
-def test_nesting_is_bounded() -> None:
-    reader = NdrReader(b"")
-
-    def descend(levels: int) -> None:
-        with reader.nested():
-            if levels > 1:
-                descend(levels - 1)
-
-    descend(MAX_DEPTH)
-    descend(MAX_DEPTH)
-    with pytest.raises(RpcError):
-        descend(MAX_DEPTH + 1)
 
 
 def test_referents_are_written_depth_first_behind_their_construct() -> None:

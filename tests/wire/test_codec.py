@@ -39,7 +39,6 @@ class Single(Body):
 
 def test_layout() -> None:
     assert Sample.SIZE == 21
-    assert Sample.STRUCT.format == "<HB4sHIQ"
     sample = Sample(small=1, word=2, half=3, whole=4)
     assert sample.pack() == bytes.fromhex("0a00 01 61626364 0200 03000000 0400000000000000")
     assert Sample.unpack_from(memoryview(b"x" + sample.to_bytes()), 1) == sample
