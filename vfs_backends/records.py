@@ -74,8 +74,7 @@ class IoAccess(enum.Flag):
     WRITE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """On whose behalf a file is opened, created, renamed or removed. Units: POSIX ids."""
 
     uid: int

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from acl.access import AccessDenied, access_check
+from acl.access import AccessDenied, access_check, maximal_access
 from acl.ace import Acl
 from acl.descriptor import SecurityDescriptor
 from acl.errors import AclError
@@ -44,14 +44,29 @@ class Ids(Protocol):
     def lookup(self, sid: Sid) -> PosixId | None: ...
 
 
-class Governing(NamedTuple):
-    """What governs the access to a file."""
+class Governing:
+    """What governs the access to a file; never changes."""
 
-    descriptor: SecurityDescriptor
-    is_stored: bool
-    """A descriptor is stored with the file: it is one that passes on, too."""
-    overrules: bool
-    """The stored one is as it was set: it decides, and the POSIX permissions are only what is left of it."""
+    __slots__ = ("_granted", "descriptor", "is_stored", "overrules")
+
+    def __init__(self, descriptor: SecurityDescriptor, is_stored: bool, overrules: bool) -> None:
+        self.descriptor = descriptor
+        self.is_stored = is_stored
+        """A descriptor is stored with the file: it is one that passes on, too."""
+        self.overrules = overrules
+        """The stored one is as it was set: it decides, and the POSIX permissions are only what is left of it."""
+        self._granted: tuple[Token | None, int] = None, 0
+
+    def maximal_access(self, token: Token) -> int:
+        """All that the descriptor grants a caller, `acl.access.maximal_access`.
+
+        Most files have the descriptor of others, and one caller opens many of them: the last answer is kept.
+        """
+        last, granted = self._granted
+        if last is not token:
+            granted = maximal_access(self.descriptor, token)
+            self._granted = token, granted
+        return granted
 
 
 class _Key(NamedTuple):

@@ -61,6 +61,9 @@ class Admission(NamedTuple):
     conflict: Conflict = NO_CONFLICT
 
 
+_ADMITTED: Final = Admission(0)
+
+
 def admit(
     record: FileRecord | None, entry: OpenEntry, *, overwrite: bool = False, waited: bool = False
 ) -> tuple[FileRecord | None, Admission]:
@@ -70,13 +73,13 @@ def admit(
     deleted. Before a sharing violation is answered, whoever keeps the file open only in its cache is asked to close it.
     """
     if record is None:
-        return None, Admission(0)
+        return None, _ADMITTED
     if not is_key_free(record, entry):
         return record, Admission(STATUS_INVALID_PARAMETER)
     refused = check_share(record, entry)
     if refused is None:
         if not record.leases:
-            return record, Admission(0)
+            return record, _ADMITTED
         record, conflict = _break_for_open(record, entry, overwrite, waited)
         return record, Admission(0, conflict)
     if refused.status != STATUS_SHARING_VIOLATION or not record.leases:

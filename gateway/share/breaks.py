@@ -181,6 +181,8 @@ class Breaks:
 
     def closed(self, one: Open) -> None:
         """An open has ended, and is in the record no more."""
+        if self.idle:
+            return
         self._leave(one)
         if one.node_id in self._directories and not self._has_leases(one.node_id):
             self._directories.discard(one.node_id)

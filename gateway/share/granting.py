@@ -7,7 +7,6 @@ stored and as it was set, the storage is overruled; where there is none it has t
 from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
-from acl.access import maximal_access as maximal_of
 from acl.token import SE_BACKUP, SE_RESTORE, SE_SECURITY, Token
 from gateway.nt.constants import FILE_OPEN_FOR_BACKUP_INTENT
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD, StatusError
@@ -56,7 +55,7 @@ async def grant_existing(
     maximum = wanted & mask.MAXIMUM_ALLOWED
     explicit = wanted & ~mask.MAXIMUM_ALLOWED
     check_limit(intent, token, explicit)
-    own = granted = maximal_of(governing.descriptor, token)
+    own = granted = governing.maximal_access(token)
     above = _NOTHING_ABOVE
     if maximum or explicit & ~own or (explicit & mask.DELETE and not governing.overrules):
         above = await _above(share, token, handle)
@@ -117,7 +116,7 @@ async def governing_open(share: "Share", one: Open, stat: Stat | None = None) ->
 
 
 async def _maximal(share: "Share", token: Token, handle: Handle, governing: Governing) -> Grant:
-    own = maximal_of(governing.descriptor, token)
+    own = governing.maximal_access(token)
     above = await _above(share, token, handle)
     return Grant(
         _with_above(governing, own, above),
@@ -134,7 +133,7 @@ async def _above(share: "Share", token: Token, handle: Handle) -> _Above:
         governing = await share.descriptors.governing(parent, await parent.stat_found())
     finally:
         await parent.aclose()
-    return _Above(maximal_of(governing.descriptor, token), governing.overrules)
+    return _Above(governing.maximal_access(token), governing.overrules)
 
 
 def _removes(above: _Above) -> bool:

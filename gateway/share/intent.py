@@ -87,27 +87,23 @@ class OpenIntent:
     security: SecurityDescriptor | None = None
     """The descriptor that a file which is created is to have."""
 
-    @property
-    def wants_directory(self) -> bool:
-        return bool(self.options & FILE_DIRECTORY_FILE)
+    access: int = field(init=False)
+    """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
+    wants_directory: bool = field(init=False)
+    overwrites: bool = field(init=False)
+    creates: bool = field(init=False)
+    """Whether a file that does not exist is created."""
 
-    @property
-    def overwrites(self) -> bool:
-        return self.disposition in OVERWRITING
-
-    @property
-    def creates(self) -> bool:
-        """Whether a file that does not exist is created."""
-        return self.disposition in CREATING
-
-    @property
-    def access(self) -> int:
-        """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
+    def __post_init__(self) -> None:
+        # What is asked again and again follows from what never changes.
         desired = self.desired_access
+        self.access = map_generic(desired)
         if desired & _EXECUTE_AT_MOST == _EXECUTE_AT_MOST and not desired & (FILE_EXECUTE | GENERIC_ALL):
             # Beside MAXIMUM_ALLOWED, Windows does not insist on what only GENERIC_EXECUTE asks for.
-            return map_generic(desired) & ~FILE_EXECUTE
-        return map_generic(desired)
+            self.access &= ~FILE_EXECUTE
+        self.wants_directory = bool(self.options & FILE_DIRECTORY_FILE)
+        self.overwrites = self.disposition in OVERWRITING
+        self.creates = self.disposition in CREATING
 
     def check(self) -> None:
         """Raise `StatusError` for what cannot be meant, whatever file it is about. [MS-FSA] 2.1.5.1, phase 1."""

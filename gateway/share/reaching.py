@@ -7,7 +7,6 @@ nobody must get further through a share than by a local path.
 from typing import TYPE_CHECKING
 
 from acl import mask
-from acl.access import maximal_access
 from acl.token import Token
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
@@ -43,7 +42,7 @@ async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensi
 
 async def _check_way(share: "Share", directory: Handle, token: Token) -> None:
     governing = await share.descriptors.governing(directory, await directory.stat_found())
-    if not governing.overrules and not maximal_access(governing.descriptor, token) & mask.FILE_TRAVERSE:
+    if not governing.overrules and not governing.maximal_access(token) & mask.FILE_TRAVERSE:
         raise VfsError(Kind.ACCESS_DENIED, directory.path)
 
 

@@ -121,7 +121,8 @@ class Share:
         point_of_no_return()
         one.closed = True
         closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
-        self.lock_waiters.ring((*closed.granted, *closed.abandoned))
+        if closed.granted or closed.abandoned:
+            self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         for outside in self.outside_locks:
             outside.closed(one)
         if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:

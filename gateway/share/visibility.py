@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from acl.access import maximal_access
 from acl.mask import FILE_READ_ATTRIBUTES, FILE_READ_DATA, FILE_READ_EA, READ_CONTROL
 from acl.token import Token
 from vfs_backends.api import DirectoryEntry, Handle
@@ -33,4 +32,4 @@ async def _is_readable(share: "Share", directory: Handle, name: str, token: Toke
             await handle.aclose()
     except VfsError:
         return False
-    return not _NEEDED & ~maximal_access(governing.descriptor, token)
+    return not _NEEDED & ~governing.maximal_access(token)

@@ -1,5 +1,6 @@
 """CLOSE: [MS-SMB2] 3.3.5.10."""
 
+from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.registry import command
@@ -11,9 +12,11 @@ from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["handle"]
 
+_PLAIN = Answer(CloseResponse().to_bytes())
+
 
 @command(Opcode.CLOSE, CloseRequest, TreeContext)
-async def handle(ctx: TreeContext, request: CloseRequest) -> CloseResponse:
+async def handle(ctx: TreeContext, request: CloseRequest) -> Answer:
     """[MS-SMB2] 3.3.5.10. Requests on the open that go on come to their end first."""
     one: SmbOpen = ctx.find_open(request.persistent_file_id, request.volatile_file_id)
     if one.busy:
@@ -25,25 +28,15 @@ async def handle(ctx: TreeContext, request: CloseRequest) -> CloseResponse:
     try:
         if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
             return await _attributes(one)
-        return CloseResponse()
+        return _PLAIN
     finally:
         await one.release()
 
 
-async def _attributes(one: FileOpen) -> CloseResponse:
+async def _attributes(one: FileOpen) -> Answer:
     """What the file looks like at the end; without the flag if that cannot be told. The CLOSE succeeds all the same."""
     try:
         stat = await one.file.handle.stat()
     except VfsError:
-        return CloseResponse()
-    info = attributes_of(one, stat)
-    return CloseResponse(
-        flags=SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB,
-        creation_time=info.creation_time,
-        last_access_time=info.last_access_time,
-        last_write_time=info.last_write_time,
-        change_time=info.change_time,
-        allocation_size=info.allocation_size,
-        end_of_file=info.end_of_file,
-        file_attributes=info.file_attributes,
-    )
+        return _PLAIN
+    return Answer(CloseResponse(60, SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, 0, *attributes_of(one, stat)).to_bytes())

@@ -55,6 +55,7 @@ __all__ = ["handle"]
 _IMPERSONATION_DELEGATE = 3
 
 Contexts = Mapping[bytes, memoryview | bytes]
+_NO_CONTEXTS: Contexts = {}
 
 
 @command(Opcode.CREATE, CreateRequest, TreeContext)
@@ -82,11 +83,7 @@ async def _create(ctx: TreeContext, request: CreateRequest) -> Answer:
     share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)
-    contexts = {context.name: context.data for context in request.contexts}
-    if any(contexts.get(SMB2_CREATE_TIMEWARP_TOKEN, b"")):
-        # There are no snapshots, so there was no such file at any time but now.
-        raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
-    check_contexts(contexts)
+    contexts = _contexts(request) if request.contexts else _NO_CONTEXTS
     caching = _caching(ctx, request, contexts)
     intent = _intent(ctx, share, request, contexts, caching)
     file = await share.open(intent, token)
@@ -95,6 +92,16 @@ async def _create(ctx: TreeContext, request: CreateRequest) -> Answer:
         await share.close(file)
         raise StatusError(STATUS_NETWORK_NAME_DELETED)
     return await _opened(ctx, share, file, token, contexts, caching)
+
+
+def _contexts(request: CreateRequest) -> Contexts:
+    """The contexts by name. Raises `WireError` and `StatusError` for what could not be answered."""
+    contexts = {context.name: context.data for context in request.contexts}
+    if any(contexts.get(SMB2_CREATE_TIMEWARP_TOKEN, b"")):
+        # There are no snapshots, so there was no such file at any time but now.
+        raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
+    check_contexts(contexts)
+    return contexts
 
 
 def _caching(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Caching:
@@ -173,28 +180,15 @@ async def _opened(
     """Enter the open in the session and answer; from here on nothing fails."""
     one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
     _enter(ctx.session, one)
-    info = attributes_of(one, file.created_stat)
-    answers = await response_contexts(share, file, token, contexts)
+    answers = await response_contexts(share, file, token, contexts) if contexts else ()
     level = 0
     if caching is not NO_CACHING:
         # Last, so that no break overtakes the response.
         level, lease = await grant_caching(share, file, one, caching)
         answers = lease + answers
-    response = CreateResponse(
-        oplock_level=level,
-        create_action=file.action,
-        creation_time=info.creation_time,
-        last_access_time=info.last_access_time,
-        last_write_time=info.last_write_time,
-        change_time=info.change_time,
-        allocation_size=info.allocation_size,
-        end_of_file=info.end_of_file,
-        file_attributes=info.file_attributes,
-        persistent_file_id=one.persistent_file_id,
-        volatile_file_id=one.volatile_file_id,
-        contexts=answers,
-    )
-    return Answer(response.to_bytes(), file_id=one.file_id)
+    attributes, file_id = attributes_of(one, file.created_stat), one.file_id
+    response = CreateResponse(89, level, 0, file.action, *attributes, 0, *file_id, contexts=answers)
+    return Answer(response.to_bytes(), file_id=file_id)
 
 
 def _enter(session: Session, one: SmbOpen) -> None:

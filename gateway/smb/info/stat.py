@@ -14,7 +14,11 @@ from gateway.nt.time import filetime_from_ns
 from gateway.smb.hiding import HidesName
 from vfs_backends.api import Stat
 
-__all__ = ["STORED_ATTRIBUTES", "file_attributes", "file_info_from_stat"]
+__all__ = ["STORED_ATTRIBUTES", "Attributes", "attributes_from_stat", "file_attributes", "file_info_from_stat"]
+
+Attributes = tuple[int, int, int, int, int, int, int]
+"""Creation, last access, last write and change time (FILETIMEs), allocation size, end of file, FILE_ATTRIBUTE_*: as
+they stand in the responses to CREATE and CLOSE, in FileNetworkOpenInformation, and first in `FileInfo`."""
 
 STORED_ATTRIBUTES: Final = SETTABLE_ATTRIBUTES | FILE_ATTRIBUTE_SPARSE_FILE
 """What is believed of the stored attributes; the others follow from the file, or from features that are not there."""
@@ -36,6 +40,20 @@ def file_attributes(stat: Stat, name: str = "", *, hides: HidesName | None = Non
     return attributes or FILE_ATTRIBUTE_NORMAL
 
 
+def attributes_from_stat(stat: Stat, name: str = "", *, hides: HidesName | None = None) -> Attributes:
+    """Times, sizes and attributes of a file. A directory has no size. `name` matters only with `hides`."""
+    is_directory = stat.mode & _S_IFMT == _S_IFDIR
+    return (
+        filetime_from_ns(stat.birthtime_ns),
+        filetime_from_ns(stat.atime_ns),
+        filetime_from_ns(stat.mtime_ns),
+        filetime_from_ns(stat.ctime_ns),
+        0 if is_directory else stat.allocated,
+        0 if is_directory else stat.size,
+        file_attributes(stat, name, hides=hides),
+    )
+
+
 def file_info_from_stat(
     stat: Stat,
     *,
@@ -51,18 +69,12 @@ def file_info_from_stat(
 ) -> FileInfo:
     """What is told of the file behind `stat`, opened as `name` (a path with a leading backslash).
 
-    A directory has no size, and no links but the one: what POSIX counts there are its subdirectories.
+    A directory has no links but the one: what POSIX counts there are its subdirectories.
     """
     directory = stat.mode & _S_IFMT == _S_IFDIR
     last = name.rpartition("\\")[2] if hides is not None else ""
     return FileInfo(
-        creation_time=filetime_from_ns(stat.birthtime_ns),
-        last_access_time=filetime_from_ns(stat.atime_ns),
-        last_write_time=filetime_from_ns(stat.mtime_ns),
-        change_time=filetime_from_ns(stat.ctime_ns),
-        allocation_size=0 if directory else stat.allocated,
-        end_of_file=0 if directory else stat.size,
-        file_attributes=file_attributes(stat, last, hides=hides),
+        *attributes_from_stat(stat, last, hides=hides),
         number_of_links=1 if directory else stat.nlink,
         is_directory=directory,
         index_number=stat.node_id.inode,
