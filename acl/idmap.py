@@ -35,6 +35,10 @@ class PosixId:
     gid: int | None = None
 
 
+# What a SID of another domain stands for here: an id, or all that another SID does.
+Meaning = PosixId | Sid
+
+
 def machine_sid(random: bytes) -> Sid:
     """A domain for a machine out of twelve random bytes: ``S-1-5-21-a-b-c``. Raises AclError if they are not twelve."""
     if len(random) != 12:
@@ -60,27 +64,41 @@ def dump_machine_sid(sid: Sid) -> str:
 
 @dataclass(frozen=True, slots=True)
 class IdMap:
-    """The mapping of one server. ``foreign`` are SIDs of other domains that were given an id here."""
+    """The mapping of one server. ``foreign`` are SIDs of other domains that were given a meaning here.
+
+    Several of them may stand for one user; the first one is shown.
+    """
 
     machine: Sid
     scheme: Scheme = Scheme.SMBGATE
-    foreign: Mapping[Sid, PosixId] = field(default_factory=dict)
-    _foreign_users: Mapping[int, Sid] = field(init=False, repr=False, compare=False)
-    _foreign_groups: Mapping[int, Sid] = field(init=False, repr=False, compare=False)
+    foreign: Mapping[Sid, Meaning] = field(default_factory=dict)
+    _foreign_users: Mapping[int, tuple[Sid, ...]] = field(init=False, repr=False, compare=False)
+    _foreign_groups: Mapping[int, tuple[Sid, ...]] = field(init=False, repr=False, compare=False)
+    _alike: Mapping[Sid, tuple[Sid, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        users: dict[int, tuple[Sid, ...]] = {}
+        groups: dict[int, tuple[Sid, ...]] = {}
+        alike: dict[Sid, tuple[Sid, ...]] = {}
+        for sid, meaning in self.foreign.items():
+            if isinstance(meaning, Sid):
+                alike[meaning] = (*alike.get(meaning, ()), sid)
+                continue
+            if meaning.uid is not None:
+                users[meaning.uid] = (*users.get(meaning.uid, ()), sid)
+            if meaning.gid is not None:
+                groups[meaning.gid] = (*groups.get(meaning.gid, ()), sid)
         object.__setattr__(self, "foreign", MappingProxyType(dict(self.foreign)))
-        users = {posix.uid: sid for sid, posix in self.foreign.items() if posix.uid is not None}
-        groups = {posix.gid: sid for sid, posix in self.foreign.items() if posix.gid is not None}
         object.__setattr__(self, "_foreign_users", users)
         object.__setattr__(self, "_foreign_groups", groups)
+        object.__setattr__(self, "_alike", alike)
 
     def user_sid(self, uid: int) -> Sid:
         """The SID of a user. Raises AclError if ``uid`` is none."""
         if not 0 <= uid <= _MAX_ID:
             raise AclError(f"not a user id: {uid}")
         if uid in self._foreign_users:
-            return self._foreign_users[uid]
+            return self._foreign_users[uid][0]
         rid = self._rid(uid, 0)
         return unix_user(uid) if rid is None else self.machine.child(rid)
 
@@ -89,7 +107,7 @@ class IdMap:
         if not 0 <= gid <= _MAX_ID:
             raise AclError(f"not a group id: {gid}")
         if gid in self._foreign_groups:
-            return self._foreign_groups[gid]
+            return self._foreign_groups[gid][0]
         rid = self._rid(gid, 1)
         return unix_group(gid) if rid is None else self.machine.child(rid)
 
@@ -108,21 +126,28 @@ class IdMap:
         """
         rid = self._rid(uid, 0)
         domain = () if rid is None else (self.machine.child(rid),)
-        return tuple(dict.fromkeys((self.user_sid(uid), *domain, unix_user(uid), nfs_user(uid))))
+        others = (*self._foreign_users.get(uid, ()), *domain, unix_user(uid), nfs_user(uid))
+        return tuple(dict.fromkeys((self.user_sid(uid), *others)))
 
     def group_sids(self, gid: int) -> tuple[Sid, ...]:
         """All SIDs that stand for a group, the one of ``group_sid`` first. Raises AclError."""
         rid = self._rid(gid, 1)
         domain = () if rid is None else (self.machine.child(rid),)
-        return tuple(dict.fromkeys((self.group_sid(gid), *domain, unix_group(gid), nfs_group(gid))))
+        others = (*self._foreign_groups.get(gid, ()), *domain, unix_group(gid), nfs_group(gid))
+        return tuple(dict.fromkeys((self.group_sid(gid), *others)))
+
+    def alike(self, sid: Sid) -> tuple[Sid, ...]:
+        """The SIDs of other domains that stand for all that ``sid`` does: whoever holds it holds them, too."""
+        return self._alike.get(sid, ())
 
     def lookup(self, sid: Sid) -> PosixId | None:
         """What a SID stands for here; None if that is nobody.
 
         Samba's and the NFS clients' SIDs are understood in every scheme.
         """
-        if sid in self.foreign:
-            return self.foreign[sid]
+        meaning = self.foreign.get(sid)
+        if meaning is not None:
+            return meaning if isinstance(meaning, PosixId) else None
         number = sid.rid
         if number > _MAX_ID:
             return None
@@ -143,11 +168,9 @@ class IdMap:
         return PosixId(gid=number) if is_group else PosixId(uid=number)
 
     def with_foreign(self, sid: Sid, posix: PosixId) -> "IdMap":
-        """A mapping that knows one more SID. Raises AclError if the SID or the id is taken."""
-        if sid in self.foreign or posix.uid in self._foreign_users or posix.gid in self._foreign_groups:
-            raise AclError(f"{sid} or its id is mapped already")
-        if self.lookup(sid) is not None:
-            raise AclError(f"{sid} is not foreign")
+        """A mapping that knows one more SID. Raises AclError if it knows it already."""
+        if sid in self.foreign or self.lookup(sid) is not None:
+            raise AclError(f"{sid} has a meaning already")
         return replace(self, foreign={**self.foreign, sid: posix})
 
     def free_id(self, first: int, last: int) -> int:
@@ -158,49 +181,53 @@ class IdMap:
         raise AclError(f"no id from {first} to {last} is free")
 
 
-def dump_foreign(foreign: Mapping[Sid, PosixId]) -> str:
-    """A table as text, one line ``SID user|group|both NUMBER`` each. Raises AclError if an entry has two numbers."""
+def dump_foreign(foreign: Mapping[Sid, Meaning]) -> str:
+    """A table as text, one line ``SID user|group|both NUMBER`` or ``SID as SID`` each, in its order.
+
+    Raises AclError if an entry has two numbers.
+    """
     lines = []
-    for sid, posix in foreign.items():
-        if posix.uid is not None and posix.gid is not None:
-            if posix.uid != posix.gid:
+    for sid, meaning in foreign.items():
+        if isinstance(meaning, Sid):
+            lines.append(f"{sid} as {meaning}\n")
+        elif meaning.uid is not None and meaning.gid is not None:
+            if meaning.uid != meaning.gid:
                 raise AclError(f"{sid} is a user and a group of different numbers")
-            lines.append(f"{sid} both {posix.uid}\n")
-        elif posix.uid is not None:
-            lines.append(f"{sid} user {posix.uid}\n")
-        elif posix.gid is not None:
-            lines.append(f"{sid} group {posix.gid}\n")
-    return "".join(sorted(lines))
+            lines.append(f"{sid} both {meaning.uid}\n")
+        elif meaning.uid is not None:
+            lines.append(f"{sid} user {meaning.uid}\n")
+        elif meaning.gid is not None:
+            lines.append(f"{sid} group {meaning.gid}\n")
+    return "".join(lines)
 
 
-def load_foreign(text: str) -> dict[Sid, PosixId]:
+def load_foreign(text: str) -> dict[Sid, Meaning]:
     """Read what ``dump_foreign`` wrote; empty lines and ``#`` comments are skipped. Raises AclError naming the line."""
-    foreign: dict[Sid, PosixId] = {}
-    users: set[int] = set()
-    groups: set[int] = set()
+    foreign: dict[Sid, Meaning] = {}
     for count, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        sid, posix = _parse_line(line, count)
-        if sid in foreign or posix.uid in users or posix.gid in groups:
-            raise AclError(f"line {count}: the SID or the id stands there twice")
-        if posix.uid is not None:
-            users.add(posix.uid)
-        if posix.gid is not None:
-            groups.add(posix.gid)
-        foreign[sid] = posix
+        try:
+            sid, meaning = _parse_line(line)
+        except AclError as error:
+            raise AclError(f"line {count}: {error}") from None
+        if sid in foreign:
+            raise AclError(f"line {count}: {sid} stands there twice")
+        foreign[sid] = meaning
     return foreign
 
 
-def _parse_line(line: str, count: int) -> tuple[Sid, PosixId]:
+def _parse_line(line: str) -> tuple[Sid, Meaning]:
     fields = line.split()
-    if len(fields) != 3 or not (fields[2].isascii() and fields[2].isdigit()) or len(fields[2]) > 10:
-        raise AclError(f"line {count}: not SID user|group|both NUMBER")
+    if len(fields) != 3:
+        raise AclError("not SID user|group|both NUMBER, nor SID as SID")
+    sid = Sid.from_string(fields[0])
+    if fields[1] == "as":
+        return sid, Sid.from_string(fields[2])
+    if not (fields[2].isascii() and fields[2].isdigit()) or len(fields[2]) > 10 or int(fields[2]) > _MAX_ID:
+        raise AclError("not the number of a user or group")
     number = int(fields[2])
     kinds = {"user": PosixId(uid=number), "group": PosixId(gid=number), "both": PosixId(number, number)}
-    if fields[1] not in kinds or number > _MAX_ID:
-        raise AclError(f"line {count}: not SID user|group|both NUMBER")
-    try:
-        return Sid.from_string(fields[0]), kinds[fields[1]]
-    except AclError as error:
-        raise AclError(f"line {count}: {error}") from None
+    if fields[1] not in kinds:
+        raise AclError("not SID user|group|both NUMBER, nor SID as SID")
+    return sid, kinds[fields[1]]

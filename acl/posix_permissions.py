@@ -38,7 +38,7 @@ from acl.posix_acl import (
     is_extended,
     sorted_acl,
 )
-from acl.sid import AUTHENTICATED_USERS, CREATOR_GROUP, CREATOR_OWNER, EVERYONE, OWNER_RIGHTS, Sid
+from acl.sid import AUTHENTICATED_USERS, BUILTIN_USERS, CREATOR_GROUP, CREATOR_OWNER, EVERYONE, OWNER_RIGHTS, Sid
 
 Lookup = Callable[[Sid], PosixId | None]
 
@@ -179,7 +179,7 @@ class _Classes:
     def __init__(self, owner: Sid, group: Sid, lookup: Lookup, is_owner: bool, named: Iterable[_Rule] = ()) -> None:
         self._owner, self._group = owner, group
         self._uid, self._gid = _ids(owner, lookup)[0], _ids(group, lookup)[1]
-        self._known = frozenset({EVERYONE, AUTHENTICATED_USERS})
+        self._known = frozenset({EVERYONE, AUTHENTICATED_USERS, BUILTIN_USERS})
         self._of_owner = self._known | {OWNER_RIGHTS} if is_owner else self._known
         named = list(named)
         self._users = sorted({rule.uid for rule in named} - {-1, self._uid})

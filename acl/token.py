@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from acl.sid import ANONYMOUS, AUTHENTICATED_USERS, BUILTIN_GUESTS, EVERYONE, NETWORK, Sid
+from acl.sid import ANONYMOUS, AUTHENTICATED_USERS, BUILTIN_GUESTS, BUILTIN_USERS, EVERYONE, NETWORK, Sid
 
 # Privileges, [MS-LSAD] 3.1.1.2.1, as bits of a set of ours.
 SE_TAKE_OWNERSHIP: Final = 0x01
@@ -68,8 +68,11 @@ def user_token(
     gids: Iterable[int] = (),
     privileges: int = SE_CHANGE_NOTIFY,
 ) -> Token:
-    """The token of somebody who logged on over the network: Everyone, Network and Authenticated Users are added."""
-    everybody = (*groups, EVERYONE, NETWORK, AUTHENTICATED_USERS)
+    """The token of somebody who logged on over the network.
+
+    Everyone, Network and Authenticated Users are added, and BUILTIN\\Users, of which those are members.
+    """
+    everybody = (*groups, EVERYONE, NETWORK, AUTHENTICATED_USERS, BUILTIN_USERS)
     return Token(user, everybody, privileges, uid, gid, tuple(gids), primary_group)
 
 

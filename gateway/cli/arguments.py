@@ -67,6 +67,15 @@ examples:
   smbgate acl set /srv/docs 'D:P(A;OICI;FA;;;S-1-22-1-1000)(A;OICI;FR;;;WD)'
                                                 only the parts that are given (O: G: D: S:)
 """
+_IDMAP = """\
+Say what SIDs of other domains mean here, so that descriptors of a tree that comes from Samba mean whom they meant. The
+table is the file `idmap` in the state directory; a running server sees a change at the next log-on.
+
+examples, on the machine that was Samba's, before Samba goes:
+  (pdbedit -L -v; net groupmap list) | smbgate idmap import -
+  smbgate idmap check /srv/docs     whom descriptors name that nobody here is
+  smbgate idmap list
+"""
 _TESTPARM = """\
 Check a configuration file and show what is in effect: what differs from the defaults, or with -v everything.
 Exits with 1 if a server would not start with the file.
@@ -98,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _user(commands.add_parser("user", help="add, change, remove, list and import accounts", description=_USER))
     _share(commands.add_parser("share", help="list the shares", description="What is shared, and how."))
     _acl(commands.add_parser("acl", help="show and set security descriptors of files", description=_ACL))
+    _idmap(commands.add_parser("idmap", help="say what SIDs of other domains mean", description=_IDMAP))
     _testparm(
         commands.add_parser("testparm", help="check the configuration", description=_TESTPARM.format(config=config))
     )
@@ -192,6 +202,18 @@ def _acl(command: argparse.ArgumentParser) -> None:
     set_.add_argument("path", type=Path, metavar="PATH")
     set_.add_argument("sddl", metavar="SDDL", help="the parts to set: O: owner, G: group, D: DACL, S: SACL")
     for action in (get, set_):
+        _add_config(action)
+
+
+def _idmap(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(module="idmap")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    import_ = actions.add_parser("import", help="take over what Samba's tools print")
+    import_.add_argument("files", nargs="+", type=Path, metavar="FILE", help="- is standard input")
+    import_.add_argument("--replace", action="store_true", help="also where the table says something else")
+    check = actions.add_parser("check", help="find SIDs in descriptors that are nobody here")
+    check.add_argument("directories", nargs="+", type=Path, metavar="DIR")
+    for action in (import_, check, actions.add_parser("list", help="show the table")):
         _add_config(action)
 
 

@@ -17,6 +17,7 @@ from acl.token import (
     user_token,
 )
 from gateway.auth.policy import Identity
+from gateway.server.errors import ServerError
 from gateway.server.idmap import LiveIdMap
 
 __all__ = ["Identities", "SystemUser", "user_name"]
@@ -51,6 +52,13 @@ class Identities:
 
     def token(self, identity: Identity) -> Token:
         """The token of somebody who has logged on."""
+        try:
+            self.idmap.refresh()
+        except ServerError as error:
+            log.error("the mapping of SIDs stays as it was: %s", error)
+        return self._with_alike(self._token(identity))
+
+    def _token(self, identity: Identity) -> Token:
         name = "" if identity.is_guest or identity.is_anonymous else identity.user
         user = self.system_user(name)
         if identity.is_anonymous:
@@ -64,15 +72,23 @@ class Identities:
     def token_of_system_user(self, name: str) -> Token | None:
         """The token of a user of the system; None if there is none of that name."""
         user = _user_named(name)
-        return None if user is None else self._user_token(user)
+        return None if user is None else self._with_alike(self._user_token(user))
 
     def process_token(self, uid: int, gid: int, groups: tuple[int, ...]) -> Token:
         """The token of a process of this machine. To root it gives what root may do."""
+        return self._with_alike(self._process_token(uid, gid, groups))
+
+    def _process_token(self, uid: int, gid: int, groups: tuple[int, ...]) -> Token:
         token = self._user_token(SystemUser(uid, gid, groups))
         if uid == 0:
             return replace(token, privileges=ADMINISTRATOR_PRIVILEGES | SUPERUSER)
         name = user_name(uid) if self._administrators else None
         return self._administrator(token) if name and self.lists(self._administrators, name) else token
+
+    def _with_alike(self, token: Token) -> Token:
+        """A token with the SIDs of other domains that stand for what it is in."""
+        more = tuple(sid for group in token.groups for sid in self.idmap.alike(group))
+        return replace(token, groups=(*token.groups, *more)) if more else token
 
     def _administrator(self, token: Token) -> Token:
         """A token with the group of BUILTIN's administrators, and their privileges."""

@@ -12,7 +12,7 @@ from gateway.auth.accounts import Account
 from gateway.rpc.names import Named, SidUse
 from gateway.server.identities import Identities, user_name
 
-__all__ = ["SystemNames"]
+__all__ = ["SystemNames", "gid_named", "group_name", "uid_named"]
 
 # The domains of Samba's SIDs, called as Samba calls them.
 _UNIX_USER: Final = "Unix User"
@@ -111,7 +111,7 @@ class SystemNames:
             uid = self._uid(name)
             return None if uid is None else self.of_sid(UNIX_USERS.child(uid))
         if domain == _UNIX_GROUP.casefold():
-            gid = _gid(name)
+            gid = gid_named(name)
             return None if gid is None else self.of_sid(UNIX_GROUPS.child(gid))
         sid = _SIDS_WITHIN.get((domain, name.casefold()))
         return None if sid is None else _well_known(sid)
@@ -125,7 +125,7 @@ class SystemNames:
         return self.of_sid(sid) or Named(sid, self._machine_name, name, SidUse.USER)
 
     def _group(self, name: str) -> Named | None:
-        gid = _gid(name)
+        gid = gid_named(name)
         return None if gid is None else self.of_sid(self._ids.group_sid(gid))
 
     def _uid(self, name: str) -> int | None:
@@ -133,8 +133,7 @@ class SystemNames:
         account = self._accounts(name, self._machine_name)
         if account is not None:
             return self._identities.system_user(account.name).uid
-        entry = _find(pwd.getpwnam, name)
-        return None if entry is None else entry.pw_uid
+        return uid_named(name)
 
 
 def group_name(gid: int) -> str | None:
@@ -145,7 +144,14 @@ def group_name(gid: int) -> str | None:
         return None
 
 
-def _gid(name: str) -> int | None:
+def uid_named(name: str) -> int | None:
+    """The number of the system's user of a name; None if there is none."""
+    entry = _find(pwd.getpwnam, name)
+    return None if entry is None else entry.pw_uid
+
+
+def gid_named(name: str) -> int | None:
+    """The number of the system's group of a name; None if there is none."""
     entry = _find(grp.getgrnam, name)
     return None if entry is None else entry.gr_gid
 

@@ -1,16 +1,18 @@
 """What the server keeps from run to run, beside the accounts. All of it is for its owner's eyes only."""
 
+import fcntl
 import os
 import tempfile
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from acl.errors import AclError
-from acl.idmap import IdMap, dump_machine_sid, load_foreign, load_machine_sid, machine_sid
+from acl.idmap import IdMap, dump_foreign, dump_machine_sid, load_foreign, load_machine_sid, machine_sid
 from acl.sid import Sid
 from gateway.config.server_parameters import GlobalConfig
 from gateway.server.errors import ServerError
-from gateway.server.idmap import LiveIdMap
+from gateway.server.idmap import Foreign, ForeignTable, LiveIdMap
 
 __all__ = ["StateDirectory"]
 
@@ -35,10 +37,10 @@ class StateDirectory:
     def machine_sid(self) -> Sid:
         """The machine's SID: made once, of random numbers, and the same ever after. Raises `ServerError`."""
         path = self._path / "machine.sid"
-        text = self._read(path)
+        text = self.read(path)
         if text is None:
             sid = machine_sid(os.urandom(12))
-            self._write(path, dump_machine_sid(sid))
+            self.write(path, dump_machine_sid(sid))
             return sid
         try:
             return load_machine_sid(text)
@@ -47,22 +49,22 @@ class StateDirectory:
 
     def idmap(self, config: GlobalConfig) -> LiveIdMap:
         """The SIDs of users and groups; those of other domains are in the file `idmap`. Raises `ServerError`."""
-        path = self._path / "idmap"
-        try:
-            foreign = load_foreign(self._read(path) or "")
-        except AclError as error:
-            raise ServerError(f"{path}: {error}") from error
+        table = self.foreign()
         first, _, last = config.idmap_range.partition("-")
-        idmap = IdMap(self.machine_sid(), config.idmap_scheme, foreign)
-        return LiveIdMap(idmap, partial(self._write, path), int(first), int(last))
+        idmap = IdMap(self.machine_sid(), config.idmap_scheme, table.changed() or {})
+        return LiveIdMap(idmap, table, int(first), int(last))
+
+    def foreign(self) -> ForeignTable:
+        """The file `idmap`."""
+        return _IdMapFile(self, self._path / "idmap")
 
     def guid(self) -> bytes:
         """The server's GUID: made once, and the same ever after. Raises `ServerError`."""
         path = self._path / "server.guid"
-        text = self._read(path)
+        text = self.read(path)
         if text is None:
             guid = os.urandom(_GUID_SIZE)
-            self._write(path, guid.hex() + "\n")
+            self.write(path, guid.hex() + "\n")
             return guid
         try:
             guid = bytes.fromhex(text.strip())
@@ -72,7 +74,8 @@ class StateDirectory:
             raise ServerError(f"{path}: not {_GUID_SIZE} bytes; restore it, or remove it to get a new one")
         return guid
 
-    def _read(self, path: Path) -> str | None:
+    def read(self, path: Path) -> str | None:
+        """What stands in a file, None if there is none. Raises `ServerError`."""
         try:
             return path.read_text(encoding="ascii")
         except FileNotFoundError:
@@ -80,8 +83,8 @@ class StateDirectory:
         except (OSError, UnicodeDecodeError) as error:
             raise ServerError(f"cannot read {path}: {error}") from error
 
-    def _write(self, path: Path, text: str) -> None:
-        """Write a file that is either there as a whole or not at all."""
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that is either there as a whole or not at all. Raises `ServerError`."""
         self.prepare()
         try:
             descriptor, temporary = tempfile.mkstemp(prefix=path.name + ".", dir=self._path)
@@ -92,3 +95,56 @@ class StateDirectory:
             os.rename(temporary, path)
         except OSError as error:
             raise ServerError(f"cannot write {path}: {error.strerror}") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While this lasts no other process is here. Raises `ServerError`."""
+        self.prepare()
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ServerError(f"cannot open {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+class _IdMapFile:
+    """A table of foreign SIDs in a file, which administrators may edit."""
+
+    def __init__(self, state: StateDirectory, path: Path) -> None:
+        self._state = state
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+
+    def changed(self) -> Foreign | None:
+        stamp = self._find_stamp()
+        if stamp == self._stamp:
+            return None
+        foreign = self._load()
+        self._stamp = stamp
+        return foreign
+
+    def update(self, change: Callable[[Foreign], Foreign]) -> Foreign:
+        with self._state.locked():
+            before = self._load()
+            after = change(before)
+            if after != before:
+                self._state.write(self._path, dump_foreign(after))
+            self._stamp = self._find_stamp()
+        return after
+
+    def _load(self) -> Foreign:
+        try:
+            return load_foreign(self._state.read(self._path) or "")
+        except AclError as error:
+            raise ServerError(f"{self._path}: {error}") from error
+
+    def _find_stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = os.stat(self._path)
+        except OSError:  # whether it can be read is found out by reading it
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size

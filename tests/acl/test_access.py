@@ -172,9 +172,10 @@ def test_audits():
 
 def test_tokens():
     assert {s.EVERYONE, s.NETWORK, s.AUTHENTICATED_USERS, STAFF, ALICE} <= set(TOKEN.groups) | {TOKEN.user}
-    assert all(sid in TOKEN for sid in (s.EVERYONE, s.NETWORK, s.AUTHENTICATED_USERS, STAFF, ALICE))
+    assert all(sid in TOKEN for sid in (s.BUILTIN_USERS, s.EVERYONE, s.NETWORK, s.AUTHENTICATED_USERS, STAFF, ALICE))
     for token in (guest_token(ALICE), anonymous_token()):
         assert s.AUTHENTICATED_USERS not in token
+        assert s.BUILTIN_USERS not in token
         assert s.EVERYONE in token
     assert s.BUILTIN_GUESTS in guest_token(ALICE)
     assert s.ANONYMOUS in anonymous_token()

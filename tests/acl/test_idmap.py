@@ -6,6 +6,7 @@ from acl import sid as s
 from acl.errors import AclError
 from acl.idmap import (
     IdMap,
+    Meaning,
     PosixId,
     Scheme,
     dump_foreign,
@@ -121,8 +122,6 @@ def test_foreign():
     assert idmap.group_sid(100_001) == group
     for sid, posix in (
         (ELSEWHERE, PosixId(uid=1)),
-        (group.child(1), PosixId(uid=100_000)),
-        (group.child(1), PosixId(gid=100_001)),
         (idmap.user_sid(7), PosixId(uid=8)),
     ):
         with pytest.raises(AclError):
@@ -131,8 +130,26 @@ def test_foreign():
         idmap.free_id(100_000, 100_001)
 
 
+def test_several_sids_for_one():
+    former = ELSEWHERE.child(1)
+    idmap = IdMap(MACHINE, foreign={ELSEWHERE: PosixId(uid=7), former: PosixId(uid=7)})
+    assert idmap.user_sid(7) == ELSEWHERE
+    assert idmap.user_sids(7)[:2] == (ELSEWHERE, former)
+    assert idmap.lookup(former) == idmap.lookup(ELSEWHERE) == PosixId(uid=7)
+
+
+def test_a_sid_that_means_another():
+    idmap = IdMap(MACHINE, foreign={ELSEWHERE: s.AUTHENTICATED_USERS})
+    assert idmap.alike(s.AUTHENTICATED_USERS) == (ELSEWHERE,)
+    assert idmap.alike(s.EVERYONE) == ()
+    assert idmap.lookup(ELSEWHERE) is None
+    with pytest.raises(AclError):
+        idmap.with_foreign(ELSEWHERE, PosixId(uid=1))
+
+
 def test_table_as_text():
-    table = {
+    table: dict[Sid, Meaning] = {
+        ELSEWHERE.child(3): s.AUTHENTICATED_USERS,
         ELSEWHERE: PosixId(uid=100_000),
         ELSEWHERE.child(1): PosixId(gid=100_000),
         ELSEWHERE.child(2): PosixId(7, 7),
@@ -140,6 +157,7 @@ def test_table_as_text():
     text = dump_foreign(table)
     assert "S-1-5-21-9-9-9-1104 user 100000\n" in text
     assert load_foreign("# comment\n\n" + text) == table
+    assert list(load_foreign(text)) == list(table)
     assert dump_foreign({ELSEWHERE: PosixId()}) == ""
     with pytest.raises(AclError):
         dump_foreign({ELSEWHERE: PosixId(1, 2)})
@@ -159,9 +177,8 @@ def test_table_as_text():
         "S-1-5-1 thing 1",
         "S-1-5-1 user 1 2",
         "S-1-5-9 user 2",
-        "S-1-5-1 both 1",
-        "S-1-5-1 user 1",
-        "S-1-5-1 group 3",
+        "S-1-5-1 as 1",
+        "S-1-5-1 as S-1",
     ],
 )
 def test_bad_table(line):

@@ -11,7 +11,6 @@ usage: descriptors_both_ways.py DIRECTORY [COUNT]
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -124,10 +123,9 @@ class Both:
             check=True,
             capture_output=True,
         )
-        # smbgate is told whom smbd's own SID of the user means.
-        sid = re.findall(r"User SID:\s*(S-\S+)", done.stdout)[0]
-        (directory / "smbgate").mkdir(mode=0o700, exist_ok=True)
-        (directory / "smbgate/idmap").write_text(f"{sid} user {UID}\n")
+        # smbgate is told whom smbd's own SID of the user means, by what pdbedit says of it.
+        importing = [sys.executable, "-m", "gateway", "idmap", "import", "-c", str(self._smbgate), "-"]
+        subprocess.run(importing, input=done.stdout, text=True, check=True, capture_output=True, cwd=ROOT)
 
     def server(self, name: str) -> contextlib.AbstractContextManager[None]:
         """`smbd` or `smbgate`."""

@@ -1,5 +1,6 @@
 """Names instead of SIDs: Samba's rpcclient and smbcacls ask for them, and set entries by them."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ def file(share_path) -> Path:
     path: Path = share_path / "file"
     path.write_text("x")
     path.chmod(0o644)
+    # The thread may still have the group of somebody for whom a test of the storage has acted.
+    os.chown(path, os.geteuid(), os.getegid())
     return path
 
 

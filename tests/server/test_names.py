@@ -43,7 +43,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(scheme: Scheme = Scheme.SMBGATE, foreign: dict[Sid, PosixId] | None = None) -> SystemNames:
-    ids = LiveIdMap(IdMap(MACHINE, scheme, foreign or {}), lambda text: None, 1, 2)
+    ids = LiveIdMap(IdMap(MACHINE, scheme, foreign or {}))
     return SystemNames(Identities(ids, "nobody"), "FILES", "WORKGROUP", ACCOUNTS.lookup)
 
 

@@ -40,7 +40,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def identities(*administrators: str) -> Identities:
-    ids = LiveIdMap(IdMap(machine_sid(bytes(12))), lambda text: None, 1, 2)
+    ids = LiveIdMap(IdMap(machine_sid(bytes(12))))
     return Identities(ids, "nobody", administrators)
 
 
