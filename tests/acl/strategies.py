@@ -13,11 +13,6 @@ GROUPS = [DOMAIN.child(rid) for rid in range(2000, 2003)]
 WORLD = [*PEOPLE, *GROUPS, s.EVERYONE, s.OWNER_RIGHTS, s.CREATOR_OWNER, s.CREATOR_GROUP, s.SYSTEM]
 
 sids = st.sampled_from(WORLD)
-any_sid = st.builds(
-    lambda authority, subs: s.Sid.of(authority, *subs),
-    st.integers(0, (1 << 48) - 1),
-    st.lists(st.integers(0, (1 << 32) - 1), min_size=1, max_size=15),
-)
 # Mostly rights of files, sometimes any bit at all.
 masks = st.integers(0, 0x1F01FF) | st.sampled_from([0x1F01FF, 1 << 31, 1 << 30, 1 << 29, 1 << 28, 0x020E01FF])
 flags = st.integers(0, 0x1F) | st.just(0)

@@ -18,7 +18,6 @@ from tests.requirements import Need, needs
 CONFIGURATION = Configuration(
     shares={"posix": {}, "memory": {"backend": "memory"}, "fixed": {"read only": "yes"}, "closed": {"valid users": "-"}}
 )
-IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.interop.servers import MEGABYTE, SERVERS, Configuration, Server
+from tests.interop.trees import emptied
 
 HERE = Path(__file__).parent
 PEAKS = pytest.StashKey[dict[str, int]]()
@@ -71,6 +72,13 @@ def serve(against: str, tmp_path: Path) -> Iterator[Callable[[Configuration], Se
 def share_path(server: Server) -> Path:
     """The directory behind the share named share."""
     return server.shares["share"]
+
+
+@pytest.fixture
+def clean(share_path: Path) -> Iterator[None]:
+    """That directory is empty, and is emptied again."""
+    with emptied(share_path):
+        yield
 
 
 @pytest.fixture

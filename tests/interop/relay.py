@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-SMB2, TRANSFORM = b"\xfeSMB", b"\xfdSMB"
+TRANSFORM = b"\xfdSMB"
 NEGOTIATE = 0
 STATUS_PENDING = 0x103
 FILE_COMMANDS = frozenset({5, 6, 7, 8, 9, 10, 14, 15, 16, 17})

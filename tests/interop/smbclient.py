@@ -8,7 +8,6 @@ from pathlib import Path
 from tests.interop.servers import Server
 
 DIALECTS = ("SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11")
-PROTECTIONS = ("off", "sign", "encrypt")
 FAILED = re.compile(r"\bNT_STATUS_\w+|\btree connect failed|Connection to .* failed")
 
 

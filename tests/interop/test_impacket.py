@@ -12,12 +12,14 @@ from impacket.smb3 import SMB2_DIALECT_21, SMB2_DIALECT_30, SMB2_DIALECT_311
 from impacket.smbconnection import SessionError, SMBConnection
 
 from tests.interop.servers import Configuration, Server
-from tests.interop.trees import FULL_PYTHON_CLIENTS, SLOW_CLIENTS, checksums, emptied, make_tree
+from tests.interop.trees import FULL_PYTHON_CLIENTS, SLOW_CLIENTS, checksums, tree_fixture
 
 CONFIGURATION = Configuration(
     {"server signing": "auto"}, {"share": {"comment": "described"}, "hidden": {"browseable": "no"}}
 )
 HOST = "127.0.0.1"
+
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 @contextmanager
@@ -30,23 +32,7 @@ def logged_on(server: Server, dialect: int | None = None, password: str | None =
         connection.close()
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(SLOW_CLIENTS, id="quick"),
-        pytest.param(FULL_PYTHON_CLIENTS, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
-    ],
-)
-def tree(request, tmp_path_factory):
-    """A tree of files, and its checksums."""
-    root = make_tree(tmp_path_factory.mktemp("tree") / "tree", request.param)
-    return root, checksums(root)
-
-
-@pytest.fixture(autouse=True)
-def clean(share_path):
-    with emptied(share_path):
-        yield
+tree = tree_fixture(SLOW_CLIENTS, FULL_PYTHON_CLIENTS)
 
 
 def there(relative: Path) -> str:

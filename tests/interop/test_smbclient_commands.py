@@ -6,18 +6,13 @@ import pytest
 
 from tests.interop.servers import Configuration
 from tests.interop.smbclient import DIALECTS, smbclient
-from tests.interop.trees import emptied
 
 CONFIGURATION = Configuration(
     {"server min protocol": "SMB2_02"},
     {"share": {"comment": "a share, described"}, "hidden": {"browseable": "no"}, "fixed": {"read only": "yes"}},
 )
 
-
-@pytest.fixture(autouse=True)
-def clean(share_path):
-    with emptied(share_path):
-        yield
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 @pytest.fixture

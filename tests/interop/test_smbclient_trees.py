@@ -5,7 +5,7 @@ import pytest
 from tests.interop.relay import relayed
 from tests.interop.servers import Configuration
 from tests.interop.smbclient import DIALECTS, smbclient
-from tests.interop.trees import FULL, QUICK, checksums, emptied, make_tree
+from tests.interop.trees import FULL, QUICK, checksums, emptied, tree_fixture
 
 CONFIGURATION = Configuration({"server min protocol": "SMB2_02", "server signing": "auto"})
 REVISIONS = {"SMB2_02": 0x0202, "SMB2_10": 0x0210, "SMB3_00": 0x0300, "SMB3_02": 0x0302, "SMB3_11": 0x0311}
@@ -18,17 +18,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(QUICK, id="quick"),
-        pytest.param(FULL, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
-    ],
-)
-def tree(request, tmp_path_factory):
-    """A tree of files, and its checksums."""
-    root = make_tree(tmp_path_factory.mktemp("tree") / "tree", request.param)
-    return root, checksums(root)
+tree = tree_fixture(QUICK, FULL)
 
 
 @pytest.mark.parametrize(("dialect", "protection"), COMBINATIONS)

@@ -14,28 +14,14 @@ from smbprotocol.tree import TreeConnect
 from tests.interop.relay import relayed
 from tests.interop.servers import Configuration
 from tests.interop.smbprotocol_peer import Peer, smbprotocol_peer
-from tests.interop.trees import FULL_PYTHON_CLIENTS, MIB, PYTHON_CLIENTS, checksums, emptied, make_tree
+from tests.interop.trees import FULL_PYTHON_CLIENTS, MIB, PYTHON_CLIENTS, checksums, tree_fixture
 
 CONFIGURATION = Configuration({"server signing": "auto", "server min protocol": "SMB2_02"})
 
-
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(PYTHON_CLIENTS, id="quick"),
-        pytest.param(FULL_PYTHON_CLIENTS, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
-    ],
-)
-def tree(request, tmp_path_factory):
-    """A tree of files, and its checksums."""
-    root = make_tree(tmp_path_factory.mktemp("tree") / "tree", request.param)
-    return root, checksums(root)
+pytestmark = pytest.mark.usefixtures("clean")
 
 
-@pytest.fixture(autouse=True)
-def clean(share_path):
-    with emptied(share_path):
-        yield
+tree = tree_fixture(PYTHON_CLIENTS, FULL_PYTHON_CLIENTS)
 
 
 def put(peer: Peer, root: Path) -> None:

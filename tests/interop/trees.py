@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SIZES = (0, 1, 17, 4 * KIB, 4 * KIB + 1, 60_000)
@@ -64,6 +67,23 @@ def make_tree(root: Path, scale: Scale) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         write_file(directory / f"file {number:04}.dat", SIZES[number % len(SIZES)], number)
     return root
+
+
+def tree_fixture(quick: Scale, full: Scale) -> Any:
+    """A fixture: a tree of files and its checksums, of the one size, and in slow tests of the other as well."""
+
+    @pytest.fixture(
+        scope="session",
+        params=[
+            pytest.param(quick, id="quick"),
+            pytest.param(full, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        ],
+    )
+    def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+        root = make_tree(tmp_path_factory.mktemp("tree") / "tree", request.param)
+        return root, checksums(root)
+
+    return tree
 
 
 def checksums(root: Path) -> dict[str, str]:

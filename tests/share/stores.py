@@ -1,6 +1,7 @@
 """A share in memory whose operations run as a server runs them, with faults, hooks, and an eye for what is left."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -160,6 +161,20 @@ class Store:
             if node.opens > (node is self.memory._root):
                 left.append(f"{node.opens} handles on {node.path!r}")
         return left
+
+
+@asynccontextmanager
+async def running(*, inline: bool, table: MemoryTable | None = None) -> AsyncIterator[Store]:
+    """A store; what is open in the end is closed, and nothing must be left then."""
+    made = Store(inline=inline, table=table)
+    await made.start()
+    yield made
+    made.fs.faults.clear()
+    for one in list(made.share.opens.values()):
+        await made.close(one)
+    assert made.left() == []
+    assert made.share.breaks.idle
+    await made.share.aclose()
 
 
 def intent(

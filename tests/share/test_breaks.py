@@ -29,23 +29,14 @@ from gateway.share.record import LockEntry
 from gateway.share.renaming import link, rename
 from tests.share.one_file import bits, letters
 from tests.share.stores import Operation, Store
-from tests.share.tables import RetryingTable
 from vfs_backends.api import StatChange
 from vfs_backends.errors import VfsError
 from vfs_backends.inline import NotNow, run_inline
 
 
-@pytest.fixture(params=["memory", "retrying"])
-async def store(request):
-    table = RetryingTable() if request.param == "retrying" else None
-    made = Store(inline=False, table=table)
-    await made.start()
-    yield made
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    assert made.share.breaks.idle
-    await made.share.aclose()
+@pytest.fixture
+def store(waiting_store: Store) -> Store:
+    return waiting_store
 
 
 class Client:

@@ -24,18 +24,6 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.faults import Fault
 
 
-@pytest.fixture(params=[True, False], ids=["inline", "task"])
-async def store(request):
-    made = Store(inline=request.param)
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
-
-
 async def doom(store: Store, one: Open, delete: bool = True, **how) -> int:
     """Set or take back the deletion; the status."""
     try:

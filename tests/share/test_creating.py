@@ -43,22 +43,10 @@ from tests.share.stores import ALICE, BOB, Store, intent
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.faults import Fault
 
-READONLY, HIDDEN, SYSTEM, DIRECTORY_ATTRIBUTE = 1, 2, 4, 16
+READONLY, HIDDEN, SYSTEM = 1, 2, 4
 ALL_DISPOSITIONS = (FILE_SUPERSEDE, FILE_OPEN, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE, FILE_OVERWRITE_IF)
 OVERWRITING = (FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF)
 CREATING = (FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF)
-
-
-@pytest.fixture(params=[True, False], ids=["inline", "task"])
-async def store(request):
-    made = Store(inline=request.param)
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
 
 
 async def status(store: Store, path: str = "file", **how) -> int:

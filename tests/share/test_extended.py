@@ -24,18 +24,6 @@ from vfs_backends.faults import Fault
 MOST = 65536 - 5
 
 
-@pytest.fixture(params=[True, False], ids=["inline", "task"])
-async def store(request):
-    made = Store(inline=request.param)
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
-
-
 async def change(store: Store, one: Open, *changes: tuple[str, bytes]) -> int:
     """Set attributes; the status."""
     try:

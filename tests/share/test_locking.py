@@ -14,20 +14,13 @@ from gateway.share.locking import lock, lock_and_wait, unlock
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
 from tests.share.stores import Store
-from tests.share.tables import RetryingTable, YieldingTable
+from tests.share.tables import YieldingTable
 from vfs_backends.inline import NotNow, run_inline
 
 
-@pytest.fixture(params=["memory", "retrying"])
-async def store(request):
-    table = RetryingTable() if request.param == "retrying" else None
-    made = Store(inline=False, table=table)
-    await made.start()
-    yield made
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
+@pytest.fixture
+def store(waiting_store: Store) -> Store:
+    return waiting_store
 
 
 def entry(one: Open, offset: int = 0, length: int = 10, exclusive: bool = True) -> LockEntry:

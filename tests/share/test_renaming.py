@@ -27,21 +27,14 @@ from vfs_backends.faults import Fault
 DIRECTORY = {"options": FILE_DIRECTORY_FILE, "disposition": FILE_OPEN}
 
 
-@pytest.fixture(params=[True, False], ids=["inline", "task"])
-async def store(request):
-    made = Store(inline=request.param)
-    await made.start()
-    await made.make("file", b"content")
-    await made.make("other", b"other content")
-    await made.make("directory", directory=True)
-    await made.make("directory/below", b"below")
-    await made.make("empty", directory=True)
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
+@pytest.fixture
+async def store(store: Store) -> Store:
+    await store.make("file", b"content")
+    await store.make("other", b"other content")
+    await store.make("directory", directory=True)
+    await store.make("directory/below", b"below")
+    await store.make("empty", directory=True)
+    return store
 
 
 async def move(store: Store, one: Open, target: str, *, replace: bool = False, **how) -> int:

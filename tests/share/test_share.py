@@ -18,18 +18,6 @@ from vfs_backends.faults import Fault
 from vfs_backends.inline import NotNow, run_inline
 
 
-@pytest.fixture(params=[True, False], ids=["inline", "task"])
-async def store(request):
-    made = Store(inline=request.param)
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
-
-
 async def test_reading_and_writing(store) -> None:
     one = await store.opened()
     await store.write(one, b"content")
