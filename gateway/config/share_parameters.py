@@ -10,7 +10,7 @@ from gateway.config.choices import SHARE_ENCRYPTION_SYNONYMS, Backend, ShareEncr
 from gateway.config.kernel_parameters import KernelParameters
 from gateway.config.macros import MACROS, STATIC, is_dynamic
 from gateway.config.parameters import parameter
-from gateway.config.values import Boolean, Choice, Integer, Mode, Names, Patterns, Text
+from gateway.config.values import Boolean, Choice, Duration, Integer, Mode, Names, Patterns, Text
 
 __all__ = ["ShareConfig"]
 
@@ -185,6 +185,13 @@ class _Files:
         Boolean(),
         True,
         "Keep DOS attributes and the creation time in the extended attribute `user.DOSATTRIB`.",
+    )
+    write_time_delay: int = parameter(
+        "write time delay",
+        Duration(60),
+        0,
+        "How long it takes until a write shows in the time of the last write, if nothing brings it forward; 0 shows it "
+        "at once, as Windows does since Windows Server 2019, before which it took two seconds.",
     )
     named_streams: bool = parameter(
         "named streams", Boolean(), True, "Let files have named streams (alternate data streams)."

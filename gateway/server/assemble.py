@@ -13,6 +13,7 @@ from gateway.server.identities import Identities
 from gateway.server.names import SystemNames
 from gateway.server.rpc_info import make_rpc_info
 from gateway.server.state import StateDirectory
+from gateway.share.times import WriteTimes
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
 from gateway.smb.service import Encryption, Service
@@ -36,7 +37,8 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
     `descriptor_limit`: how many files the process may open, if that is limited.
     """
     accounts = LiveAccounts(config.accounts_path, config.users)
-    exports = Exports(make_exports(config, identities))
+    write_times = WriteTimes()
+    exports = Exports(make_exports(config, identities, write_times))
     names = SystemNames(identities, config.netbios_name, config.workgroup, accounts.lookup)
     encryption = config.smb3_encryption
     return Service(
@@ -45,6 +47,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
         lookup=accounts.lookup,
         token_of=identities.token,
         exports=exports,
+        write_times=write_times,
         rpc_info=make_rpc_info(config, exports, names),
         limits=_limits(config, descriptor_limit),
         encryption=Encryption(

@@ -18,6 +18,7 @@ from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
+from gateway.share.times import WriteTimes
 from gateway.smb.exports import IPC, Export, Store
 from gateway.smb.hiding import hiding
 from vfs_backends.api import FileSystem
@@ -27,11 +28,11 @@ from vfs_backends.posix import PosixFileSystem
 __all__ = ["make_descriptors", "make_exports", "start_shares", "stop_shares"]
 
 
-def make_exports(config: Config, identities: Identities) -> list[Export]:
+def make_exports(config: Config, identities: Identities, write_times: WriteTimes) -> list[Export]:
     """An export for each share of the configuration, and IPC$. The storage is not touched yet."""
     exports = [Export(IPC, "IPC Service", None, browseable=False)]
     # One for all shares, since they may have files in common.
-    files = OpenFiles(Breaks(MemoryTable()), LockWaiters())
+    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times)
     for share in config.shares.values():
         exports.append(_export(share, identities, files))
     return exports
@@ -62,6 +63,7 @@ class OpenFiles(NamedTuple):
 
     breaks: Breaks
     lock_waiters: LockWaiters
+    write_times: WriteTimes
 
 
 def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Export:
@@ -72,6 +74,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         force_directory_mode=share.force_directory_mode,
         store_dos_attributes=share.store_dos_attributes,
         canonical_inheritance=share.acl_flag_inherited_canonicalization,
+        write_time_delay=share.write_time_delay,
         named_streams=share.named_streams,
         inherit_owner=share.inherit_owner,
         kernel_notify=share.kernel_notify,
@@ -81,7 +84,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
     def make(path: str) -> Share:
         descriptors = make_descriptors(share, identities.idmap)
         storage = _file_system(share, path)
-        return Share(share.name, storage, files.breaks.table, descriptors, settings, files.breaks, files.lock_waiters)
+        return Share(share.name, storage, files.breaks.table, descriptors, settings, *files)
 
     store: Store = StorePerPath(share, make) if share.directory is None else FixedStore(make(share.directory))
     users = ShareUsers(share, identities)

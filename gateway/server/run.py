@@ -56,6 +56,8 @@ class Server:
                 task_status.started()
                 try:
                     async with trio.open_nursery() as accepting:
+                        if self._listeners:
+                            accepting.start_soon(self.service.write_times.run)
                         for listener in self._listeners:
                             accepting.start_soon(accept_loop, listener, self._accepted, connections)
                 finally:

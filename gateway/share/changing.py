@@ -17,7 +17,7 @@ from gateway.share.closing import clear_delete_pending, set_delete_on_close, set
 from gateway.share.listing import directory_doomed, entry_changed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
-from gateway.share.times import KEEP_CHANGE_TIME, kept_times
+from gateway.share.times import KEEP_CHANGE_TIME, kept_times, settle_write_time
 from vfs_backends.api import Handle, IoAccess, StatChange
 from vfs_backends.inline import first_effect, point_of_no_return
 
@@ -35,6 +35,7 @@ async def set_size(share: "Share", one: Open, size: int) -> None:
     await first_effect(one.handle.set_size(size))
     if kept is not None:
         await one.handle.set_stat(kept)
+    await settle_write_time(one)
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE)
 
 
@@ -52,7 +53,10 @@ async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
     if one.kept_times & KEEP_CHANGE_TIME and change.ctime_ns is None:
         kept = await kept_times(one)
         change = change if kept is None else replace(change, ctime_ns=kept.ctime_ns)
+    await settle_write_time(one)
     await first_effect(one.handle.set_stat(change))
+    if change.mtime_ns is not None and share.write_times is not None:
+        share.write_times.was_set(one.node_id)
     await entry_changed(share, one, _changed_by(change))
 
 

@@ -392,5 +392,7 @@ def _opened(
         upcase(intent.stream) if intent.stream else "",
     )
     one.caller = caller
+    if share.write_times is not None and not intent.posix:
+        share.write_times.opened(one)
     share.opens[one.open_id] = one
     return one

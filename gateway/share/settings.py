@@ -16,6 +16,8 @@ class ShareSettings:
     store_dos_attributes: bool = True
     canonical_inheritance: bool = True
     """Whether SE_DACL_AUTO_INHERITED is set only if SE_DACL_AUTO_INHERIT_REQ comes with it (and so for the SACL)."""
+    write_time_delay: int = 0
+    """Seconds until the first write by an open shows in the time of the last write."""
     named_streams: bool = True
     """Whether there are named streams, where the storage can have them."""
     inherit_owner: bool = False

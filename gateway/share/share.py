@@ -24,7 +24,7 @@ from gateway.share.outside import Outside, begin_outside
 from gateway.share.record import EMPTY, FileRecord, settled
 from gateway.share.settings import ShareSettings
 from gateway.share.table import Table
-from gateway.share.times import kept_times
+from gateway.share.times import WriteTimes, kept_times, settle_write_time
 from vfs_backends.api import Caller, FileSystem, Handle
 from vfs_backends.inline import may_wait, point_of_no_return
 
@@ -49,6 +49,7 @@ class Share:
         settings: ShareSettings,
         breaks: Breaks | None = None,
         lock_waiters: LockWaiters | None = None,
+        write_times: WriteTimes | None = None,
     ) -> None:
         self.name = name
         self.fs = file_system
@@ -63,6 +64,8 @@ class Share:
         """Those who lock its files otherwise."""
         self.watches = Watches()
         self.breaks = breaks or Breaks(table)
+        self.write_times = write_times if settings.write_time_delay else None
+        """None if writes show in the time of the last write at once."""
         self.volume_id = 0
         """64 bits that name the storage."""
         self.outside: Outside | None = None
@@ -128,6 +131,8 @@ class Share:
         if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
             directory_doomed(self, one)
         try:
+            if self.write_times is not None:
+                await self.write_times.closed(one, deletes=bool(closed.delete))
             if closed.delete:
                 await self._delete(one, closed)
             elif one.written:
@@ -168,11 +173,13 @@ class Share:
             record = self.table.peek_nowait(one.node_id)
         check_write(record, one, offset, len(data))
         one.written = True
-        kept = await kept_times(one) if one.kept_times else None
+        kept = await kept_times(one, writes=True) if one.kept_times else None
         await one.handle.write(offset, data)
         if kept is not None:
             point_of_no_return()
             await one.handle.set_stat(kept)
+            if self.write_times is not None:
+                self.write_times.written(one)
         if self.watches:
             contents_changed(self, one, FILE_NOTIFY_CHANGE_LAST_WRITE | FILE_NOTIFY_CHANGE_SIZE)
         if through:
@@ -181,6 +188,7 @@ class Share:
     async def flush(self, one: Open) -> None:
         """Bring all that was written to stable storage. [MS-FSA] 2.1.5.7."""
         may_wait()
+        await settle_write_time(one)
         await one.handle.flush()
 
     def caller(self, token: Token, *, overrules: bool = False) -> Caller | None:

@@ -16,6 +16,7 @@ from gateway.auth.throttle import Throttle
 from gateway.protocol.dialect import NegotiatePolicy
 from gateway.protocol.framing import BufferPool
 from gateway.rpc.interface import ServerInfo
+from gateway.share.times import WriteTimes
 from gateway.smb.clients import Clients
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
@@ -62,6 +63,8 @@ class Service:
     """Who somebody is once they are authenticated. Raises `AuthError` if they may not log on after all."""
     exports: Exports
     rpc_info: ServerInfo
+    write_times: WriteTimes = field(default_factory=WriteTimes)
+    """Of the shares that delay them."""
     limits: Limits = field(default_factory=Limits)
     encryption: Encryption = field(default_factory=Encryption)
     throttle: Throttle = field(default_factory=Throttle)

@@ -52,7 +52,7 @@ def load_runs(path: Path = HERE / "suites.toml") -> list[Run]:
         Run(
             name,
             path.parent / fields["config"],
-            tuple(fields["quick"]),
+            tuple(fields.get("quick", ())),
             tuple(fields.get("full", ())),
             fields.get("limits", {}),
             tuple(fields.get("options", ())),

@@ -18,6 +18,7 @@ from gateway.share.opens import Open
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.table import MemoryTable
+from gateway.share.times import WriteTimes
 from vfs_backends.api import IoAccess, StatChange
 from vfs_backends.faults import FaultyFileSystem
 from vfs_backends.inline import effect_scope, run_inline
@@ -55,12 +56,20 @@ class Hooked(FaultyFileSystem):
 class Store:
     """A share that belongs to Alice. With `inline`, operations run as a first pass does, else as a task."""
 
-    def __init__(self, *, inline: bool, table: MemoryTable | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        inline: bool,
+        table: MemoryTable | None = None,
+        settings: ShareSettings | None = None,
+        write_times: WriteTimes | None = None,
+    ) -> None:
         self.inline = inline
         self.memory = MemoryFileSystem(fold=upcase, capacity=16 << 20)
         self.fs = Hooked(self.memory)
         self.table = table or MemoryTable()
-        self.share = Share("test", self.fs, self.table, Descriptors(IDMAP), ShareSettings())
+        settings = settings or ShareSettings()
+        self.share = Share("test", self.fs, self.table, Descriptors(IDMAP), settings, write_times=write_times)
 
     async def start(self) -> None:
         await self.share.start()

@@ -20,7 +20,7 @@ from gateway.share.opens import Open
 from gateway.share.renaming import link, rename
 from gateway.share.securing import set_security
 from gateway.share.streams import rename_stream
-from gateway.share.times import KEEP_CHANGE_TIME, KEEP_WRITE_TIME
+from gateway.share.times import KEEP_CHANGE_TIME, KEEP_WRITE_TIME, settle_write_time
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
 from gateway.smb.info.security import set_rights
@@ -146,6 +146,7 @@ async def _set_basic(one: FileOpen, change: setfile.BasicChange) -> None:
         ctime_ns=_time(change.change_time) if Capability.CHANGE_TIME in file.share.fs.capabilities else None,
     )
     if times == _NO_CHANGE:
+        await settle_write_time(file)
         point_of_no_return()
     else:
         if change.change_time == setfile.SUSPEND_TIME:
