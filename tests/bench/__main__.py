@@ -13,27 +13,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.bench.growth import run as growth
 from tests.bench.link import MODES
 from tests.bench.measure import Contestant, Sample, median, run_round
 from tests.bench.scenarios import SCENARIOS, Scenario, lay_out
-from tests.interop.servers import SERVERS, Configuration
+from tests.bench.setting import choose_cpus, contestants, progress, started
 
-_SMBD = {
-    "aio read size": "0",  # what is cached is otherwise twice as dear
-    "aio write size": "0",
-    "use sendfile": "yes",
-    "socket options": "TCP_NODELAY",
-    "kernel share modes": "no",
-    "kernel change notify": "no",
-    "posix locking": "no",
-    "durable handles": "yes",
-    "vfs objects": "acl_xattr streams_xattr",
-    "acl_xattr:ignore system acls": "yes",
-    "store dos attributes": "yes",
-    "map archive": "no",
-    "map readonly": "no",
-}
-_PARAMETERS = {"smbgate": {}, "smbd": _SMBD}
 _WHOLE = "{:>10} {:>9} {:>10} {:>10} {:>11}"
 
 Results = dict[tuple[str, str], dict[str, list[Sample]]]
@@ -62,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add("--json", type=Path, metavar="FILE", help="write the figures of every round there")
     add("--quick", action="store_true", help="a few operations of each scenario, to see that it works")
+    add("--growth", action="store_true", help="measure what becomes of the costs as work grows, instead")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.seconds = 1, 0.5
@@ -80,27 +66,13 @@ def label(scenario: Scenario) -> str:
     return f"{scenario.name} d{scenario.depth}"
 
 
-def choose_cpus(text: str | None) -> tuple[int, int]:
-    """The CPU of the servers and the one of the client."""
-    if text:
-        server, _, client = text.partition(",")
-        return int(server), int(client or server)
-    available = sorted(os.sched_getaffinity(0))
-    return available[0], available[1 if len(available) > 1 else 0]
-
-
-def progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def measure(contestants: Sequence[Contestant], arguments: argparse.Namespace) -> Results:
+def measure(taking_part: Sequence[Contestant], arguments: argparse.Namespace) -> Results:
     results: Results = {}
     for scenario in chosen(arguments.scenario):
         for mode in arguments.mode or MODES:
-            samples = results[label(scenario), mode] = {one.name: [] for one in contestants}
+            samples = results[label(scenario), mode] = {one.name: [] for one in taking_part}
             for number in range(arguments.rounds):
-                for one in contestants:  # by turns, so that what else the machine does meets all of them
+                for one in taking_part:  # by turns, so that what else the machine does meets all of them
                     progress(f"{label(scenario)} {mode} {number + 1}/{arguments.rounds} {one.name}")
                     count = 3 if arguments.quick else scenario.count
                     samples[one.name].append(run_round(one, scenario, mode, count, arguments.seconds))
@@ -127,37 +99,33 @@ def print_row(name: str, mode: str, samples: dict[str, list[Sample]]) -> None:
 
 def run(arguments: argparse.Namespace, directory: Path) -> Results:
     server_cpu, client_cpu = choose_cpus(arguments.cpus)
-    names = ["smbgate"]
-    if not arguments.alone and shutil.which("smbd") and os.geteuid() == 0:
-        names.insert(0, "smbd")
     with contextlib.ExitStack() as stack:
-        contestants = []
-        for name in names:
-            progress(f"starting {name}")
-            (directory / name).mkdir()
-            parameters = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
-            configuration = Configuration(parameters, max_memory=1 << 40)
-            server = stack.enter_context(SERVERS[name](directory / name, configuration))
-            os.sched_setaffinity(server.process.pid, {server_cpu})
+        taking_part = []
+        for name in contestants(arguments.alone):
+            server = started(stack, name, directory, server_cpu)
             lay_out(server.shares["share"])
-            contestants.append(Contestant(name, server, {}))
+            taking_part.append(Contestant(name, server, {}))
         os.sched_setaffinity(0, {client_cpu})
-        for one in contestants:
+        for one in taking_part:
             for mode in arguments.mode or MODES:
                 one.links[mode] = one.connect(mode)
                 stack.callback(one.links[mode].close)
         progress("")
         print_head()
-        return measure(contestants, arguments)
+        return measure(taking_part, arguments)
 
 
 def main() -> int:
     arguments = parse_arguments()
-    chosen(arguments.scenario)
+    if not arguments.growth:
+        chosen(arguments.scenario)
     gc.disable()  # no pauses while something is measured; collected between
     directory = Path(tempfile.mkdtemp(prefix="smbgate-bench-", dir=arguments.directory))
     directory.chmod(0o755)
     try:
+        if arguments.growth:
+            found = growth.run(arguments, directory)
+            return 0 if arguments.quick or all(finding.holds for finding in found) else 1
         results = run(arguments, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -7,6 +7,7 @@ tested elsewhere. [MS-SMB2] 3.2.
 import os
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from gateway.wire.negotiate_contexts import EncryptionCapabilities, PreauthInteg
 from gateway.wire.session_setup import SessionSetupRequest, SessionSetupResponse
 from gateway.wire.tree_connect import TreeConnectRequest
 
-__all__ = ["MODES", "BenchError", "Element", "Frame", "Link", "Operation", "Steps"]
+__all__ = ["MODES", "BenchError", "Element", "Frame", "Link", "Load", "Operation", "Steps"]
 
 MODES = ("plain", "sign", "seal")
 HOST = "127.0.0.1"
@@ -75,7 +76,9 @@ Operation = Callable[[], Steps]
 class Link:
     """A connection with a session and a tree, protected by `mode`: one of MODES."""
 
-    def __init__(self, port: int, share: str, user: str, password: str, mode: str) -> None:
+    def __init__(
+        self, port: int, share: str, user: str, password: str, mode: str = "plain", *, buffer: int = _BUFFER
+    ) -> None:
         self.mode = mode
         self.session_id = self.tree_id = 0
         self._next_id, self._credits = 0, 1
@@ -83,7 +86,7 @@ class Link:
         self._sealer: Sealer | None = None
         self._opener: Sealer | None = None
         self._nonces = NonceSequence(AES128_GCM, os.urandom(4))
-        self._buffer = bytearray(_BUFFER)
+        self._buffer = bytearray(buffer)
         self._begin = self._end = 0
         self._sock = socket.create_connection((HOST, port), TIMEOUT_SECONDS)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -174,7 +177,7 @@ class Link:
         _PREFIX.pack_into(data, 0, len(data) - 4)
         return Frame(data, tuple(starts), charge)
 
-    def _ready(self, frame: Frame) -> tuple[int, bytes | bytearray]:
+    def ready(self, frame: Frame) -> tuple[int, bytes | bytearray]:
         """Number and protect a frame; the message id of its last element, and what to send."""
         data, charge = frame.data, frame.charge
         message_id = self._next_id
@@ -200,10 +203,10 @@ class Link:
 
     def call(self, frame: Frame, *, also_good: int = 0) -> memoryview:
         """One exchange; the response to the last element, as a copy."""
-        wanted, data = self._ready(frame)
+        wanted, data = self.ready(frame)
         self._sock.sendall(data)
         while True:
-            for message_id, status, reply in self._replies():
+            for message_id, status, reply in self.replies():
                 if status not in {*_GOOD, also_good}:
                     raise BenchError(f"command {frame.data[16]:#x} was answered with {status:#010x}")
                 if message_id == wanted:
@@ -211,43 +214,20 @@ class Link:
 
     def run(self, operation: Operation, depth: int, count: int, seconds: float) -> list[int]:
         """Do `count` operations, or as many as fit, `depth` at a time; the latency of each in nanoseconds."""
-        now = time.perf_counter_ns
-        until = now() + int(seconds * 1e9)
-        latencies: list[int] = []
-        waiting: dict[int, tuple[Steps, int]] = {}
-        out: list[bytes | bytearray] = []
+        load = Load(self, operation, depth, count)
+        load.begin(time.perf_counter_ns() + int(seconds * 1e9))
+        while load.is_busy:
+            load.go_on()
+        return load.latencies
 
-        def put(steps: Steps, frame: Frame, since: int) -> None:
-            message_id, data = self._ready(frame)
-            waiting[message_id] = steps, since
-            out.append(data)
+    def fileno(self) -> int:
+        return self._sock.fileno()
 
-        started = 0
-        while started < min(depth, count):
-            started += 1
-            steps = operation()
-            put(steps, next(steps), now())
-        while waiting:
-            self._sock.sendall(b"".join(out))
-            out.clear()
-            for message_id, status, reply in self._replies():
-                if status not in _GOOD:
-                    raise BenchError(f"command {reply[12]:#x} was answered with {status:#010x}")
-                if message_id not in waiting:
-                    continue  # another element of a compound
-                steps, since = waiting.pop(message_id)
-                try:
-                    put(steps, steps.send(reply), since)
-                except StopIteration:
-                    moment = now()
-                    latencies.append(moment - since)
-                    if started < count and moment < until:
-                        started += 1
-                        steps = operation()
-                        put(steps, next(steps), now())
-        return latencies
+    def send(self, data: bytes | bytearray) -> None:
+        """Send what is to come as it is."""
+        self._sock.sendall(data)
 
-    def _replies(self) -> Iterator[tuple[int, int, memoryview]]:
+    def replies(self) -> Iterator[tuple[int, int, memoryview]]:
         """What has arrived, element by element: message id, status, and the element, good until the next call."""
         for message in self._messages():
             opened = memoryview(self._opener.unseal(message)) if message[0] == 0xFD and self._opener else message
@@ -291,3 +271,59 @@ class Link:
                 found.append(view[self._begin + 4 : stop])
                 self._begin = stop
         return found
+
+
+class Load:
+    """One operation that is done again and again on a link, `depth` at a time, `count` times in all."""
+
+    def __init__(self, link: Link, operation: Operation, depth: int, count: int = sys.maxsize) -> None:
+        self.link = link
+        self.latencies: list[int] = []
+        """Of each operation that is done, in nanoseconds."""
+        self._operation, self._depth, self._left = operation, depth, count
+        self._until = 0
+        self._waiting: dict[int, tuple[Steps, int]] = {}
+        self._out: list[bytes | bytearray] = []
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._waiting)
+
+    def begin(self, until: int) -> None:
+        """Ask for the first ones. After `until`, on the clock perf_counter_ns, nothing is begun any more."""
+        self._until = until
+        for _ in range(min(self._depth, self._left)):
+            self._start(time.perf_counter_ns())
+        self._send()
+
+    def go_on(self) -> None:
+        """Wait for something to arrive, and ask for what comes after it."""
+        waiting = self._waiting
+        for message_id, status, reply in self.link.replies():
+            if status not in _GOOD:
+                raise BenchError(f"command {reply[12]:#x} was answered with {status:#010x}")
+            if message_id not in waiting:
+                continue  # another element of a compound
+            steps, since = waiting.pop(message_id)
+            try:
+                self._put(steps, steps.send(reply), since)
+            except StopIteration:
+                moment = time.perf_counter_ns()
+                self.latencies.append(moment - since)
+                if self._left and moment < self._until:
+                    self._start(moment)
+        self._send()
+
+    def _start(self, moment: int) -> None:
+        self._left -= 1
+        steps = self._operation()
+        self._put(steps, next(steps), moment)
+
+    def _put(self, steps: Steps, frame: Frame, since: int) -> None:
+        message_id, data = self.link.ready(frame)
+        self._waiting[message_id] = steps, since
+        self._out.append(data)
+
+    def _send(self) -> None:
+        self.link.send(b"".join(self._out))
+        self._out.clear()

@@ -31,7 +31,19 @@ from gateway.wire.set_info import SetInfoRequest
 from gateway.wire.write import WriteRequest
 from tests.bench.link import BenchError, Element, Link, Operation, Steps
 
-__all__ = ["SCENARIOS", "Scenario", "lay_out"]
+__all__ = [
+    "LARGE",
+    "SCENARIOS",
+    "Scenario",
+    "close",
+    "create",
+    "lay_out",
+    "lists",
+    "opened",
+    "reads",
+    "stats",
+    "writes",
+]
 
 KIB, MIB = 1 << 10, 1 << 20
 FILES, LARGE = 5000, 64 * MIB
@@ -74,7 +86,7 @@ def lay_out(share: Path) -> None:
 # --- requests
 
 
-def _create(path: str, access: int, disposition: int = FILE_OPEN, options: int = FILE_NON_DIRECTORY_FILE) -> Element:
+def create(path: str, access: int, disposition: int = FILE_OPEN, options: int = FILE_NON_DIRECTORY_FILE) -> Element:
     return Opcode.CREATE, CreateRequest(
         impersonation_level=2,
         desired_access=access,
@@ -86,12 +98,12 @@ def _create(path: str, access: int, disposition: int = FILE_OPEN, options: int =
     )
 
 
-def _close(persistent: int = ANY_ID, volatile: int = ANY_ID) -> Element:
+def close(persistent: int = ANY_ID, volatile: int = ANY_ID) -> Element:
     return Opcode.CLOSE, CloseRequest(persistent_file_id=persistent, volatile_file_id=volatile)
 
 
-def _open(link: Link, path: str, access: int) -> tuple[int, int]:
-    reply = CreateResponse.parse(link.call(link.frame(_create(path, access))))
+def opened(link: Link, path: str, access: int) -> tuple[int, int]:
+    reply = CreateResponse.parse(link.call(link.frame(create(path, access))))
     return reply.persistent_file_id, reply.volatile_file_id
 
 
@@ -107,12 +119,12 @@ def _echo(link: Link) -> Operation:
     return operation
 
 
-def _reads(size: int) -> Callable[[Link], Operation]:
+def reads(size: int, path: str = "large", end: int = LARGE) -> Callable[[Link], Operation]:
     def build(link: Link) -> Operation:
-        persistent, volatile = _open(link, "large", FILE_GENERIC_READ)
+        persistent, volatile = opened(link, path, FILE_GENERIC_READ)
         request = ReadRequest(length=size, persistent_file_id=persistent, volatile_file_id=volatile)
         frame = link.frame((Opcode.READ, request), size=size)
-        offsets = _offsets(size)
+        offsets = _offsets(size, end)
 
         def operation() -> Steps:
             struct.pack_into("<Q", frame.data, _OFFSET_AT, next(offsets))
@@ -125,9 +137,9 @@ def _reads(size: int) -> Callable[[Link], Operation]:
     return build
 
 
-def _writes(size: int) -> Callable[[Link], Operation]:
+def writes(size: int) -> Callable[[Link], Operation]:
     def build(link: Link) -> Operation:
-        persistent, volatile = _open(link, "large", FILE_GENERIC_READ | FILE_GENERIC_WRITE)
+        persistent, volatile = opened(link, "large", FILE_GENERIC_READ | FILE_GENERIC_WRITE)
         data = memoryview(random.Random(2).randbytes(size))
         request = WriteRequest(persistent_file_id=persistent, volatile_file_id=volatile, data=data)
         frame = link.frame((Opcode.WRITE, request), size=size)
@@ -142,9 +154,9 @@ def _writes(size: int) -> Callable[[Link], Operation]:
     return build
 
 
-def _offsets(size: int) -> "itertools.cycle[int]":
+def _offsets(size: int, end: int = LARGE) -> "itertools.cycle[int]":
     """Small pieces at random, large ones in order."""
-    offsets = list(range(0, LARGE - size + 1, size))
+    offsets = list(range(0, end - size + 1, size))
     if size < MIB:
         random.Random(3).shuffle(offsets)
     return itertools.cycle(offsets)
@@ -154,14 +166,19 @@ def _open_close(link: Link) -> Operation:
     names = itertools.cycle(range(FILES))
 
     def operation() -> Steps:
-        reply = CreateResponse.parse((yield link.frame(_create(rf"many\file{next(names):06}", FILE_GENERIC_READ))))
-        yield link.frame(_close(reply.persistent_file_id, reply.volatile_file_id))
+        reply = CreateResponse.parse((yield link.frame(create(rf"many\file{next(names):06}", FILE_GENERIC_READ))))
+        yield link.frame(close(reply.persistent_file_id, reply.volatile_file_id))
 
     return operation
 
 
-def _stat(link: Link) -> Operation:
-    names = itertools.cycle(range(FILES))
+def stats(directory: str = "many\\", files: int = FILES, digits: int = 6) -> Callable[[Link], Operation]:
+    """Open, ask for everything, and close, in one message; of the files of a directory, in order."""
+    return lambda link: _asking(link, directory, files, digits)
+
+
+def _asking(link: Link, directory: str, files: int, digits: int) -> Operation:
+    names = itertools.cycle(range(files))
     query = QueryInfoRequest(
         info_type=_FILE_INFO,
         file_info_class=FILE_ALL_INFORMATION,
@@ -171,15 +188,20 @@ def _stat(link: Link) -> Operation:
     )
 
     def operation() -> Steps:
-        opening = _create(rf"many\file{next(names):06}", FILE_READ_ATTRIBUTES)
-        yield link.frame(opening, (Opcode.QUERY_INFO, query), _close())
+        opening = create(f"{directory}file{next(names):0{digits}}", FILE_READ_ATTRIBUTES)
+        yield link.frame(opening, (Opcode.QUERY_INFO, query), close())
 
     return operation
 
 
-def _list(link: Link) -> Operation:
+def lists(directory: str) -> Callable[[Link], Operation]:
+    """Enumerate a directory from beginning to end."""
+    return lambda link: _listing(link, directory)
+
+
+def _listing(link: Link, directory: str) -> Operation:
     def operation() -> Steps:
-        reply = yield link.frame(_create("many", FILE_GENERIC_READ, options=FILE_DIRECTORY_FILE))
+        reply = yield link.frame(create(directory, FILE_GENERIC_READ, options=FILE_DIRECTORY_FILE))
         one = CreateResponse.parse(reply)
         ids = one.persistent_file_id, one.volatile_file_id
         query = QueryDirectoryRequest(
@@ -194,7 +216,7 @@ def _list(link: Link) -> Operation:
             reply = yield frame
             if Header.parse(reply).status == STATUS_NO_MORE_FILES:
                 break
-        yield link.frame(_close(*ids))
+        yield link.frame(close(*ids))
 
     return operation
 
@@ -212,7 +234,7 @@ def _make(link: Link) -> Operation:
         name = rf"new\file{next(_names):08}"
         made.append(name)
         access = FILE_GENERIC_READ | FILE_GENERIC_WRITE
-        yield link.frame(_create(name, access, FILE_CREATE), (Opcode.WRITE, write), _close())
+        yield link.frame(create(name, access, FILE_CREATE), (Opcode.WRITE, write), close())
 
     return operation
 
@@ -234,22 +256,22 @@ def _delete(link: Link) -> Operation:
     )
 
     def operation() -> Steps:
-        yield link.frame(_create(made.pop(), DELETE), (Opcode.SET_INFO, disposition), _close())
+        yield link.frame(create(made.pop(), DELETE), (Opcode.SET_INFO, disposition), close())
 
     return operation
 
 
 SCENARIOS = (
     Scenario("echo", 1, 20_000, 0, _echo),
-    Scenario("read 4k", 1, 20_000, 4 * KIB, _reads(4 * KIB)),
-    Scenario("read 4k", 16, 40_000, 4 * KIB, _reads(4 * KIB)),
-    Scenario("write 4k", 16, 20_000, 4 * KIB, _writes(4 * KIB)),
-    Scenario("read 1m", 4, 2000, MIB, _reads(MIB)),
-    Scenario("write 1m", 4, 1500, MIB, _writes(MIB)),
+    Scenario("read 4k", 1, 20_000, 4 * KIB, reads(4 * KIB)),
+    Scenario("read 4k", 16, 40_000, 4 * KIB, reads(4 * KIB)),
+    Scenario("write 4k", 16, 20_000, 4 * KIB, writes(4 * KIB)),
+    Scenario("read 1m", 4, 2000, MIB, reads(MIB)),
+    Scenario("write 1m", 4, 1500, MIB, writes(MIB)),
     Scenario("open+close", 1, 5000, 0, _open_close),
-    Scenario("stat", 1, 8000, 0, _stat),
+    Scenario("stat", 1, 8000, 0, stats()),
     Scenario("create", 1, 2000, 4 * KIB, _make),
     Scenario("delete", 1, 2000, 0, _delete, _make_some),
-    Scenario("list 5000", 1, 40, 0, _list),
+    Scenario("list 5000", 1, 40, 0, lists("many")),
     Scenario("connect", 1, 100, 0, None),
 )

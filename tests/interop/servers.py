@@ -32,6 +32,8 @@ class Configuration:
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     shares: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({"share": {}}))
     max_memory: int = 200 * MEGABYTE
+    module: str = "gateway"
+    """What Python runs as smbgate."""
 
 
 @dataclass(slots=True)
@@ -145,7 +147,7 @@ def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
     sections = {"global": parameters | dict(configuration.parameters)} | _share_sections(configuration, paths)
     file = directory / "smbgate.conf"
     file.write_text(_configuration_file(sections))
-    command = [sys.executable, "-m", "gateway"]
+    command = [sys.executable, "-m", configuration.module]
     add_user = [*command, "user", "add", "-c", str(file), USER]
     subprocess.run(add_user, input=f"{PASSWORD}\n", text=True, check=True, timeout=30, capture_output=True)
     log = directory / "log"

@@ -1,0 +1,1 @@
+"""What becomes of the costs as work grows: more names, more connections, slower storage, larger messages."""

@@ -1,0 +1,67 @@
+"""Where a benchmark takes place: the servers that take part, the CPUs they run on, and who watches."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.interop.servers import SERVERS, Configuration, Server
+
+__all__ = ["choose_cpus", "contestants", "progress", "started"]
+
+_SMBD = {
+    "aio read size": "0",  # what is cached is otherwise twice as dear
+    "aio write size": "0",
+    "use sendfile": "yes",
+    "socket options": "TCP_NODELAY",
+    "kernel share modes": "no",
+    "kernel change notify": "no",
+    "posix locking": "no",
+    "durable handles": "yes",
+    "vfs objects": "acl_xattr streams_xattr",
+    "acl_xattr:ignore system acls": "yes",
+    "store dos attributes": "yes",
+    "map archive": "no",
+    "map readonly": "no",
+}
+_PARAMETERS = {"smbgate": {}, "smbd": _SMBD}
+
+
+def contestants(alone: bool) -> list[str]:
+    """The servers there are to be measured."""
+    return ["smbgate"] if alone or not shutil.which("smbd") or os.geteuid() != 0 else ["smbd", "smbgate"]
+
+
+def started(
+    stack: contextlib.ExitStack,
+    name: str,
+    directory: Path,
+    cpu: int,
+    parameters: Mapping[str, str] | None = None,
+    shares: Mapping[str, Mapping[str, str]] | None = None,
+    module: str = "gateway",
+) -> Server:
+    """Start a server on one CPU, with its shares below `directory`; it ends with the stack."""
+    progress(f"starting {name}")
+    (directory / name).mkdir()
+    own = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
+    configuration = Configuration(own | dict(parameters or {}), shares or {"share": {}}, 1 << 40, module)
+    server = stack.enter_context(SERVERS[name](directory / name, configuration))
+    os.sched_setaffinity(server.process.pid, {cpu})
+    return server
+
+
+def choose_cpus(text: str | None) -> tuple[int, int]:
+    """The CPU of the servers and the one of the client."""
+    if text:
+        server, _, client = text.partition(",")
+        return int(server), int(client or server)
+    available = sorted(os.sched_getaffinity(0))
+    return available[0], available[1 if len(available) > 1 else 0]
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
