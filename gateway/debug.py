@@ -1,4 +1,4 @@
-"""Logging: what is told, by component, and on behalf of which connection, session and message.
+"""Logging: what is told, by component, and on behalf of which connection.
 
 Each component is the standard logger `gateway.<component>`. It tells what an administrator should know (INFO and above)
 until it is enabled, and then everything.
@@ -16,26 +16,21 @@ __all__ = [
     "disable",
     "enable",
     "enabled",
-    "message_id",
-    "session_id",
     "set_up",
 ]
 
 COMPONENTS: Mapping[str, str] = {
-    "smb": "requests and responses",
-    "auth": "log-ons and access checks",
-    "vfs": "the storage",
+    "smb": "each request, and the status it is answered with",
+    "auth": "log-ons",
+    "vfs": "what the storage refuses",
     "oplock": "oplocks, leases and their breaks",
-    "ipc": "named pipes",
-    "conn": "connections and sessions",
-    "rdma": "RDMA transports",
+    "ipc": "remote procedure calls over named pipes",
+    "conn": "connections",
     "fuse": "the mount for local programs",
 }
 """Name to what it is about."""
 
 connection_id: ContextVar[int | None] = ContextVar("connection_id", default=None)
-session_id: ContextVar[int | None] = ContextVar("session_id", default=None)
-message_id: ContextVar[int | None] = ContextVar("message_id", default=None)
 
 # Backends do not know the gateway; what they tell belongs to the component of storage all the same.
 _FURTHER_LOGGERS = {"vfs": ("vfs_backends",)}
@@ -43,17 +38,11 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s:%(context)s %(message)s"
 
 
 class ContextFilter(logging.Filter):
-    """Lets everything through, with the attribute `context`: empty, or such as ` [conn 3 session 0x11 message 7]`."""
+    """Lets everything through, with the attribute `context`: empty, or such as ` [conn 3]`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        parts = []
-        if (connection := connection_id.get()) is not None:
-            parts.append(f"conn {connection}")
-        if (session := session_id.get()) is not None:
-            parts.append(f"session {session:#x}")
-        if (message := message_id.get()) is not None:
-            parts.append(f"message {message}")
-        record.context = f" [{' '.join(parts)}]" if parts else ""
+        connection = connection_id.get()
+        record.context = "" if connection is None else f" [conn {connection}]"
         return True
 
 

@@ -28,7 +28,7 @@ With --share and without -c, no configuration file is read.
 
 examples:
   smbgate serve                                     what {config} says
-  smbgate serve -c my.conf --debug auth             another file; tell all about log-ons
+  smbgate serve -c my.conf --debug auth             another file; tell more about log-ons
   smbgate serve --share docs=/srv/docs,ro --user ann:secret --port 4450 --bind 127.0.0.1
                                                     no file at all
 
@@ -137,7 +137,7 @@ def _add_debug(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="COMPONENT",
         choices=["all", *COMPONENTS],
-        help=f"tell everything about one of: all, {', '.join(COMPONENTS)}; may be repeated",
+        help=f"tell more about one of: all, {', '.join(COMPONENTS)}; may be repeated",
     )
 
 

@@ -1,5 +1,6 @@
 """The server's side of one connection-oriented association, sans-IO ([C706] chapter 9 and 12, [MS-RPCE] 3.3)."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from gateway.rpc.pdu import (
     PacketFlag,
     PacketType,
 )
+
+log = logging.getLogger("gateway.ipc")
 
 MAX_XMIT_FRAG = 4280
 """The longest fragment sent and announced, in bytes."""
@@ -176,10 +179,12 @@ class Association:
         operation = interface.operations.get(request.opnum)
         if operation is None:
             return [pdu.fault(call_id, context_id, FaultStatus.OP_RNG_ERROR, executed=False)]
+        log.debug("interface %s: operation %d", interface.syntax.uuid, request.opnum)
         writer = NdrWriter()
         try:
             operation(self._call, NdrReader(memoryview(request.stub), request.first.order), writer)
-        except RpcError:
+        except RpcError as error:
+            log.debug("a malformed request: %s", error)
             return [pdu.fault(call_id, context_id, FaultStatus.BAD_STUB_DATA, executed=True)]
         except RpcFault as error:
             return [pdu.fault(call_id, context_id, error.status, executed=True)]

@@ -157,6 +157,7 @@ class Breaks:
             self._leave(one)
         elif one.is_directory:
             self._directories.add(one.node_id)
+        log.debug("%s: granted %d of %d", one.path, granted.state, request.state)
         return granted
 
     async def acknowledge(self, name: Holder, state: int) -> Acknowledged:
@@ -170,6 +171,7 @@ class Breaks:
             return acknowledge(expire(record, name) if late else record, name, state)
 
         outcome = await self.table.transact(held.node_id, step)
+        log.debug("inode %d: a break to %d is acknowledged", held.node_id.inode, state)
         if late or outcome.status != STATUS_REQUEST_NOT_ACCEPTED:
             held.settle()
         if outcome.following is not None:
@@ -278,6 +280,8 @@ class Breaks:
 
     def _tell(self, told: Break) -> None:
         held = self._held.get(told.holder)
+        if held is not None:
+            log.debug("inode %d: broken from %d to %d", held.node_id.inode, told.old_state, told.new_state)
         if held is not None and not held.tell(told, self.seconds):
             self.ring(held.node_id)
 

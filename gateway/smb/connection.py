@@ -60,6 +60,8 @@ class SmbConnection:
         self.address = address
         self.server_address = _own_address(sock)
         self.number = next(_numbers)
+        self.is_traced = logging.getLogger("gateway.smb").isEnabledFor(logging.DEBUG)
+        """Whether every request is told of: asked once, since it is asked for every request."""
         self._sock = sock
         limits = service.limits
         self.protocol = Connection(self._find_security, limits.unauthenticated_credits, limits.max_compound_elements)
@@ -95,6 +97,7 @@ class SmbConnection:
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
         connection_id.set(self.number)
+        log.debug("%s: connected", self.address)
         self._began = trio.current_time()
         limits = self.service.limits
         try:
@@ -131,6 +134,8 @@ class SmbConnection:
             log.info("%s: connection ended: %s", self.address, error)
         except (ConnectionError, TimeoutError) as error:
             log.debug("%s: connection lost: %s", self.address, error)
+        else:
+            log.debug("%s: disconnected", self.address)
 
     async def _clean_up(self) -> None:
         self.service.clients.remove(self)

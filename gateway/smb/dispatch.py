@@ -25,6 +25,7 @@ from gateway.nt.status import (
     STATUS_USER_SESSION_DELETED,
     StatusError,
 )
+from gateway.nt.status import name as name_of_status
 from gateway.protocol.connection import ANY_ID
 from gateway.protocol.errors import ProtocolError
 from gateway.protocol.message import Batch, Reply, Request
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Exchange"]
 
 log = logging.getLogger("gateway.smb")
+storage_log = logging.getLogger("gateway.vfs")
 
 _EMPTY_ERROR = ErrorResponse().to_bytes()
 _EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
@@ -146,7 +148,7 @@ class Exchange:
             effect_scope.set(effects)
             reply = await self._answer(request, pending)
         if scope.cancelled_caught:
-            reply = self._signed(request, self._error(request, pending.cancel_status))
+            reply = self._finished(request, self._error(request, pending.cancel_status))
         reply.async_id = pending.async_id
         return reply
 
@@ -173,6 +175,7 @@ class Exchange:
         except StatusError as error:
             reply = self._error(request, error.status, error.data)
         except VfsError as error:
+            storage_log.debug("%s: %s", opcode_name(header.command), error)
             reply = self._error(request, status_of(error))
         except WireError as error:
             log.debug("%s: %s", opcode_name(header.command), error)
@@ -187,12 +190,16 @@ class Exchange:
             reply = self._error(request, STATUS_INTERNAL_ERROR)
         else:
             reply = self._success(request, answer)
-        return self._signed(request, reply)
+        return self._finished(request, reply)
 
-    def _signed(self, request: Request, reply: Reply) -> Reply:
+    def _finished(self, request: Request, reply: Reply) -> Reply:
         if request.signed and not reply.sign:
             # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1.
             reply.sign, reply.security = True, request.security
+        if self.connection.is_traced:
+            header = request.header
+            what = opcode_name(header.command), name_of_status(reply.status)
+            log.debug("session %#x, message %d: %s: %s", reply.session_id, header.message_id, *what)
         return reply
 
     def _begin(self, request: Request, pending: Pending | None) -> Coroutine[Any, Any, Answer | Response]:

@@ -53,15 +53,10 @@ def test_no_such_component():
 
 def test_the_context_is_told(stream):
     debug.set_up([], stream)
-    tokens = [
-        (debug.connection_id, debug.connection_id.set(3)),
-        (debug.session_id, debug.session_id.set(0x11)),
-        (debug.message_id, debug.message_id.set(7)),
-    ]
+    token = debug.connection_id.set(3)
     logging.getLogger("gateway.smb").warning("slow")
-    for variable, token in tokens:
-        variable.reset(token)
+    debug.connection_id.reset(token)
     logging.getLogger("gateway.smb").warning("fast")
     first, second = stream.getvalue().splitlines()
-    assert first.endswith("WARNING gateway.smb: [conn 3 session 0x11 message 7] slow")
+    assert first.endswith("WARNING gateway.smb: [conn 3] slow")
     assert second.endswith("WARNING gateway.smb: fast")
