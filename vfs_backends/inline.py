@@ -27,6 +27,7 @@ __all__ = [
     "committed",
     "effect_scope",
     "first_effect",
+    "may_suspend",
     "may_wait",
     "nothing_happened",
     "point_of_no_return",
@@ -60,6 +61,11 @@ def may_wait() -> None:
 def committed() -> bool:
     """Whether this is an inline pass beyond its point of no return, which has to go on without waiting."""
     return _state == _COMMITTED
+
+
+def may_suspend() -> bool:
+    """Whether this is no inline pass: then it can be suspended, and cancelled meanwhile."""
+    return _state == _TASK
 
 
 def point_of_no_return() -> None:

@@ -29,7 +29,7 @@ class FuseParameters:
     fuse_cache_timeout: int = parameter(
         "fuse cache timeout",
         Duration(3600),
-        0,
+        1,
         "For so long the kernel may answer from what it was told about names and attributes. Changes by SMB clients "
         "end that at once; changes made to a share's directory behind the server's back do not. 0 keeps nothing.",
     )

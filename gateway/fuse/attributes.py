@@ -8,22 +8,22 @@ import pyfuse3
 from gateway.fuse.inodes import ROOT, Inode
 from vfs_backends.api import FileSystemStat, Stat
 
-__all__ = ["attributes_of", "attributes_of_root", "statfs_of"]
+__all__ = ["SHARES_SECONDS", "attributes_of", "attributes_of_root", "statfs_of"]
 
 _BLOCK: Final = 512
 _MASK64: Final = (1 << 64) - 1
 _IO_SIZE: Final = 1 << 17
 """What programs are told to read and write at a time."""
-_SHARES_SECONDS: Final = 60.0
+SHARES_SECONDS: Final = 60.0
 """For so long the kernel may keep what never changes: which shares there are."""
 
 
-def attributes_of(inode: Inode, stat: Stat, seconds: float) -> pyfuse3.EntryAttributes:
-    """What the kernel may keep for so many seconds."""
+def attributes_of(inode: Inode, stat: Stat, seconds: float, name_seconds: float) -> pyfuse3.EntryAttributes:
+    """What the kernel may keep for so many seconds, and the name that it was found under."""
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = inode.number
     entry.generation = stat.node_id.generation & _MASK64
-    entry.entry_timeout = _SHARES_SECONDS if inode.is_root else seconds
+    entry.entry_timeout = name_seconds
     entry.attr_timeout = seconds
     entry.st_mode = stat.mode
     entry.st_nlink = stat.nlink
@@ -44,7 +44,7 @@ def attributes_of_root(shares: int, uid: int, gid: int, now_ns: int) -> pyfuse3.
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = ROOT
     entry.generation = 0
-    entry.entry_timeout = entry.attr_timeout = _SHARES_SECONDS
+    entry.entry_timeout = entry.attr_timeout = SHARES_SECONDS
     entry.st_mode = stat_module.S_IFDIR | 0o555
     entry.st_nlink = 2 + shares
     entry.st_uid, entry.st_gid = uid, gid

@@ -13,33 +13,23 @@ import trio
 
 from acl import mask
 from acl.token import SUPERUSER, Token
-from gateway.fuse.attributes import attributes_of, attributes_of_root
+from gateway.fuse.attributes import SHARES_SECONDS, attributes_of, attributes_of_root
 from gateway.fuse.callers import Callers
 from gateway.fuse.exports import Mounted
 from gateway.fuse.inodes import ROOT, Inode, Inodes
+from gateway.fuse.keeping import CHANGES, Keeping
 from gateway.nt import constants as nt
 from gateway.share.granting import grant_maximal
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from vfs_backends.api import Capability, DirectoryStream, Handle, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import nothing_happened
+from vfs_backends.inline import may_suspend, nothing_happened
 
-__all__ = ["CHANGES", "SHARE_ALL", "Core", "OpenFile", "join"]
+__all__ = ["SHARE_ALL", "Core", "OpenFile", "join"]
 
 SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
 """A program denies nothing to others."""
-
-CHANGES: Final = (
-    mask.FILE_WRITE_DATA
-    | mask.FILE_APPEND_DATA
-    | mask.FILE_WRITE_EA
-    | mask.FILE_WRITE_ATTRIBUTES
-    | mask.DELETE
-    | mask.WRITE_DAC
-    | mask.WRITE_OWNER
-)
-"""By which a file, or its name, can be changed."""
 
 _GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kind.STALE})
 
@@ -65,14 +55,14 @@ class OpenFile:
 
 
 class Core:
-    """The state of a mount. `cache_seconds`: for so long the kernel may answer by itself what it was told."""
+    """The state of a mount. `keeping`: for how long the kernel may answer by itself what it was told."""
 
-    def __init__(self, mounted: Sequence[Mounted], callers: Callers, owner: Hashable, cache_seconds: float) -> None:
+    def __init__(self, mounted: Sequence[Mounted], callers: Callers, owner: Hashable, keeping: Keeping) -> None:
         self.mounted = {one.name: one for one in mounted}
         self.callers = callers
         self.owner = owner
         """Of all opens of the mount."""
-        self.cache_seconds = cache_seconds
+        self.keeping = keeping
         self.inodes = Inodes()
         for one in sorted(mounted, key=lambda one: one.name):
             self.inodes.salt(one, one.share.root.node_id.device)
@@ -131,26 +121,23 @@ class Core:
             await handle.aclose()
         return inode
 
-    def told(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
+    def told(self, inode: Inode, stat: Stat, directory: Inode | None = None) -> pyfuse3.EntryAttributes:
         """What the kernel is told of an inode that it looked up: it will forget it as often as it was told."""
         inode.lookups += 1
-        return self.attributes(inode, stat)
+        return self.attributes(inode, stat, directory)
 
-    def attributes(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
-        return attributes_of(inode, stat, self._keep(inode) if self.cache_seconds else 0.0)
+    def attributes(self, inode: Inode, stat: Stat, directory: Inode | None = None) -> pyfuse3.EntryAttributes:
+        seconds = self.keeping.attributes(inode)
+        name_seconds = self.keeping.names(directory) if directory is not None and seconds else 0.0
+        return attributes_of(inode, stat, seconds, name_seconds)
 
-    def _keep(self, inode: Inode) -> float:
-        """For how long the kernel may answer by itself: not while others could change the file."""
-        now = trio.current_time()
-        if now < inode.unkept_until:
-            return 0.0
-        record = inode.mounted.share.table.peek_nowait(inode.node_id)
-        if record is not None:
-            for entry in record.opens:
-                if entry.granted_access & CHANGES and entry.owner != self.owner:
-                    return 0.0
-        inode.kept_until = now + self.cache_seconds
-        return self.cache_seconds
+    def share_attributes(self, inode: Inode, stat: Stat) -> pyfuse3.EntryAttributes:
+        """Of the directory that a share is, whose name stays."""
+        return attributes_of(inode, stat, self.keeping.attributes(inode), SHARES_SECONDS)
+
+    async def judge(self, directory: Inode) -> None:
+        """Find out whether names in a directory may be kept. Raises `VfsError`."""
+        await self.keeping.judge(directory, await self.directory(directory))
 
     def root_attributes(self) -> pyfuse3.EntryAttributes:
         return attributes_of_root(len(self.mounted), self.root_uid, self.root_gid, self._started_ns)
@@ -208,8 +195,9 @@ class Core:
     async def stat_entry(self, directory: Inode, name: str, token: Token | None = None) -> Stat:
         """What a name leads to; with a token, for that caller. Raises `VfsError`."""
         share = directory.mounted.share
-        caller = share.caller(token) if token is not None else None
-        return await share.fs.stat_entry(await self.directory(directory), name, caller)
+        caller = share.caller(token) if token is not None and token.uid else None
+        handle = self._directories.get(directory) or await self.directory(directory)
+        return await share.fs.stat_entry(handle, name, caller)
 
     async def stat(self, inode: Inode) -> Stat:
         if not inode.opens and inode.names:
@@ -232,13 +220,19 @@ class Core:
             return limit
         return limit & (await grant_maximal(inode.mounted.share, token, handle, stat)).access
 
-    async def check_search(self, directory: Inode, token: Token) -> None:
-        """Raise EACCES if a caller may not look up names in a directory, and the storage does not see to that."""
+    def must_check_search(self, directory: Inode, token: Token) -> bool:
+        """Whether the storage does not see to it who looks up names in a directory.
+
+        Raises EACCES if the caller may not even enter the share.
+        """
         mounted = directory.mounted
         if not mounted.access_of(token):
             raise pyfuse3.FUSEError(errno.EACCES)
-        if token.has_privilege(SUPERUSER) or Capability.CALLERS in mounted.share.fs.capabilities:
-            return
+        return not (mounted.acts_as_callers or token.has_privilege(SUPERUSER))
+
+    async def check_search(self, directory: Inode, token: Token) -> None:
+        """Raise `StatusError` (ACCESS_DENIED) if a caller may not look up names in a directory."""
+        mounted = directory.mounted
         async with self.handle(directory) as handle:
             await mounted.share.descriptors.check(handle, await handle.stat(), token, mask.FILE_TRAVERSE)
 
@@ -282,6 +276,9 @@ class Core:
         return await mounted.share.open(self.intent(mounted, token, path, desired), token)
 
     async def close(self, one: Open) -> None:
+        if not may_suspend():
+            await one.share.close(one)
+            return
         with trio.CancelScope(shield=True):
             await one.share.close(one)
 
@@ -336,6 +333,8 @@ class Core:
 
     async def release(self, number: int) -> None:
         """The program does not need it any more."""
+        if number in self.files:
+            self.files[number].one.share.enter()
         self.root_handles.discard(number)
         self._own_handles.discard(number)
         file = self.files.pop(number, None)

@@ -22,6 +22,7 @@ from gateway.share.renaming import link, rename
 from gateway.share.special import make_node, make_symlink
 from vfs_backends.api import Stat
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import nothing_happened
 
 __all__ = ["Directories", "access_of_flags"]
 
@@ -61,14 +62,17 @@ class Directories:
         if name in _DOTS:
             return await self._lookup_dots(parent, name)
         directory = core.inode(parent)
-        await core.check_search(directory, token)
+        if core.must_check_search(directory, token):
+            await core.check_search(directory, token)
         try:
             stat = await core.stat_entry(directory, name, token)
         except VfsError as error:
             if error.kind is not Kind.ACCESS_DENIED:
                 raise
             stat = await self._overruled(directory, name, token)
-        return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat)
+        if not core.keeping.is_judged(directory):
+            await core.judge(directory)
+        return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat, directory)
 
     async def _overruled(self, directory: Inode, name: str, token: Token) -> Stat:
         """What the storage does not let a caller reach, and a security descriptor does."""
@@ -86,7 +90,9 @@ class Directories:
             return self.core.root_attributes()
         if name not in self.core.mounted:
             raise VfsError(Kind.NOT_FOUND, name)
-        return self.core.told(*await self._root_of(name))
+        inode, stat = await self._root_of(name)
+        inode.lookups += 1
+        return self.core.share_attributes(inode, stat)
 
     async def _root_of(self, name: str) -> tuple[Inode, Stat]:
         mounted = self.core.mounted[name]
@@ -127,6 +133,8 @@ class Directories:
             await file.listing.rewind()
             file.stats.clear()
             del file.names[len(_DOTS) :]
+        if not self.core.keeping.is_judged(file.inode):
+            await self.core.judge(file.inode)
         index = start
         while index < len(file.names) or await self._read_more(file):
             name = file.names[index]
@@ -148,7 +156,7 @@ class Directories:
                     return
                 continue
             inode, stat = await self._root_of(name)
-            if not pyfuse3.readdir_reply(token, to_kernel(name), core.attributes(inode, stat), index):
+            if not pyfuse3.readdir_reply(token, to_kernel(name), core.share_attributes(inode, stat), index):
                 return
             inode.lookups += 1
 
@@ -185,7 +193,7 @@ class Directories:
         """Tell the kernel an entry; False if there is no room for it."""
         core = self.core
         inode = core.inodes.enter_child(file.inode, name, stat.node_id)
-        if not pyfuse3.readdir_reply(token, to_kernel(name), core.attributes(inode, stat), index):
+        if not pyfuse3.readdir_reply(token, to_kernel(name), core.attributes(inode, stat, file.inode), index):
             core.inodes.release(inode)
             return False
         inode.lookups += 1
@@ -223,13 +231,14 @@ class Directories:
             if not stat_module.S_ISREG(stat.mode):
                 raise VfsError(Kind.EXISTS, name)
             if flags & os.O_TRUNC and one.action != nt.FILE_CREATED:
+                nothing_happened()
                 await set_size(share, one, 0)
                 stat = await one.handle.stat()
         except BaseException:  # also if it is interrupted: nobody knows of the open yet
             await self.core.close(one)
             raise
         inode = self.core.inodes.enter_child(directory, name, one.node_id)
-        return OpenFile(inode, one), self.core.told(inode, stat)
+        return OpenFile(inode, one), self.core.told(inode, stat, directory)
 
     async def mkdir(self, parent: int, name: str, mode: int, token: Token) -> pyfuse3.EntryAttributes:
         directory, path = self._place(parent, name)
@@ -240,7 +249,8 @@ class Directories:
 
     async def _made(self, directory: Inode, name: str, one: Open) -> pyfuse3.EntryAttributes:
         async with self.core.briefly(one):
-            return self.core.told(self.core.inodes.enter_child(directory, name, one.node_id), one.created_stat)
+            inode = self.core.inodes.enter_child(directory, name, one.node_id)
+            return self.core.told(inode, one.created_stat, directory)
 
     async def mknod(self, parent: int, name: str, mode: int, rdev: int, token: Token) -> pyfuse3.EntryAttributes:
         directory, path = self._place(parent, name)
@@ -253,13 +263,13 @@ class Directories:
             raise pyfuse3.FUSEError(errno.EPERM)
         self.core.check_writable(directory.mounted, token)
         stat = await make_node(share, path, mode, rdev, token, (self.core.owner, b""))
-        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat)
+        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat, directory)
 
     async def symlink(self, parent: int, name: str, target: str, token: Token) -> pyfuse3.EntryAttributes:
         directory, path = self._place(parent, name)
         self.core.check_writable(directory.mounted, token)
         stat = await make_symlink(directory.mounted.share, path, target, token, (self.core.owner, b""))
-        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat)
+        return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat, directory)
 
     # --- moving and removing
 
@@ -310,4 +320,4 @@ class Directories:
         async with core.briefly(one):
             await link(inode.mounted.share, one, path, replace=False, posix=True)
             stat = await one.handle.stat()
-        return core.told(core.inodes.enter_child(directory, new_name, inode.node_id), stat)
+        return core.told(core.inodes.enter_child(directory, new_name, inode.node_id), stat, directory)

@@ -6,6 +6,7 @@ from acl.token import Token
 from gateway.fuse.core import Core, OpenFile
 from gateway.fuse.directories import access_of_flags
 from gateway.share.changing import set_size
+from vfs_backends.inline import nothing_happened
 
 __all__ = ["Files"]
 
@@ -23,6 +24,7 @@ class Files:
         one = await core.open(inode, token, access_of_flags(flags))
         try:
             if flags & os.O_TRUNC:
+                nothing_happened()
                 await set_size(inode.mounted.share, one, 0)
         except BaseException:  # also if it is interrupted: nobody knows of the open yet
             await core.close(one)

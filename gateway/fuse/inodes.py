@@ -27,7 +27,18 @@ _SALTS: Final = 1 << (64 - _INODE_BITS)
 class Inode:
     """A file that the kernel knows."""
 
-    __slots__ = ("kept_until", "lookups", "mounted", "names", "node_id", "number", "opens", "unkept_until")
+    __slots__ = (
+        "is_open",
+        "judged_until",
+        "kept_until",
+        "lookups",
+        "mounted",
+        "names",
+        "node_id",
+        "number",
+        "opens",
+        "unkept_until",
+    )
 
     def __init__(self, number: int, mounted: Mounted, node_id: NodeId) -> None:
         self.number = number
@@ -41,9 +52,13 @@ class Inode:
         self.lookups = 0
         """How often the kernel was told of it."""
         self.kept_until = -math.inf
-        """On trio's clock: until then the kernel may answer by itself what it was told."""
+        """On the clock `time.monotonic`: until then the kernel may answer by itself what it was told."""
         self.unkept_until = -math.inf
         """Until then it must not be told anything that it may keep."""
+        self.is_open = False
+        """Of a directory: everybody may look up names in it."""
+        self.judged_until = -math.inf
+        """Until then that is believed."""
 
     @property
     def is_root(self) -> bool:
@@ -94,6 +109,10 @@ class Inodes:
     def child(self, directory: Inode, name: str) -> Inode | None:
         """What was last found under this name, if the kernel knows it."""
         return self._by_name.get((directory.number, name))
+
+    def children(self, directory: Inode) -> list[tuple[str, Inode]]:
+        """All that the kernel knows in a directory."""
+        return [(name, inode) for (number, name), inode in self._by_name.items() if number == directory.number]
 
     def origin(self, number: int) -> tuple[Mounted, int] | None:
         """Share and inode number of the storage that a number is made of, if shares were told of by `salt`."""

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat as stat_module
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import pyfuse3
@@ -16,6 +17,7 @@ from gateway.fuse.names import from_kernel, to_kernel
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
 from gateway.share.changing import set_size, set_stat
 from vfs_backends.api import Capability, Stat, StatChange
+from vfs_backends.inline import may_wait
 
 __all__ = ["Metadata"]
 
@@ -26,8 +28,10 @@ _USER: Final = "user."
 class Metadata:
     """Operations on what is known about files. All raise `FUSEError`, `StatusError` and `VfsError`."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, permissions_changed: Callable[[Inode], Awaitable[None]]) -> None:
         self.core = core
+        self._permissions_changed = permissions_changed
+        """Told of a directory before the program goes on."""
 
     async def getattr(self, number: int) -> pyfuse3.EntryAttributes:
         if number == ROOT:
@@ -45,6 +49,9 @@ class Metadata:
     ) -> pyfuse3.EntryAttributes:
         """chmod(2), chown(2), truncate(2), utimensat(2)."""
         inode = self.core.inode(number)
+        if inode.is_open or fields.update_size:
+            # There may be more to wait for after the first effect.
+            may_wait()
         if fields.update_size:
             await self._set_size(inode, wanted.st_size, handle, token)
         change = StatChange(
@@ -81,6 +88,8 @@ class Metadata:
         try:
             async with self.core.changing(inode, token, needed or mask.FILE_READ_ATTRIBUTES) as one:
                 await set_stat(inode.mounted.share, one, change)
+                if change.mode is not None and stat.is_directory:
+                    await self._permissions_changed(inode)
         except StatusError as error:
             # Who does not own a file is told so: EPERM, where contents would be EACCES.
             if error.status != STATUS_ACCESS_DENIED:

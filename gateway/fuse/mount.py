@@ -16,6 +16,7 @@ import trio
 from gateway.fuse.callers import Callers, MakeToken
 from gateway.fuse.core import Core
 from gateway.fuse.exports import Mounted
+from gateway.fuse.keeping import Keeping
 from gateway.fuse.locks import LockMirror
 from gateway.fuse.notifier import Notifier
 from gateway.fuse.operations import Operations
@@ -41,7 +42,7 @@ class MountOptions:
     directory: Path
     allow_other: bool = True
     """Also for others than the user who mounts; who is not root must be allowed to (`user_allow_other`, fuse.conf)."""
-    cache_seconds: float = 0.0
+    cache_seconds: float = 1.0
     """For so long the kernel may answer by itself."""
     share_seconds: float = 5.0
     """For so long an open waits for another one that denies sharing."""
@@ -57,19 +58,23 @@ async def mount(
     """Mount, and serve until cancelled or unmounted. Raises `MountError`."""
     directory = str(options.directory)
     await _clear(directory)
-    core = Core(mounted, Callers(make_token), ("fuse", directory), options.cache_seconds)
+    owner = ("fuse", directory)
+    keeping = Keeping(options.cache_seconds, owner, is_for_one=not options.allow_other)
+    core = Core(mounted, Callers(make_token), owner, keeping)
     core.root_uid, core.root_gid = os.geteuid(), os.getegid()
     turn = Turn()
     requests = Requests(options.share_seconds, turn)
     kernel = {"fsname=smbgate", "subtype=smbgate"}
     if options.allow_other:
         kernel.add("allow_other")
+    notifier = Notifier(core)
+    operations = Operations(core, requests, turn, notifier)
     install(turn)
     try:
-        pyfuse3.init(Operations(core, requests, turn), directory, kernel)
+        pyfuse3.init(operations, directory, kernel)
     except RuntimeError as error:
+        notifier.end()
         raise MountError(f"cannot mount on {directory}: {error}; libfuse has said why on standard error") from error
-    notifier = Notifier(core)
     locks = LockMirror(core, directory)
     log.info("mounted on %s", directory)
     try:

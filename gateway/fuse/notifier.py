@@ -6,14 +6,19 @@ threads that do nothing else, after the change, and while nothing is held that a
 
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
 import pyfuse3
 import trio
 
-from gateway.fuse.core import CHANGES, Core
+from acl import mask
+from gateway.fuse.core import Core
+from gateway.fuse.inodes import Inode
+from gateway.fuse.keeping import CHANGES
 from gateway.fuse.names import to_kernel
 from gateway.share.notify import Entry
 from vfs_backends.api import NodeId
@@ -115,17 +120,38 @@ class Notifier:
         """Somebody will be able to change a file: the kernel must not answer by itself any more."""
         if by == self._core.owner or not access & CHANGES:
             return
-        now = trio.current_time()
-        kept = [inode for inode in self._core.known(node_id) if now < inode.kept_until]
-        if not kept:
+        now = time.monotonic()
+        known = self._core.known(node_id)
+        kept = [inode for inode in known if now < inode.kept_until]
+        closing = [inode for inode in known if inode.is_open] if access & mask.WRITE_DAC else []
+        if not kept and not closing:
             return
         may_wait()
+        for inode in closing:
+            self._forget_names(inode)
         for inode in kept:
             inode.unkept_until, inode.kept_until = now + _OPENING_SECONDS, now
             self._contents.put(inode.number, b"")
             for directory, name in inode.names:
                 self._names.put(directory.number, to_kernel(name))
-        # A request in the directory may be waiting for whoever opens: then it is as if they had come first.
+        await self._tell_all()
+
+    async def permissions_changed(self, directory: Inode) -> None:
+        """Not everybody may look up names in a directory any more, perhaps."""
+        if directory.is_open:
+            self._forget_names(directory)
+            await self._tell_all()
+
+    def _forget_names(self, directory: Inode) -> None:
+        """Have the kernel ask for all names in a directory, and have it judged anew whether it may keep any."""
+        directory.is_open, directory.judged_until = False, -math.inf
+        now = time.monotonic()
+        for name, inode in self._core.inodes.children(directory):
+            if now < inode.kept_until:
+                self._names.put(directory.number, to_kernel(name))
+
+    async def _tell_all(self) -> None:
+        # A request in the directory may be waiting for whoever changes it: then it is as if they had come first.
         with trio.move_on_after(_TELLING_SECONDS):
             for queue in (self._contents, self._names):
                 await self._told(queue)
@@ -174,5 +200,5 @@ class Notifier:
         self.file_changed(new.directory, by)
 
     def _forget(self, directory: int, name: str, by: Hashable) -> None:
-        if by != self._core.owner and self._core.cache_seconds:
+        if by != self._core.owner and self._core.keeping.seconds:
             self._names.put(directory, to_kernel(name))

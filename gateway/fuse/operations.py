@@ -5,7 +5,7 @@ Whatever is raised ends here: a FUSE loop does not survive an exception.
 
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
 import pyfuse3
@@ -17,8 +17,9 @@ from gateway.fuse.files import Files
 from gateway.fuse.inodes import ROOT
 from gateway.fuse.metadata import Metadata
 from gateway.fuse.names import from_kernel
+from gateway.fuse.notifier import Notifier
 from gateway.fuse.turns import Passing, Turn
-from gateway.fuse.waiting import Requests
+from gateway.fuse.waiting import Requests, is_shared_with_nobody
 from gateway.nt.status import StatusError
 from vfs_backends.errors import VfsError
 from vfs_backends.inline import NotNow, run_inline
@@ -37,7 +38,7 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, core: Core, requests: Requests, turn: Turn) -> None:
+    def __init__(self, core: Core, requests: Requests, turn: Turn, notifier: Notifier) -> None:
         super().__init__()
         self._turn = turn
         self._core = core
@@ -45,7 +46,7 @@ class Operations(pyfuse3.Operations):
         self._token = core.callers.token
         self._directories = Directories(core)
         self._files = Files(core)
-        self._metadata = Metadata(core)
+        self._metadata = Metadata(core, notifier.permissions_changed)
 
     async def _answer(self, operation: Coroutine[Any, Any, T]) -> T:
         """The result of an operation that waits for nobody else."""
@@ -54,23 +55,28 @@ class Operations(pyfuse3.Operations):
         except Exception as error:  # the mount's barrier for defects, like the one of `smb.dispatch`
             raise _refusal_of(error) from error
 
-    async def _at_once(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
-        """The same for one that seldom has to wait."""
+    async def _ask(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+        """The same for one that seldom has to wait for the storage, and can be begun anew then."""
         try:
             return run_inline(operation(*args))
         except NotNow:
-            return await self._wait(0, operation, *args)
+            return await self._answer(operation(*args))
         except Exception as error:  # see _answer
             raise _refusal_of(error) from error
 
-    async def _wait(self, pid: int, operation: Callable[..., Awaitable[T]], *args: object) -> T:
-        """The same for one that may have to wait, and be interrupted."""
+    async def _wait(self, pid: int, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+        """The same for one that may have to wait for others, and be interrupted."""
+        try:
+            return run_inline(operation(*args))
+        except Exception as error:  # see _answer
+            if not isinstance(error, NotNow) and not is_shared_with_nobody(error):
+                raise _refusal_of(error) from error
         return await self._answer(self._requests.run(pid, operation, *args))
 
     # --- names
 
     async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        return await self._answer(self._directories.lookup(parent_inode, from_kernel(name), self._token(ctx)))
+        return await self._ask(self._directories.lookup, parent_inode, from_kernel(name), self._token(ctx))
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         for number, lookups in inode_list:
@@ -131,7 +137,7 @@ class Operations(pyfuse3.Operations):
         await self._answer(self._directories.readdir(fh, start_id, token))
 
     async def releasedir(self, fh: int) -> None:
-        await self._answer(self._core.release(fh))
+        await self._ask(self._core.release, fh)
 
     async def fsyncdir(self, fh: int, datasync: bool) -> None:
         pass
@@ -142,35 +148,36 @@ class Operations(pyfuse3.Operations):
         if ctx.pid in self._core.own_threads:
             return pyfuse3.FileInfo(fh=self._core.enter_own(), keep_cache=True)
         fh = await self._wait(ctx.pid, self._files.open, inode, flags, self._token(ctx))
-        return pyfuse3.FileInfo(fh=fh, keep_cache=self._core.cache_seconds > 0)
+        return pyfuse3.FileInfo(fh=fh, keep_cache=self._core.keeping.seconds > 0)
 
     async def create(
         self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: pyfuse3.RequestContext
     ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         create = self._directories.create
         file, entry = await self._wait(ctx.pid, create, parent_inode, from_kernel(name), mode, flags, self._token(ctx))
-        return pyfuse3.FileInfo(fh=self._files.enter(file, flags), keep_cache=self._core.cache_seconds > 0), entry
+        return pyfuse3.FileInfo(fh=self._files.enter(file, flags), keep_cache=self._core.keeping.seconds > 0), entry
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         # pyfuse3 takes any buffer.
-        return cast("bytes", await self._at_once(self._files.read, fh, off, size))
+        return cast("bytes", await self._wait(0, self._files.read, fh, off, size))
 
     async def write(self, fh: int, off: int, buf: bytes) -> int:
-        return await self._at_once(self._files.write, fh, off, buf)
+        return await self._wait(0, self._files.write, fh, off, buf)
 
     async def flush(self, fh: int) -> None:
-        pass
+        """Nothing to do at a close(2); and the kernel does not ask again."""
+        raise pyfuse3.FUSEError(errno.ENOSYS)
 
     async def release(self, fh: int) -> None:
-        await self._answer(self._core.release(fh))
+        await self._ask(self._core.release, fh)
 
     async def fsync(self, fh: int, datasync: bool) -> None:
-        await self._answer(self._files.fsync(fh))
+        await self._ask(self._files.fsync, fh)
 
     # --- attributes
 
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        return await self._answer(self._metadata.getattr(inode))
+        return await self._ask(self._metadata.getattr, inode)
 
     async def setattr(
         self,
@@ -183,19 +190,22 @@ class Operations(pyfuse3.Operations):
         return await self._wait(ctx.pid, self._metadata.setattr, inode, attr, fields, fh, self._token(ctx))
 
     async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
-        return await self._answer(self._metadata.readlink(inode))
+        return await self._ask(self._metadata.readlink, inode)
 
     async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
-        return await self._answer(self._metadata.access(inode, mode, self._token(ctx)))
+        return await self._ask(self._metadata.access, inode, mode, self._token(ctx))
 
     async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
-        return await self._answer(self._metadata.statfs())
+        return await self._ask(self._metadata.statfs)
 
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
-        return await self._answer(self._metadata.getxattr(inode, name, self._token(ctx)))
+        if not name.startswith(b"user."):
+            # Asked before each write, for the capabilities of a file.
+            raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+        return await self._ask(self._metadata.getxattr, inode, name, self._token(ctx))
 
     async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
-        return await self._answer(self._metadata.listxattr(inode))
+        return await self._ask(self._metadata.listxattr, inode)
 
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: pyfuse3.RequestContext) -> None:
         await self._wait(ctx.pid, self._metadata.setxattr, inode, name, value, self._token(ctx))

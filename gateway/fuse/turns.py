@@ -6,8 +6,8 @@ a task keeps its turn, and passes it on only if its request has to wait.
 """
 
 import select
-from collections.abc import Coroutine, Generator
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Final, Generic, TypeVar, cast
 
 import pyfuse3
 import trio
@@ -20,6 +20,17 @@ _STREAK: Final = 32
 """So many requests are read at most before other tasks have a go."""
 
 
+class _Done:
+    """What need not be waited for: cheaper to await than a coroutine."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return _NOTHING
+
+
+_NOTHING: Final = cast("Generator[Any, Any, None]", iter(()))
+_DONE: Final = _Done()
+
+
 class Turn:
     """A lock that is not handed over when it is given up, but by `pass_on`."""
 
@@ -27,13 +38,20 @@ class Turn:
         self._is_taken = False
         self._others = trio.lowlevel.ParkingLot()
 
-    async def __aenter__(self) -> None:
+    def __aenter__(self) -> Awaitable[None]:
+        if self._is_taken:
+            return self._wait()
+        self._is_taken = True
+        return _DONE
+
+    async def _wait(self) -> None:
         while self._is_taken:
             await self._others.park()
         self._is_taken = True
 
-    async def __aexit__(self, *_: object) -> None:
+    def __aexit__(self, *_: object) -> Awaitable[None]:
         self._is_taken = False
+        return _DONE
 
     def pass_on(self) -> None:
         """Let another task read, if there is one and it is nobody's turn."""
@@ -78,15 +96,18 @@ class _LowLevel:
         self._poll: select.poll | None = None
         self._streak = 0
 
-    async def wait_readable(self, fd: int) -> None:
+    def wait_readable(self, fd: int) -> Awaitable[None]:
         """Wait for a request; without looking after other tasks, if one is there and it was not so too often."""
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(fd, select.POLLIN)
         if self._streak < _STREAK and self._poll.poll(0):
             self._streak += 1
-            return
+            return _DONE
         self._streak = 0
+        return self._wait_readable(fd)
+
+    async def _wait_readable(self, fd: int) -> None:
         await trio.lowlevel.wait_readable(fd)
 
 

@@ -16,7 +16,7 @@ from gateway.fuse.turns import Turn
 from gateway.nt.status import STATUS_SHARING_VIOLATION, StatusError
 from vfs_backends.inline import effect_scope, nothing_happened
 
-__all__ = ["MAX_TASKS", "Requests", "has_signal"]
+__all__ = ["MAX_TASKS", "Requests", "has_signal", "is_shared_with_nobody"]
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Requests:
             except StatusError as error:
                 now = trio.current_time()
                 deadline = deadline or now + self._share_seconds
-                if error.status != STATUS_SHARING_VIOLATION or now >= deadline:
+                if not is_shared_with_nobody(error) or now >= deadline:
                     raise
             nothing_happened()
             await trio.sleep(min(pause, deadline - now))
@@ -91,6 +91,11 @@ class Requests:
             for waiting in list(self._waiting):
                 if waiting.since <= before and has_signal(waiting.pid):
                     waiting.scope.cancel()
+
+
+def is_shared_with_nobody(error: Exception) -> bool:
+    """Whether another open denies it, for now."""
+    return isinstance(error, StatusError) and error.status == STATUS_SHARING_VIOLATION
 
 
 def has_signal(pid: int) -> bool:

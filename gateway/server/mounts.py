@@ -43,17 +43,19 @@ async def serve_mount(
         share_seconds=config.fuse_sharing_timeout,
     )
     try:
-        await mount(options, list(_mounted(exports)), identities.process_token, task_status=task_status)
+        await mount(options, list(_mounted(config, exports)), identities.process_token, task_status=task_status)
     except MountError as error:
         raise ServerError(str(error)) from error
 
 
-def _mounted(exports: Iterable[Export]) -> Iterator[Mounted]:
+def _mounted(config: Config, exports: Iterable[Export]) -> Iterator[Mounted]:
     """The shares that are the same for all; one whose path depends on the client has no one tree to mount."""
     for export in exports:
         if isinstance(export.store, FixedStore):
+            parameters = config.shares.get(export.name)
+            is_for_all = parameters is not None and not (parameters.valid_users or parameters.invalid_users)
             for share in export.store:
-                yield Mounted(export.name, share, _Access(export).of)
+                yield Mounted(export.name, share, _Access(export).of, is_for_all)
 
 
 def _check_place(config: Config) -> None:

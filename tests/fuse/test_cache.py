@@ -1,15 +1,22 @@
 """A kernel that keeps what it was told for long: what SMB clients change, it forgets."""
 
 import os
+import subprocess
 
 import pytest
 import trio
 
 from gateway.nt.constants import FILE_DELETE_ON_CLOSE
 from tests.fuse.peers import program, smb
+from tests.fuse.programs import ERROR, as_user, let_all_get_to
 from tests.interop.servers import Configuration
+from tests.requirements import Need, needs
 
-CONFIGURATION = Configuration(parameters={"fuse cache timeout": "1h"}, shares={"share": {}})
+CONFIGURATION = Configuration(
+    parameters={"fuse cache timeout": "1h"}, shares={"share": {}, "closed": {"valid users": "root"}}
+)
+WRITE_DAC = 0x40000
+STAT = ERROR.format("os.stat(args[0])")
 
 
 @pytest.fixture
@@ -89,3 +96,75 @@ async def test_own_changes_are_seen_at_once(mount, top):
         assert (await program(os.stat, path)).st_nlink == 2
         await program((top / "link").unlink)
         assert (await program(os.stat, path)).st_nlink == 1
+
+
+@pytest.fixture
+def public(mount):
+    for name in ("share", "closed"):
+        (mount.path / name).chmod(0o755)
+    return mount
+
+
+def others_see(mount, path):
+    let_all_get_to(mount.path)
+    return as_user(STAT, path)
+
+
+@needs(Need.ROOT)
+def test_what_some_may_look_up_is_not_kept_for_others(public):
+    directory = public.path / "share/directory of some"
+    directory.mkdir(mode=0o700)
+    (directory / "file").touch()
+    assert (directory / "file").stat().st_size == 0
+    assert os.listdir(directory) == ["file"]
+    assert others_see(public, directory / "file") == "EACCES"
+    assert others_see(public, directory) == "done"
+
+
+@needs(Need.ROOT)
+def test_what_everybody_may_look_up_is_kept_until_they_may_not(public):
+    directory = public.path / "share/directory of all"
+    (directory / "below").mkdir(parents=True)
+    (directory / "below/file").touch()
+    assert others_see(public, directory / "below/file") == "done"
+    own = public.server.shares["share"] / "directory of all"
+    with (directory / "below/file").open("w") as held:
+        (own / "below").rename(own / "moved behind its back")
+        assert others_see(public, directory / "below/file") == "done"
+        directory.chmod(0o700)
+        assert others_see(public, directory / "below/file") == "EACCES"
+        held.write("still")
+    directory.chmod(0o755)
+    assert others_see(public, directory / "moved behind its back/file") == "done"
+
+
+@needs(Need.ROOT)
+def test_an_acl_bars_the_way(public):
+    directory = public.path / "share/directory with an ACL"
+    directory.mkdir()
+    (directory / "file").touch()
+    own = public.server.shares["share"] / "directory with an ACL"
+    subprocess.run(["setfacl", "-m", "u:nobody:---", own], check=True)
+    assert (directory / "file").stat().st_size == 0
+    assert others_see(public, directory / "file") == "EACCES"
+
+
+@needs(Need.ROOT)
+async def test_a_client_that_can_change_permissions(public):
+    directory = public.path / "share/directory of a client"
+    await program(directory.mkdir)
+    await program((directory / "file").touch)
+    assert await program(others_see, public, directory / "file") == "done"
+    async with smb(public) as client:
+        file = await client.open("directory of a client", access=WRITE_DAC, options=1)
+        # In place of what the client could do, which follows from the mode.
+        (public.server.shares["share"] / "directory of a client").chmod(0o700)
+        assert await program(others_see, public, directory / "file") == "EACCES"
+        await client.close(file)
+
+
+@needs(Need.ROOT)
+def test_a_share_of_some(public):
+    (public.path / "closed/file").touch()
+    assert (public.path / "closed/file").stat().st_size == 0
+    assert others_see(public, public.path / "closed/file") == "EACCES"

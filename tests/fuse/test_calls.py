@@ -6,19 +6,17 @@ import mmap
 import os
 import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fuse.programs import ERROR, NOBODY, as_user, let_all_get_to
 from tests.interop.servers import Configuration
 from tests.requirements import Need, needs
 
 CONFIGURATION = Configuration(
     shares={"posix": {}, "memory": {"backend": "memory"}, "fixed": {"read only": "yes"}, "closed": {"valid users": "-"}}
 )
-NOBODY = 65534
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,31 +39,6 @@ def refused(number, function, *arguments, **keywords):
 def renameat2(old: Path, new: Path, flags: int) -> None:
     if _libc.renameat2(-100, bytes(old), -100, bytes(new), flags):
         raise OSError(ctypes.get_errno(), "renameat2")
-
-
-def as_user(code: str, *arguments: object, uid: int = NOBODY, gid: int = NOBODY, groups: tuple[int, ...] = ()) -> str:
-    """What Python code prints that runs as somebody else, who may be barred from where the tests' own Python is."""
-    words = [
-        os.path.realpath(sys.executable),
-        "-c",
-        f"import os, sys\nargs = sys.argv[1:]\n{code}",
-        *map(str, arguments),
-    ]
-    done = subprocess.run(
-        words, user=uid, group=gid, extra_groups=groups, capture_output=True, text=True, timeout=30, cwd="/", check=True
-    )
-    return done.stdout.strip()
-
-
-ERROR = """
-try:
-    {}
-except OSError as error:
-    import errno
-    print(errno.errorcode[error.errno])
-else:
-    print('done')
-"""
 
 
 def test_opening(place):
@@ -339,9 +312,7 @@ def test_a_share_that_is_read_only(mount):
 @pytest.fixture
 def public(place) -> Path:
     """The same for everybody."""
-    for directory in (place, *place.parents):
-        if not directory.stat().st_mode & 0o005:
-            directory.chmod(0o755)
+    let_all_get_to(place)
     place.chmod(0o777)
     return Path(place)
 

@@ -8,7 +8,7 @@ from acl.descriptor import SecurityDescriptor
 from acl.sid import Sid
 from tests.fuse.mounts import Mount
 from tests.fuse.peers import program, smb
-from tests.fuse.test_calls import ERROR, as_user
+from tests.fuse.programs import ERROR, as_user, let_all_get_to
 from tests.interop.servers import USER, Configuration
 from tests.requirements import Need, needs
 
@@ -19,9 +19,7 @@ FOREIGN = Sid.from_string("S-1-5-21-11-22-33-1104")
 @needs(Need.ROOT)
 async def test_who_is_given_a_number_over_smb_has_it_on_the_mount(mount: Mount) -> None:
     top = mount.path / "share"
-    for directory in (top, *top.parents, *mount.server.shares["share"].parents):
-        if not directory.stat().st_mode & 0o005:
-            directory.chmod(0o755)
+    let_all_get_to(top)
     wanted = SecurityDescriptor(FOREIGN, dacl=Acl.of(allow(FOREIGN, m.FILE_GENERIC_READ)))
     async with smb(mount) as client:
         await client.close(await client.open("for one", contexts=[(b"SecD", wanted.to_bytes())]))

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import functools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +28,7 @@ from vfs_backends.posix.by_inode import is_there, path_of
 from vfs_backends.posix.change_watcher import PosixChangeWatcher, check_watching
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
-from vfs_backends.posix.identity import SERVER, as_caller, can_act, heed_quotas
+from vfs_backends.posix.identity import SERVER, act_as, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kernel_locks import check_locking
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
@@ -251,11 +252,20 @@ class PosixFileSystem(FileSystem):
             raise VfsError(Kind.NOT_FOUND, name)
         raw = name_to_bytes(name)
         acting = caller if caller is not None and caller.uid and self._tree.acts_as_callers else None
-        directory.pin()
-        try:
-            fields = await directory.volume.threads.look(as_caller, acting, lambda: statx(directory.fd, raw, _ENTRY))
-        finally:
-            directory.unpin()
+        looks = directory.volume.threads.looks_at_hand
+        if looks is None:
+            directory.pin()
+            try:
+                fields = await directory.volume.threads.run(as_caller, acting, lambda: statx(directory.fd, raw, _ENTRY))
+            finally:
+                directory.unpin()
+        else:
+            start = time.perf_counter()
+            if acting is None:
+                fields = statx(directory.fd, raw, _ENTRY)
+            else:
+                fields = act_as(acting, lambda: statx(directory.fd, raw, _ENTRY))
+            looks.took(start)
         if isinstance(fields, int):
             raise look_up_failure(fields, name, is_last=True)
         return stat_of(self._tree.node_id(fields), fields, None)

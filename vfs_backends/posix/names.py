@@ -14,6 +14,7 @@ __all__ = ["MAX_NAME", "name_from_bytes", "name_to_bytes", "path_to_bytes", "tex
 MAX_NAME = 255
 """NAME_MAX: bytes in one name."""
 
+_NO_NAMES = frozenset({"", ".", ".."})
 _FORBIDDEN = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
 _STORED_SURROGATE = re.compile("\udced([\udca0-\udcbf])([\udc80-\udcbf])")
 
@@ -60,8 +61,11 @@ def _encode_character(character: str) -> bytes:
 
 def name_to_bytes(name: str) -> bytes:
     """The bytes of one name. Raises NAME_INVALID, NAME_TOO_LONG."""
-    raw = text_to_bytes(name)
-    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+    try:
+        raw = name.encode()
+    except UnicodeEncodeError:
+        raw = text_to_bytes(name)
+    if name in _NO_NAMES or "/" in name or "\0" in name:
         raise VfsError(Kind.NAME_INVALID, repr(name))
     if len(raw) > MAX_NAME:
         raise VfsError(Kind.NAME_TOO_LONG, repr(name))

@@ -76,6 +76,12 @@ class Threads:
         """Look up a name that the kernel does not know offhand: here, unless the disk had to be asked lately."""
         return await self._at_pace(self.looks, call, *args)
 
+    @property
+    def looks_at_hand(self) -> Pace | None:
+        """The pace of what `look` does, if that is to be done here; None if in a thread."""
+        looks = self.looks
+        return None if self.always or (looks.slow_until and looks.is_slow) else looks
+
     async def _at_pace(self, pace: Pace, call: Callable[..., T], *args: object) -> T:
         if self.always or pace.is_slow:
             return await self.run(call, *args)

@@ -76,6 +76,8 @@ class Tree:
         device = device_of(fields_of(root))
         self.top = Volume(self, device, kind)
         self._volumes = {device: self.top}
+        self._by_numbers: dict[tuple[int, ...], Volume] = {}
+        """The same by major and minor number of the device."""
         self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
@@ -93,9 +95,11 @@ class Tree:
 
     def locate(self, fields: StatxFields) -> tuple["Volume", NodeId]:
         """Where a file is, and which. The generation is the time of birth, or 0 where that is not reliably known."""
-        device = device_of(fields)
-        volume = self._volumes.get(device) or self.volume(device)
-        return volume, NodeId(device, fields[5], birth_of(fields) if volume.has_birth else 0)
+        numbers = fields[18:]
+        volume = self._by_numbers.get(numbers)
+        if volume is None:
+            volume = self._by_numbers[numbers] = self.volume(device_of(fields))
+        return volume, NodeId(volume.device, fields[5], birth_of(fields) if volume.has_birth else 0)
 
     def node_id(self, fields: StatxFields) -> NodeId:
         """Which file it is."""
