@@ -12,7 +12,7 @@ from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import MakePosix
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.posix import changes, syscalls
+from vfs_backends.posix import changes, made, syscalls
 from vfs_backends.posix.failures import kind_of, vfs_error
 
 
@@ -47,11 +47,11 @@ async def test_directory_replaced_while_it_is_made(
     def swapped(directory: int, name: bytes, how: syscalls.How) -> int:
         return syscalls.openat2(directory, b"old", how)
 
-    monkeypatch.setattr(changes, "openat2", swapped)
+    monkeypatch.setattr(made, "openat2", swapped)
     with fails(Kind.STALE):
         await fs.create_directory(top, "new", 0o777)
     assert stat_module.S_IMODE((tmp_path / "old").stat().st_mode) == 0o700
-    monkeypatch.setattr(changes, "openat2", lambda *_: -errno.ELOOP)
+    monkeypatch.setattr(made, "openat2", lambda *_: -errno.ELOOP)
     with fails(Kind.SYMLINK):
         await fs.create_directory(top, "link", 0o777)
 

@@ -15,6 +15,7 @@ from vfs_backends.api import Caller, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import as_caller, is_refusal
+from vfs_backends.posix.made import adopt, wanted_owner
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.stats import birth_of, fields_of
 from vfs_backends.posix.syscalls import (
@@ -26,14 +27,13 @@ from vfs_backends.posix.syscalls import (
     RESOLVE_NO_SYMLINKS,
     How,
     StatxFields,
-    openat2,
     proc_path,
     renameat2,
     statx,
 )
 from vfs_backends.posix.volume import Tree
 
-__all__ = ["create_directory", "create_file", "link", "remove", "rename", "wanted_owner"]
+__all__ = ["create_directory", "create_file", "link", "remove", "rename"]
 
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE_FLAGS = {
@@ -46,20 +46,6 @@ _NEW_DIRECTORY = How(
     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
 )
 _CLOCK_SLACK_NS = 1_000_000_000
-
-
-def wanted_owner(parent: int, fields: StatxFields, caller: Caller | None) -> tuple[int, int] | None:
-    """The ids to give to a new file, None if it has them."""
-    if caller is None:
-        return None
-    uid, gid = fields[2], fields[3]
-    if (uid, gid) == (caller.uid, caller.gid):
-        return None
-    # Under a set-group-id directory the group has been taken from it.
-    keeps_group = gid == caller.gid or fields_of(parent)[4] & stat_module.S_ISGID
-    if keeps_group and uid == caller.uid:
-        return None
-    return caller.uid, -1 if keeps_group else caller.gid
 
 
 def create_file(
@@ -87,32 +73,17 @@ def create_directory(parent: int, name: bytes, mode: int, caller: Caller | None)
     """A new O_PATH descriptor, and what it is on. `caller`: who creates it, and owns it."""
     before = time.time_ns()
     as_caller(caller, lambda: os.mkdir(name, mode, dir_fd=parent))
-    fd = openat2(parent, name, _NEW_DIRECTORY)
-    if fd < 0:
-        if -fd in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
-            os.rmdir(name, dir_fd=parent)
-        raise os_error(-fd)  # or else somebody has put something in its place already
-    try:
-        fields = fields_of(fd)
-        # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
-        born = birth_of(fields)
-        makers = {os.geteuid()} if caller is None else {os.geteuid(), caller.uid}
-        if fields[2] not in makers or (born and born < before - _CLOCK_SLACK_NS):
-            raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
-        owner = wanted_owner(parent, fields, caller)
-        if owner is not None:
-            os.chown(proc_path(fd), *owner)
+    # No system call makes a directory and opens it: make sure that nobody's older one gets the new mode and owner.
+    return adopt(
+        parent,
+        name,
+        _NEW_DIRECTORY,
+        caller,
+        is_it=lambda fields: birth_of(fields) == 0 or birth_of(fields) >= before - _CLOCK_SLACK_NS,
         # A set-group-id bit comes from the parent, and is to be passed on.
-        wanted = mode | (fields[4] & stat_module.S_ISGID)
-        if owner is not None or fields[4] & 0o7777 != wanted:
-            os.chmod(proc_path(fd), wanted)
-    except BaseException as error:  # whatever it is: nobody else has the descriptor
-        os.close(fd)
-        if not isinstance(error, VfsError):
-            with contextlib.suppress(OSError):
-                os.rmdir(name, dir_fd=parent)
-        raise
-    return fd, fields
+        permissions=lambda has: mode | (has & stat_module.S_ISGID),
+        remove=lambda: os.rmdir(name, dir_fd=parent),
+    )
 
 
 def _check(tree: Tree, parent: int, name: bytes, node_id: NodeId) -> StatxFields:

@@ -3,26 +3,18 @@
 All raise OSError or VfsError.
 """
 
-import contextlib
-import errno
 import os
 import stat as stat_module
 from collections.abc import Callable
 
 from vfs_backends.api import Caller
-from vfs_backends.errors import Kind, VfsError
-from vfs_backends.posix.changes import wanted_owner
-from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import as_caller
-from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.stats import fields_of
+from vfs_backends.posix.made import adopt
 from vfs_backends.posix.syscalls import (
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
     How,
     StatxFields,
-    openat2,
-    proc_path,
 )
 
 __all__ = ["create_node", "create_symlink", "read_link"]
@@ -45,28 +37,15 @@ def _create(
     parent: int, name: bytes, permissions: int | None, make: Callable[[], None], kind: int, caller: Caller | None
 ) -> tuple[int, StatxFields]:
     as_caller(caller, make)
-    fd = openat2(parent, name, _PATH)
-    if fd < 0:
-        if -fd in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
-            os.unlink(name, dir_fd=parent)
-        raise os_error(-fd)  # or else somebody has put something in its place already
-    try:
-        fields = fields_of(fd)
-        makers = {os.geteuid()} if caller is None else {os.geteuid(), caller.uid}
-        if stat_module.S_IFMT(fields[4]) != kind or fields[2] not in makers:
-            raise VfsError(Kind.STALE, f"{name_from_bytes(name)}: replaced while it was made")
-        owner = wanted_owner(parent, fields, caller)
-        if owner is not None:
-            os.chown(proc_path(fd), *owner)
-        if permissions is not None and (owner is not None or fields[4] & 0o7777 != permissions):
-            os.chmod(proc_path(fd), permissions)
-    except BaseException as error:  # whatever it is: nobody else has the descriptor
-        os.close(fd)
-        if not isinstance(error, VfsError):
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=parent)
-        raise
-    return fd, fields
+    return adopt(
+        parent,
+        name,
+        _PATH,
+        caller,
+        is_it=lambda fields: stat_module.S_IFMT(fields[4]) == kind,
+        permissions=lambda has: permissions,
+        remove=lambda: os.unlink(name, dir_fd=parent),
+    )
 
 
 def read_link(fd: int) -> bytes:
