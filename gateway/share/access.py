@@ -22,6 +22,7 @@ from acl.sid import Sid
 from acl.token import Token
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD, StatusError
 from gateway.share.auditing import audit
+from gateway.share.remembered import Remembered
 from vfs_backends.api import Capability, Handle, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 
@@ -30,8 +31,6 @@ __all__ = ["Descriptors", "Governing", "Ids", "check_access"]
 log = logging.getLogger("gateway.acl")
 
 _CACHED_KEYS, _CACHED_FILES = 4096, 32768
-_RACY_NS = 50_000_000
-"""For so long a further change may leave the version as it is: the clocks of file systems are as coarse as that."""
 
 
 class Ids(Protocol):
@@ -105,7 +104,7 @@ class Descriptors:
         self.has_acls = False
         """Whether the storage has POSIX ACLs."""
         self._by_key: dict[_Key, Governing] = {}
-        self._by_file: dict[NodeId, tuple[int, Governing]] = {}
+        self._by_file: Remembered[Governing] = Remembered(_CACHED_FILES)
 
     def begin(self, capabilities: Capability) -> None:
         """Take note of what the storage can do."""
@@ -114,23 +113,18 @@ class Descriptors:
 
     def forget(self, node_id: NodeId) -> None:
         """The file's permissions have been changed."""
-        self._by_file.pop(node_id, None)
+        self._by_file.forget(node_id)
 
     async def governing(self, handle: Handle, stat: Stat) -> Governing:
         """What governs the file behind `handle` (not a stream of it); `stat` is what the storage has just told of it.
 
         Raises `VfsError`.
         """
-        found = self._by_file.get(stat.node_id)
-        if found is not None and found[0] == stat.version:
-            return found[1]
-        # Before anything is read: what is changed afterwards has a later version.
-        now = time.time_ns()
-        governing = self._of_key(await self._key(handle, stat))
-        if stat.version and now - stat.version > _RACY_NS:
-            if len(self._by_file) >= _CACHED_FILES:
-                self._by_file.clear()
-            self._by_file[stat.node_id] = (stat.version, governing)
+        governing = self._by_file.get(stat)
+        if governing is None:
+            now = time.time_ns()
+            governing = self._of_key(await self._key(handle, stat))
+            self._by_file.keep(stat, governing, now)
         return governing
 
     async def check(self, handle: Handle, stat: Stat, token: Token, desired: int) -> Governing:

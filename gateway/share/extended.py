@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -13,14 +14,21 @@ from gateway.nt.upcase import upcase
 from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
 from gateway.share.times import kept_times
-from vfs_backends.api import Capability, Handle
+from vfs_backends.api import Capability, Handle, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["Attribute", "ea_length", "replace_attributes", "set_attributes"]
+__all__ = [
+    "Attribute",
+    "attributes_length",
+    "ea_length",
+    "read_attributes",
+    "replace_attributes",
+    "set_attributes",
+]
 
 Attribute = tuple[str, bytes]
 """Name and value; an empty value stands for an attribute that is not there, or not to be there."""
@@ -38,6 +46,21 @@ _STATUS_OF_KIND: Final = {
 def ea_length(attributes: Iterable[Attribute]) -> int:
     """What [MS-FSA] 2.1.1.3 calls ExtendedAttributesLength, in bytes."""
     return sum([_FIXED + len(name.encode("utf-8", "surrogateescape")) + len(value) for name, value in attributes])
+
+
+async def read_attributes(share: "Share", one: Open) -> list[Attribute]:
+    """All extended attributes of an open file. Raises `VfsError`."""
+    return await _read(one.handle) if Capability.XATTRS in share.fs.capabilities else []
+
+
+async def attributes_length(share: "Share", one: Open, stat: Stat) -> int:
+    """ExtendedAttributesLength of an open file; `stat` is what the storage has just told of it. Raises `VfsError`."""
+    length = share.attributes_lengths.get(stat)
+    if length is None:
+        now = time.time_ns()
+        length = ea_length(await read_attributes(share, one))
+        share.attributes_lengths.keep(stat, length, now)
+    return length
 
 
 async def set_attributes(share: "Share", one: Open, changes: Sequence[Attribute]) -> None:

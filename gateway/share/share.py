@@ -22,6 +22,7 @@ from gateway.share.notify import Watches
 from gateway.share.opens import Open
 from gateway.share.outside import Outside, begin_outside
 from gateway.share.record import EMPTY, FileRecord, settled
+from gateway.share.remembered import Remembered
 from gateway.share.settings import ShareSettings
 from gateway.share.table import Table
 from gateway.share.times import WriteTimes, kept_times, settle_write_time
@@ -32,6 +33,7 @@ __all__ = ["Share"]
 
 log = logging.getLogger("gateway.vfs")
 
+_REMEMBERED_FILES = 32768
 _open_ids = itertools.count(1)
 
 
@@ -62,6 +64,8 @@ class Share:
         """Like `breaks`, the same for all shares of a table."""
         self.outside_locks: list[OutsideLocks] = []
         """Those who lock its files otherwise."""
+        self.attributes_lengths: Remembered[int] = Remembered(_REMEMBERED_FILES)
+        """How long the extended attributes of files are."""
         self.watches = Watches()
         self.breaks = breaks or Breaks(table)
         self.write_times = write_times if settings.write_time_delay else None

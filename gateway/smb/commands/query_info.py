@@ -11,6 +11,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
+from gateway.share.extended import attributes_length, read_attributes
 from gateway.share.granting import governing_open
 from gateway.share.share import Share
 from gateway.share.streams import has_streams, list_streams, stat_of_file
@@ -89,7 +90,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         return await _extended_attributes(one, request)
     file = one.file
     stat = await file.handle.stat()
-    attributes = await _attributes(one) if request.file_info_class in _NEEDS_EA_SIZE else []
+    length = await attributes_length(file.share, file, stat) if request.file_info_class in _NEEDS_EA_SIZE else 0
     streams: tuple[StreamInfo, ...] = ()
     if request.file_info_class == nt.FILE_STREAM_INFORMATION:
         streams = tuple([StreamInfo(*entry) for entry in await list_streams(file.share, file)])
@@ -98,7 +99,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         stat,
         name=wire_path(file.path, file.handle.stream),
         volume_id=file.share.volume_id,
-        ea_size=ea_size(attributes),
+        ea_size=ea_size(length),
         hides=one.tree.export.hides,
         delete_pending=is_delete_pending(file.share.record(file), file.open_id),
         access_granted=one.granted_access,
@@ -109,17 +110,9 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
     return pack_file_info(entry, info, request.output_buffer_length)
 
 
-async def _attributes(one: FileOpen) -> list[ExtendedAttribute]:
-    """All extended attributes of the file."""
-    handle = one.file.handle
-    if Capability.XATTRS not in one.file.share.fs.capabilities:
-        return []
-    return [ExtendedAttribute(name, await handle.get_xattr(name)) for name in await handle.list_xattrs()]
-
-
 async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
     """FileFullEaInformation: those asked for by name, or all, on from where the last query ended."""
-    attributes = await _attributes(one)
+    attributes = [ExtendedAttribute(*found) for found in await read_attributes(one.file.share, one.file)]
     if len(request.input):
         by_name = {attribute.name.upper(): attribute for attribute in attributes}
         wanted = parse_get_ea(request.input)

@@ -3,7 +3,7 @@
 Names are bytes of an 8-bit character set on the wire; here they are UTF-8, and what is not survives as surrogates.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -17,7 +17,6 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
-from gateway.share.extended import ea_length
 
 __all__ = ["FILE_NEED_EA", "MAX_LIST", "ExtendedAttribute", "ea_size", "pack_full_ea", "parse_full_ea", "parse_get_ea"]
 
@@ -130,7 +129,6 @@ def _entry(attribute: ExtendedAttribute) -> bytes:
     return _FULL.pack(0, attribute.flags, len(name), len(attribute.value)) + name + b"\0" + attribute.value
 
 
-def ea_size(attributes: Iterable[ExtendedAttribute]) -> int:
-    """What FileEaInformation says: the size of the list that OS/2 would be given, zero for none."""
-    size = ea_length((name, value) for name, value, _ in attributes)
-    return size + 4 if size else 0
+def ea_size(length: int) -> int:
+    """What FileEaInformation says of attributes of that `ea_length`: the size of the list that OS/2 would be given."""
+    return length + 4 if length else 0

@@ -17,6 +17,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
+from gateway.share.extended import ea_length
 from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_full_ea, parse_get_ea
 
 ATTRIBUTES = [
@@ -146,8 +147,8 @@ def test_what_the_format_cannot_hold(attribute):
 
 
 def test_ea_size():
-    assert ea_size([]) == 0
-    assert ea_size(ATTRIBUTES[:2]) == 4 + (4 + 6 + 6) + (4 + 9 + 8)
+    assert ea_size(0) == 0
+    assert ea_size(ea_length((name, value) for name, value, _ in ATTRIBUTES[:2])) == 4 + (4 + 6 + 6) + (4 + 9 + 8)
 
 
 def survive(parse, data):
