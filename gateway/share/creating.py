@@ -6,7 +6,6 @@ table (which checks the other opens once more: the world may have moved) and, if
 """
 
 import contextlib
-import stat as stat_module
 from typing import TYPE_CHECKING
 
 from acl import mask
@@ -18,9 +17,7 @@ from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
     STATUS_DELETE_PENDING,
-    STATUS_FILE_IS_A_DIRECTORY,
     STATUS_INVALID_PARAMETER,
-    STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_COLLISION,
     STATUS_SHARING_VIOLATION,
     StatusError,
@@ -35,6 +32,14 @@ from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
+from gateway.share.preconditions import (
+    NO_ACCESS,
+    READ_DATA,
+    check_attributes,
+    check_delete_on_close,
+    check_type,
+    io_access,
+)
 from gateway.share.reaching import reach, reach_by_id
 from gateway.share.record import FileRecord, OpenEntry, add_open
 from gateway.share.securing import new_descriptor, write_descriptor
@@ -51,10 +56,6 @@ __all__ = ["open_file"]
 _ATTEMPTS = 4
 """How often a file may vanish, or appear, between the look and the deed."""
 
-_WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
-_READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
-_IO_ACCESS = (IoAccess(0), IoAccess.READ, IoAccess.WRITE, IoAccess.READ | IoAccess.WRITE)
-_NO_ACCESS = _IO_ACCESS[0]
 _OVERWRITTEN = nt.FILE_NOTIFY_CHANGE_ATTRIBUTES | nt.FILE_NOTIFY_CHANGE_SIZE | nt.FILE_NOTIFY_CHANGE_LAST_WRITE
 _ACTIONS = {
     nt.FILE_SUPERSEDE: nt.FILE_SUPERSEDED,
@@ -107,20 +108,23 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
             handle = await find_stream(intent, handle)
             stat = await handle.stat()
         if not intent.adds_stream:
-            _check_type(intent, stat)
+            check_type(intent, stat)
         grant = await grant_existing(share, intent, token, handle, governing)
         granted = grant.access
-        _check_attributes(intent, stat, granted)
-        open_id = share.new_open_id()
+        check_attributes(intent, stat, granted)
         caller = share.caller(token, overrules=grant.unlinks_anyway)
-        entry = _entry(intent, caller, open_id, granted)
-        if not await _admitted(share, intent, handle, entry):
+        entry = _entry(intent, caller, share.new_open_id(), granted)
+        if _admitted(share, intent, handle, entry):
+            for observer in share.watches.observers:
+                await observer.before_opening(handle.node_id, granted, entry.owner)
+        else:
+            await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
             await handle.aclose()
             return None
-        access = _io_access(granted, stat, is_stream=bool(intent.stream))
+        access = io_access(granted, stat, is_stream=bool(intent.stream))
         if intent.overwrites:
             access |= IoAccess.WRITE
-        if access is not _NO_ACCESS and not intent.adds_stream:
+        if access is not NO_ACCESS and not intent.adds_stream:
             await handle.open_io(access, share.caller(token, overrules=grant.opens_anyway))
         point_of_no_return()
         if not await _register(share, intent, handle, entry):
@@ -130,74 +134,47 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
     except BaseException:  # also if it is cancelled: nobody knows of the handle yet
         await handle.aclose()
         raise
-    action = nt.FILE_OPENED
+    if intent.adds_stream or intent.overwrites:
+        return await _begin_anew(share, intent, token, caller, handle, entry, access)
+    return _opened(share, intent, token, caller, handle, entry, nt.FILE_OPENED, stat)
+
+
+async def _begin_anew(
+    share: "Share",
+    intent: OpenIntent,
+    token: Token,
+    caller: Caller | None,
+    handle: Handle,
+    entry: OpenEntry,
+    access: IoAccess,
+) -> Open:
+    """Make the stream, or empty the file, that was opened for this."""
+    action = nt.FILE_CREATED if intent.adds_stream else _ACTIONS[intent.disposition]
     try:
         if intent.adds_stream:
-            action = nt.FILE_CREATED
             handle = await make_stream(share, intent, handle, access)
             stat = await handle.stat()
-        elif intent.overwrites:
-            action = _ACTIONS[intent.disposition]
+        else:
             stat = await overwrite(share, intent, handle)
     except BaseException:  # whatever it is: the open was entered, and nobody will have it
-        await _unregister(share, handle, open_id)
+        await _unregister(share, handle, entry.open_id)
         await handle.aclose()
         raise
     one = _opened(share, intent, token, caller, handle, entry, action, stat)
-    if action != nt.FILE_OPENED:
-        # Who has come while it was emptied may have read, and kept, what is no more.
-        await share.breaks.before_change(one)
-        await entry_changed(share, one, _OVERWRITTEN)
+    # Who has come while it was emptied may have read, and kept, what is no more.
+    await share.breaks.before_change(one)
+    await entry_changed(share, one, _OVERWRITTEN)
     return one
 
 
-async def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
-    """Whether the others let the file be opened. False if that took a while; raises `StatusError` if they do not."""
+def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
+    """Whether the others let the file be opened. False if they have to be waited for, `StatusError` if they do not."""
     if entry.lease_key and not share.breaks.is_key_free(entry.owner, entry.lease_key, handle.node_id):
         raise StatusError(STATUS_INVALID_PARAMETER)
     status, conflict = admit(share.table.peek_nowait(handle.node_id), entry, overwrite=intent.overwrites)[1]
     if status:
         raise StatusError(status)
-    if not conflict.wait_for:
-        for observer in share.watches.observers:
-            await observer.before_opening(handle.node_id, entry.granted_access, entry.owner)
-        return True
-    await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
-    return False
-
-
-def _check_type(intent: OpenIntent, stat: Stat) -> None:
-    if intent.disposition == nt.FILE_CREATE:
-        raise StatusError(STATUS_OBJECT_NAME_COLLISION)
-    if stat.is_directory:
-        if intent.options & nt.FILE_NON_DIRECTORY_FILE or intent.overwrites:
-            raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
-    elif intent.wants_directory:
-        raise StatusError(STATUS_NOT_A_DIRECTORY)
-    elif not stat_module.S_ISREG(stat.mode) and not intent.posix:
-        # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
-        raise StatusError(STATUS_ACCESS_DENIED)
-
-
-def _check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
-    """What the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
-    _check_delete_on_close(intent, granted)
-    attributes = stat.dos_attributes or 0
-    writes = granted & _WRITE_DATA or intent.overwrites or intent.adds_stream
-    if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
-        raise StatusError(STATUS_ACCESS_DENIED)
-    if attributes & nt.FILE_ATTRIBUTE_READONLY and intent.options & nt.FILE_DELETE_ON_CLOSE:
-        raise StatusError(STATUS_CANNOT_DELETE)
-    if intent.overwrites and not intent.stream:
-        kept = nt.FILE_ATTRIBUTE_HIDDEN | nt.FILE_ATTRIBUTE_SYSTEM
-        if attributes & kept & ~intent.file_attributes:
-            raise StatusError(STATUS_ACCESS_DENIED)
-
-
-def _check_delete_on_close(intent: OpenIntent, granted: int) -> None:
-    """Who is granted as much as there is may not be granted deletion."""
-    if intent.options & nt.FILE_DELETE_ON_CLOSE and not granted & mask.DELETE:
-        raise StatusError(STATUS_ACCESS_DENIED)
+    return not conflict.wait_for
 
 
 # --- a new file
@@ -260,7 +237,7 @@ def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor 
         most = mask.FILE_ALL_ACCESS if descriptor is None else maximal_access(descriptor, token)
         granted = (granted & ~mask.MAXIMUM_ALLOWED) | (most & intent.access_limit)
     check_limit(intent, token, granted)
-    _check_delete_on_close(intent, granted)
+    check_delete_on_close(intent, granted)
     return granted
 
 
@@ -285,11 +262,11 @@ async def _begin(
     if not await _register(share, intent, handle, entry):
         # Somebody was faster in opening the new file, and cached it.
         raise StatusError(STATUS_SHARING_VIOLATION)
-    if handle.is_directory and entry.granted_access & _READ_DATA:
+    if handle.is_directory and entry.granted_access & READ_DATA:
         await handle.open_io(IoAccess.READ)
     await initialise(share, intent, handle)
     if intent.stream:
-        access = _io_access(entry.granted_access, await handle.stat(), is_stream=True)
+        access = io_access(entry.granted_access, await handle.stat(), is_stream=True)
         handle = await make_stream(share, intent, handle, access)
     try:
         stat = await handle.stat()
@@ -326,14 +303,6 @@ def _entry(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int
         intent.parent_key,
         caller,
     )
-
-
-def _io_access(granted: int, stat: Stat, *, is_stream: bool) -> IoAccess:
-    if not is_stream and not stat_module.S_ISREG(stat.mode) and not stat.is_directory:
-        return _NO_ACCESS
-    reads = 1 if granted & _READ_DATA else 0
-    # From a table, because to combine the flags takes longer than all the rest of this.
-    return _IO_ACCESS[reads | 2 if granted & _WRITE_DATA and (is_stream or not stat.is_directory) else reads]
 
 
 async def _register(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:

@@ -72,6 +72,8 @@ class Share:
         """None if writes show in the time of the last write at once."""
         self.volume_id = 0
         """64 bits that name the storage."""
+        self._caller: tuple[Token | None, Caller | None, Caller | None] = None, None, None
+        """Of the last token asked for: most requests come from the same few."""
         self.outside: Outside | None = None
         """Those who use the storage without the share, if anything is to be done about them."""
 
@@ -197,7 +199,14 @@ class Share:
 
     def caller(self, token: Token, *, overrules: bool = False) -> Caller | None:
         """On whose behalf the storage acts; None if on the server's own."""
-        return Caller(token.uid, token.gid, token.gids, overrules) if token.uid >= 0 else None
+        last, plain, overruling = self._caller
+        if last is not token:
+            plain = overruling = None
+            if token.uid >= 0:
+                plain = Caller(token.uid, token.gid, token.gids)
+                overruling = plain._replace(overrules=True)
+            self._caller = token, plain, overruling
+        return overruling if overrules else plain
 
     def record(self, one: Open) -> FileRecord | None:
         """What the table says of the open's file."""

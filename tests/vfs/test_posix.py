@@ -19,7 +19,7 @@ from tests.vfs.conftest import SLOW, MakePosix, posix
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import NotNow, run_inline
-from vfs_backends.posix import attributes, handles, probes
+from vfs_backends.posix import attributes, descriptors, handles, probes
 from vfs_backends.posix.kinds import kind_of_device, kind_of_magic
 from vfs_backends.posix.threads import Pace
 
@@ -487,7 +487,7 @@ async def test_closed_while_in_use(tmp_path: Path, no_leaks: None, monkeypatch: 
     top = await fs.root()
     handle = await make(fs, top, "file", b"data")
     go = threading.Event()
-    read_all = handles.read_all
+    read_all = descriptors.read_all
 
     def slowly(fd: int, offset: int, buffer: memoryview) -> int:
         go.wait()

@@ -153,17 +153,13 @@ class PosixFileSystem(FileSystem):
             raise VfsError(Kind.INVALID, "a handle of another file system")
         return handle
 
-    def _handle(self, found: Found, path: str, access: IoAccess | None = None) -> PosixHandle:
+    def _handle(self, found: Found, path: str, access: IoAccess | None = None, *, at_once: bool = False) -> PosixHandle:
+        """`at_once`: it was found without waiting for anything."""
         fd, fields = found
         volume, node_id = self._tree.locate(fields)
-        return PosixHandle(volume, fd, node_id, fields[4], path, access=access)
-
-    def _handle_at_once(self, found: Found, path: str) -> PosixHandle:
-        """The same of what was found without waiting for anything."""
-        handle = self._handle(found, path)
-        if not handle.volume.threads.always:  # there it was not asked what may have changed
-            handle.note_found(found[1])
-        return handle
+        # A slow storage was not asked for what may have changed.
+        told = fields if at_once and not volume.threads.always else None
+        return PosixHandle(volume, fd, node_id, fields[4], path, access=access, told=told)
 
     async def root(self) -> Handle:
         return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")
@@ -195,7 +191,7 @@ class PosixFileSystem(FileSystem):
         if caller is not None and caller.uid and path and self._tree.acts_as_callers:
             return await self._lookup_as(caller, start, path, case_sensitive=case_sensitive)
         if not path:
-            return self._handle_at_once(await self._ask(start.volume, _open_again, start.fd), start.path)
+            return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path, at_once=True)
         if is_hidden(path):
             raise VfsError(Kind.NOT_FOUND, path)
         found = self._resolver.exact_at_hand(start, path_to_bytes(path))
@@ -204,13 +200,13 @@ class PosixFileSystem(FileSystem):
                 raise look_up_failure(found, path, is_last=True)
             found, reached = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
             return self._handle(found, reached)
-        return self._handle_at_once(found, _join(start.path, path))
+        return self._handle(found, _join(start.path, path), at_once=True)
 
     async def _lookup_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle:
         """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
         found = self._reach_at_hand(caller, start, path)
         if not isinstance(found, int):
-            return self._handle_at_once(found, _join(start.path, path))
+            return self._handle(found, _join(start.path, path), at_once=True)
         if found == -errno.EAGAIN:
             found = await self._reach(caller, start, path)
             if not isinstance(found, int):

@@ -23,17 +23,17 @@ from vfs_backends.inline import committed
 from vfs_backends.posix import special, xattrs
 from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.changed import set_changed
+from vfs_backends.posix.descriptors import IO_FLAGS, allocate, close_quietly, flush, read_all, reopen, write_all
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
-from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, fallocate_keep_size, proc_path, statx, utimensat
+from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
 from vfs_backends.posix.volume import Volume
 
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable
 
-__all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle", "close_quietly", "read_all", "write_all"]
+__all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle"]
 
 T = TypeVar("T")
 
@@ -43,52 +43,22 @@ INLINE_WRITE = 1 << 20
 INLINE_SHRINK = 64 << 20
 """Giving back more bytes than these may keep a file system busy for long."""
 
-_IO_FLAGS = {
-    IoAccess.READ: os.O_RDONLY,
-    IoAccess.WRITE: os.O_WRONLY,
-    IoAccess.READ | IoAccess.WRITE: os.O_RDWR,
-}
-# O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
-_ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
-
-def _reopen(fd: int, flags: int, proc: int, caller: Caller | None = None) -> int:
-    """Open what a descriptor is on, with the rights of `caller`; `proc` is /proc/self/fd."""
-    return as_caller(caller, lambda: os.open(b"%d" % fd, flags | _ALWAYS, dir_fd=proc))
-
-
-def read_all(fd: int, offset: int, buffer: memoryview) -> int:
-    """Read until the buffer is full or the file at its end; how many bytes there were."""
-    done = 0
-    while done < len(buffer):
-        got = os.preadv(fd, [buffer[done:]], offset + done)
-        if got == 0:
-            break
-        done += got
-    return done
-
-
-def write_all(fd: int, offset: int, data: memoryview) -> None:
-    """Write all of `data`."""
-    done = os.pwrite(fd, data, offset)
-    while done < len(data):
-        done += os.pwrite(fd, data[done:], offset + done)
-
-
-def close_quietly(fd: int) -> None:
-    """Close, whatever the storage says to it: the descriptor is gone in any case."""
-    try:
-        os.close(fd)
-    except OSError:
-        return
-
 
 class PosixHandle(Handle):
     """What is asked in this thread and what in another is decided by `Volume` and `Threads`."""
 
     def __init__(
-        self, volume: Volume, fd: int, node_id: NodeId, mode: int, path: str, *, access: IoAccess | None = None
+        self,
+        volume: Volume,
+        fd: int,
+        node_id: NodeId,
+        mode: int,
+        path: str,
+        *,
+        access: IoAccess | None = None,
+        told: StatxFields | None = None,
     ) -> None:
+        """`told`: what statx(2) has just told."""
         self.node_id = node_id
         self.mode = mode
         self.path = path
@@ -96,7 +66,7 @@ class PosixHandle(Handle):
         """-1 once closed."""
         self._access = access
         self.volume = volume
-        self._found: StatxFields | None = None
+        self._told = told
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0
@@ -170,14 +140,18 @@ class PosixHandle(Handle):
         elif kind != stat_module.S_IFREG:
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
-        tree = self.volume.tree
-        fd = await self.ask(_reopen, self.fd, _IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None)
+        threads, tree = self.volume.threads, self.volume.tree
+        asked = self.fd, IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None
+        try:
+            fd = await self.in_thread(reopen, *asked) if threads.always else reopen(*asked)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
         old, self.fd = self.fd, fd
         self._access = access
         if self._pins:
             self._retired += (old,)
         else:
-            self.volume.threads.close_soon(close_quietly, old)
+            threads.close_soon(close_quietly, old)
 
     async def stat(self) -> Stat:
         volume = self.volume
@@ -188,12 +162,8 @@ class PosixHandle(Handle):
         except OSError as error:
             raise vfs_error(error, self.path) from error
 
-    def note_found(self, fields: StatxFields) -> None:
-        """Keep what statx(2) has just told, for `stat_found`."""
-        self._found = fields
-
     async def stat_found(self) -> Stat:
-        fields, self._found = self._found, None
+        fields, self._told = self._told, None
         if fields is None:
             return await self.stat()
         return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
@@ -262,7 +232,7 @@ class PosixHandle(Handle):
 
     async def flush(self) -> None:
         try:
-            await self.in_thread(_flush, self.fd, None if self._access is not None else self.volume.tree.proc)
+            await self.in_thread(flush, self.fd, None if self._access is not None else self.volume.tree.proc)
         except OSError as error:
             raise vfs_error(error, self.path) from error
 
@@ -287,7 +257,7 @@ class PosixHandle(Handle):
             raise VfsError(Kind.IS_A_DIRECTORY, self.path)
         if size > 0:
             writable = self._access is not None and IoAccess.WRITE in self._access
-            await self.change(_allocate, self.fd, size, None if writable else self.volume.tree.proc)
+            await self.change(allocate, self.fd, size, None if writable else self.volume.tree.proc)
 
     async def set_stat(self, change: StatChange) -> None:
         await self.change(self._set_stat, change)
@@ -415,25 +385,3 @@ class PosixHandle(Handle):
             await self.volume.threads.close(close_quietly, fd)
         else:
             close_quietly(fd)
-
-
-def _flush(fd: int, proc: int | None) -> None:
-    """fsync(2) wants a descriptor that is open for I/O; without `proc`, `fd` is."""
-    used = fd if proc is None else _reopen(fd, os.O_RDONLY, proc)
-    try:
-        os.fsync(used)
-    finally:
-        if proc is not None:
-            os.close(used)
-
-
-def _allocate(fd: int, size: int, proc: int | None) -> None:
-    """fallocate(2) wants a descriptor that is open for writing; without `proc`, `fd` is."""
-    used = fd if proc is None else _reopen(fd, os.O_WRONLY, proc)
-    try:
-        result = fallocate_keep_size(used, size)
-    finally:
-        if proc is not None:
-            os.close(used)
-    if result < 0:
-        raise os_error(-result)

@@ -5,8 +5,9 @@ import os
 
 from vfs_backends.api import Caller
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.posix.descriptors import close_quietly
 from vfs_backends.posix.failures import kind_of, os_error
-from vfs_backends.posix.handles import PosixHandle, close_quietly
+from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.names import MAX_NAME, path_to_bytes

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from vfs_backends.api import Caller, DirectoryStream, Handle, IoAccess, NodeId, Stat, StreamEntry
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import streams
+from vfs_backends.posix.descriptors import read_all, write_all
 from vfs_backends.posix.failures import os_error
-from vfs_backends.posix.handles import INLINE_READ, INLINE_WRITE, PosixHandle, read_all, write_all
+from vfs_backends.posix.handles import INLINE_READ, INLINE_WRITE, PosixHandle
 from vfs_backends.posix.sidestore import SideStore
 from vfs_backends.posix.streams import Place
 from vfs_backends.posix.syscalls import AT_FDCWD, fallocate_keep_size, proc_path, utimensat

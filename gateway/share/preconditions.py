@@ -1,0 +1,73 @@
+"""Whether an existing file may be opened as it is asked for, whoever asks: what it is, and its DOS attributes."""
+
+import stat as stat_module
+
+from acl import mask
+from gateway.nt import constants as nt
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_CANNOT_DELETE,
+    STATUS_FILE_IS_A_DIRECTORY,
+    STATUS_NOT_A_DIRECTORY,
+    STATUS_OBJECT_NAME_COLLISION,
+    StatusError,
+)
+from gateway.share.intent import OpenIntent
+from vfs_backends.api import IoAccess, Stat
+
+__all__ = ["NO_ACCESS", "READ_DATA", "check_attributes", "check_delete_on_close", "check_type", "io_access"]
+
+_WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
+READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
+_IO_ACCESS = (IoAccess(0), IoAccess.READ, IoAccess.WRITE, IoAccess.READ | IoAccess.WRITE)
+NO_ACCESS = _IO_ACCESS[0]
+_WITH_CONTENTS = frozenset({stat_module.S_IFREG, stat_module.S_IFDIR})
+
+
+def check_type(intent: OpenIntent, stat: Stat) -> None:
+    """Whether it is what is asked for: nothing, a file, or a directory. [MS-FSA] 2.1.5.1."""
+    if intent.disposition == nt.FILE_CREATE:
+        raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+    kind = stat_module.S_IFMT(stat.mode)
+    if kind == stat_module.S_IFDIR:
+        if intent.options & nt.FILE_NON_DIRECTORY_FILE or intent.overwrites:
+            raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
+    elif intent.wants_directory:
+        raise StatusError(STATUS_NOT_A_DIRECTORY)
+    elif kind != stat_module.S_IFREG and not intent.posix:
+        # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
+    """Raise `StatusError` for what the DOS attributes forbid. [MS-FSA] 2.1.5.1.2, 2.1.5.1.2.1."""
+    check_delete_on_close(intent, granted)
+    attributes = stat.dos_attributes
+    if not attributes:
+        return
+    writes = granted & _WRITE_DATA or intent.overwrites or intent.adds_stream
+    if attributes & nt.FILE_ATTRIBUTE_READONLY and writes and not stat.is_directory:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    if attributes & nt.FILE_ATTRIBUTE_READONLY and intent.options & nt.FILE_DELETE_ON_CLOSE:
+        raise StatusError(STATUS_CANNOT_DELETE)
+    if intent.overwrites and not intent.stream:
+        kept = nt.FILE_ATTRIBUTE_HIDDEN | nt.FILE_ATTRIBUTE_SYSTEM
+        if attributes & kept & ~intent.file_attributes:
+            raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def check_delete_on_close(intent: OpenIntent, granted: int) -> None:
+    """Who is granted as much as there is may not be granted deletion."""
+    if intent.options & nt.FILE_DELETE_ON_CLOSE and not granted & mask.DELETE:
+        raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def io_access(granted: int, stat: Stat, *, is_stream: bool) -> IoAccess:
+    """What the storage has to open it for."""
+    kind = stat_module.S_IFREG if is_stream else stat_module.S_IFMT(stat.mode)
+    if kind not in _WITH_CONTENTS:
+        return NO_ACCESS
+    reads = 1 if granted & READ_DATA else 0
+    writes = 2 if granted & _WRITE_DATA and kind == stat_module.S_IFREG else 0
+    # From a table, because to combine the flags takes longer than all the rest of this.
+    return _IO_ACCESS[reads | writes]
