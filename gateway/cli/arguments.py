@@ -162,6 +162,11 @@ def _serve(command: argparse.ArgumentParser) -> None:
         help="an account for this run only; without a password, asks for it. Others on the machine can see a password "
         "that stands on the command line. May be repeated",
     )
+    add(
+        "--allow-test-controls",
+        action="store_true",
+        help="start even with `smbd:fsctl_smbtorture`, which is for tests of the server only",
+    )
     add("--port", type=int, metavar="N", help="the TCP port (`tcp port`); 0 takes a free one")
     add(
         "--bind",

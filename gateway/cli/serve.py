@@ -1,6 +1,7 @@
 """`smbgate serve`: run the server until somebody ends it."""
 
 import argparse
+import dataclasses
 import os
 
 from gateway import server
@@ -12,7 +13,8 @@ __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return run_server(arguments, configuration_of(arguments), server.serve, _announce)
+    config = dataclasses.replace(configuration_of(arguments), allows_test_controls=arguments.allow_test_controls)
+    return run_server(arguments, config, server.serve, _announce)
 
 
 def _announce(config: Config, addresses: list[str]) -> None:

@@ -21,6 +21,8 @@ class Config(GlobalConfig):
     """By name in lower case; `share` finds one by any spelling."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Accounts for this run only, beside those in `accounts_path`: name to password."""
+    allows_test_controls: bool = False
+    """Whether `smbd:fsctl_smbtorture` may be in effect; no file says so."""
     warnings: tuple[Problem, ...] = ()
     """What an administrator should know of the files that this came from."""
 

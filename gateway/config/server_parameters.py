@@ -302,5 +302,18 @@ class _Files:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlobalConfig(_Identity, _Network, _Protocol, _Security, _Limits, _Files, FuseParameters):
+class _Tests:
+    """Tests of the server."""
+
+    smbd_fsctl_smbtorture: bool = parameter(
+        "smbd:fsctl_smbtorture",
+        Boolean(),
+        False,
+        "Let Samba's smbtorture disturb the server: clients can make it drop their connections and send odd answers. "
+        "The server does not start with it unless `smbgate serve` has --allow-test-controls, too.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalConfig(_Identity, _Network, _Protocol, _Security, _Limits, _Files, FuseParameters, _Tests):
     """What [global] sets."""

@@ -8,6 +8,7 @@ from gateway.config.choices import Encryption as EncryptionChoice
 from gateway.config.choices import MapToGuest, Signing
 from gateway.protocol.dialect import NegotiatePolicy
 from gateway.server.accounts import LiveAccounts
+from gateway.server.errors import ServerError
 from gateway.server.exports import make_exports
 from gateway.server.identities import Identities
 from gateway.server.names import SystemNames
@@ -36,6 +37,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
 
     `descriptor_limit`: how many files the process may open, if that is limited.
     """
+    _enter_test_controls(config)
     accounts = LiveAccounts(config.accounts_path, config.users)
     write_times = WriteTimes()
     exports = Exports(make_exports(config, identities, write_times))
@@ -57,6 +59,18 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
         budget=MemoryBudget(config.memory_budget),
         guid=StateDirectory(config.state_path).guid(),
     )
+
+
+def _enter_test_controls(config: Config) -> None:
+    if not config.smbd_fsctl_smbtorture:
+        return
+    if not config.allows_test_controls:
+        raise ServerError(
+            "'smbd:fsctl_smbtorture = yes' lets any client disturb the server, and is for tests only: "
+            "`smbgate serve` needs --allow-test-controls for it"
+        )
+    # What importing it enters in the tables is in them for good.
+    import gateway.smb.fsctl.torture  # noqa: F401, PLC0415
 
 
 def _negotiate_policy(config: Config) -> NegotiatePolicy:

@@ -25,6 +25,7 @@ from gateway.smb.multiprotocol import answer_smb1
 from gateway.smb.pending import Pending
 from gateway.smb.service import Service
 from gateway.smb.session import Session
+from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
 from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND, Opcode
 
@@ -91,6 +92,7 @@ class SmbConnection:
         self._began = 0.0
         self._nursery: trio.Nursery
         self.outbox: Outbox
+        self.delivery: Delivery
 
     # --- life
 
@@ -109,6 +111,7 @@ class SmbConnection:
                     start=self._nursery.start_soon,
                     on_broken=self._nursery.cancel_scope.cancel,
                 )
+                self.delivery = Delivery(self._sock, limits.delivery_seconds, self._nursery.start_soon, self._silent)
                 try:
                     await self._serve()
                 finally:
@@ -122,6 +125,10 @@ class SmbConnection:
             self.outbox.close()
             self._frames.close()
             self._sock.close()
+
+    def _silent(self) -> None:
+        log.info("%s: connection ended: a notification has not arrived", self.address)
+        self.close()
 
     def close(self) -> None:
         """End the connection as soon as possible."""
@@ -150,8 +157,8 @@ class SmbConnection:
         while not self._at_end:
             if self._turn():
                 await self._wait_for_data()
-            else:
-                await self._make_way()
+            # Also after waiting: what has been served meanwhile may have to come first.
+            await self._make_way()
 
     def _turn(self) -> bool:
         """Receive and answer what has arrived. True if more can only arrive; False if the reader has to make way."""
@@ -287,6 +294,7 @@ class SmbConnection:
             return False
         self.outbox.put(self.protocol.notification(body, sealed_by))
         self.outbox.flush()
+        self.delivery.expect()
         return True
 
     # --- requests in tasks

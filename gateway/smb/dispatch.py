@@ -35,7 +35,7 @@ from gateway.smb.compound import Compound
 from gateway.smb.context import FileContext, OpenContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.pending import Pending
-from gateway.smb.registry import COMMANDS
+from gateway.smb.registry import COMMANDS, SESSIONLESS
 from gateway.wire.error import ErrorResponse
 from gateway.wire.errors import WireError
 from gateway.wire.header import Opcode, opcode_name
@@ -210,7 +210,13 @@ class Exchange:
         self._held = held
         command = COMMANDS.get(request.header.command)
         level = 0 if command is None else command.level
-        session = self._session(request) if level else None
+        try:
+            session = self._session(request) if level else None
+        except StatusError:
+            command = SESSIONLESS.get(request.header.command)
+            if command is None:
+                raise
+            level, session = 0, None
         if request.refused:
             raise StatusError(request.refused)
         if command is None:

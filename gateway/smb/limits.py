@@ -28,5 +28,8 @@ class Limits:
     output_queue: int = 1 << 20
     authentication_seconds: float = 45.0
     stall_seconds: float = 30.0
+    delivery_seconds: float = 20.0
+    """For so long a client's system may leave a break notification unacknowledged: who waits for the answer to it waits
+    longer, but need not wait for somebody who is gone."""
     interim_seconds: float = 0.02
     """How long a request may take before its client is told that it goes on."""

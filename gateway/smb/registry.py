@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 from gateway.smb.answer import Answer, Response
 from gateway.smb.context import ConnectionContext
 
-__all__ = ["COMMANDS", "Command", "command"]
+__all__ = ["COMMANDS", "SESSIONLESS", "Command", "command"]
 
 
 class Parsed(Protocol):
@@ -36,6 +36,8 @@ class Command:
 
 
 COMMANDS: dict[int, Command] = {}
+SESSIONLESS: dict[int, Command] = {}
+"""How commands that need a session are answered to who has none. Empty but in tests of the server."""
 
 
 def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handler[C, R]], Handler[C, R]]:

@@ -73,11 +73,11 @@ class IoctlResponse(Body):
         self.output = take(message, self.output_offset, self.output_count, at_least=cls.end())
         return self
 
-    def to_bytes(self) -> bytes:
-        """The body, with its offsets and lengths filled in."""
+    def to_bytes(self, more_padding: int = 0) -> bytes:
+        """The body, with its offsets and lengths filled in, and `more_padding` bytes before the output."""
         self.input_offset = self.end()
         self.input_count = len(self.input)
-        self.output_offset = align8(self.end() + self.input_count)
+        self.output_offset = align8(self.end() + self.input_count) + more_padding
         self.output_count = len(self.output)
-        padding = pad8(self.input_count) if self.output_count else b""
+        padding = pad8(self.input_count) + bytes(more_padding) if self.output_count else b""
         return b"".join((self.pack(), self.input, padding, self.output))

@@ -33,4 +33,4 @@ async def handle(ctx: TreeContext, request: IoctlRequest) -> Answer:
     response = IoctlResponse(
         ctl_code=request.ctl_code, persistent_file_id=persistent, volatile_file_id=volatile, output=output.data
     )
-    return Answer(response.to_bytes(), output.status)
+    return Answer(response.to_bytes(output.padding), output.status)

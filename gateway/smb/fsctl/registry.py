@@ -16,6 +16,8 @@ class Output(NamedTuple):
 
     data: bytes = b""
     status: int = 0
+    padding: int = 0
+    """Bytes that stand before the data beyond what alignment takes."""
 
 
 Handler = Callable[[TreeContext, IoctlRequest, SmbOpen | None], Coroutine[Any, Any, Output]]
