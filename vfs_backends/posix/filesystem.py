@@ -25,19 +25,18 @@ from vfs_backends.api import (
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
 from vfs_backends.posix.by_inode import is_there, path_of
-from vfs_backends.posix.change_watcher import PosixChangeWatcher, check_watching
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER, act_as, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
-from vfs_backends.posix.kernel_locks import check_locking
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
-from vfs_backends.posix.names import MAX_NAME, name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.names import name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.outside import outside_capabilities, watch_changes
 from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
-from vfs_backends.posix.stats import birth_of, fields_of, identity_of, stat_of
+from vfs_backends.posix.stats import fields_of, file_system_stat, identity_of, stat_of
 from vfs_backends.posix.stream_handles import StreamTable
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
@@ -55,7 +54,6 @@ T = TypeVar("T")
 
 _UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
 _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
-_MASK64 = (1 << 64) - 1
 
 
 class PosixFileSystem(FileSystem):
@@ -138,15 +136,7 @@ class PosixFileSystem(FileSystem):
 
     @functools.cached_property
     def _capabilities(self) -> Capability:
-        found = self._tree.capabilities
-        for capability, check in (
-            (Capability.WATCH, self._check_watching),
-            (Capability.KERNEL_LOCKS, self._check_locking),
-        ):
-            with contextlib.suppress(VfsError):
-                check()
-                found |= capability
-        return found
+        return self._tree.capabilities | outside_capabilities(self._tree)
 
     def _own(self, handle: Handle) -> PosixHandle:
         if not isinstance(handle, PosixHandle):
@@ -403,45 +393,11 @@ class PosixFileSystem(FileSystem):
         return handle
 
     def watch_changes(self) -> ChangeWatcher:
-        self._check_watching()
-        return PosixChangeWatcher()
-
-    def _check_watching(self) -> None:
-        self._check_local("changes by others")
-        check_watching(self._tree.root)
-
-    def _check_locking(self) -> None:
-        self._check_local("locks of others")
-        check_locking(self._tree.root)
-
-    def _check_local(self, what: str) -> None:
-        """Raise NOT_SUPPORTED where others may be on other machines, of whom the kernel knows nothing."""
-        if self._top.volume.threads.always:
-            raise VfsError(Kind.NOT_SUPPORTED, f"{what} on {self._tree.top.kind.name}: they may be elsewhere")
+        return watch_changes(self._tree)
 
     async def statfs(self) -> FileSystemStat:
-        return await self._ask(self._top.volume, self._statfs)
-
-    def _statfs(self) -> FileSystemStat:
-        root = self._tree.root
-        found = os.fstatvfs(root)
-        fields = fields_of(root)
-        node_id = self._top.node_id
-        volume_id = found.f_fsid & _MASK64
-        if volume_id == 0:
-            volume_id = (node_id.device << 32 ^ node_id.inode) & _MASK64
-        return FileSystemStat(
-            block_size=found.f_frsize,
-            total=found.f_blocks * found.f_frsize,
-            free=found.f_bfree * found.f_frsize,
-            available=found.f_bavail * found.f_frsize,
-            files=found.f_files,
-            files_free=found.f_ffree,
-            volume_id=volume_id,
-            max_name=min(found.f_namemax or MAX_NAME, MAX_NAME),
-            birthtime_ns=birth_of(fields) or fields[14] * 1_000_000_000,
-            kind=self._tree.top.kind.name,
-        )
+        tree = self._tree
+        return await self._ask(self._top.volume, file_system_stat, tree.root, self._top.node_id, tree.top.kind.name)
 
     async def aclose(self) -> None:
         self._index.close()

@@ -1,19 +1,21 @@
-"""The fields of statx(2) and the stored DOS attributes as `Stat`."""
+"""The fields of statx(2) and the stored DOS attributes as `Stat`; and what a storage tells of itself."""
 
 import os
 
-from vfs_backends.api import NodeId, Stat
+from vfs_backends.api import FileSystemStat, NodeId, Stat
 from vfs_backends.posix.attributes import DosAttributes
 from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.names import MAX_NAME
 from vfs_backends.posix.syscalls import AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_DONT_SYNC, StatxFields, statx
 
-__all__ = ["IDENTITY", "birth_of", "device_of", "fields_of", "identity_of", "stat_of"]
+__all__ = ["IDENTITY", "birth_of", "device_of", "fields_of", "file_system_stat", "identity_of", "stat_of"]
 
 IDENTITY = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
 """Flags of statx(2)."""
 
 _BTIME = 0x800
 _SECOND = 1_000_000_000
+_MASK64 = (1 << 64) - 1
 
 
 def fields_of(fd: int) -> StatxFields:
@@ -72,4 +74,25 @@ def stat_of(node_id: NodeId, fields: StatxFields, dos: DosAttributes | None) -> 
         attributes,
         os.makedev(rma, rmi) if rma or rmi else 0,
         version,
+    )
+
+
+def file_system_stat(root: int, node_id: NodeId, kind: str) -> FileSystemStat:
+    """What the storage below a descriptor, which is on `node_id`, tells of itself. Raises OSError."""
+    found = os.fstatvfs(root)
+    fields = fields_of(root)
+    volume_id = found.f_fsid & _MASK64
+    if volume_id == 0:
+        volume_id = (node_id.device << 32 ^ node_id.inode) & _MASK64
+    return FileSystemStat(
+        block_size=found.f_frsize,
+        total=found.f_blocks * found.f_frsize,
+        free=found.f_bfree * found.f_frsize,
+        available=found.f_bavail * found.f_frsize,
+        files=found.f_files,
+        files_free=found.f_ffree,
+        volume_id=volume_id,
+        max_name=min(found.f_namemax or MAX_NAME, MAX_NAME),
+        birthtime_ns=birth_of(fields) or fields[14] * _SECOND,
+        kind=kind,
     )
