@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
-from cryptography.utils import Buffer
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM
@@ -17,13 +16,16 @@ TRANSFORM_HEADER_LENGTH = 52
 TAG_LENGTH = 16
 
 _ENCRYPTED = 0x0001
-_NONCE_FIELD = 16
 # ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
 _HEADER = struct.Struct("<4s16s16sIHHQ")
+_ASSOCIATED = struct.Struct("<16sIHHQ")
+_WHOSE = struct.Struct("<4s38xHQ")
 _SIGNED_FROM = 20
 _BLOCK = 16
 # From this size on, sparing a copy outweighs the setting up of a cipher context.
 _LARGE = 128 * 1024
+
+Frame = bytes | bytearray | memoryview
 
 _CIPHERS: dict[int, tuple[type[AESCCM | AESGCM], int, int]] = {
     AES128_CCM: (AESCCM, 16, 11),
@@ -38,24 +40,29 @@ def nonce_length(cipher_id: int) -> int:
     return _CIPHERS[cipher_id][2]
 
 
-def sealed_session_id(frame: Buffer) -> int:
+def sealed_session_id(frame: Frame) -> int:
     """SessionId of a sealed message, which tells whose key opens it. Nothing vouches for it yet.
 
     Raises CryptoError if *frame* has no transform header.
     """
-    return _unpack(memoryview(frame))[-1]
-
-
-def _unpack(frame: memoryview) -> tuple[bytes, bytes, int]:
-    """Signature, Nonce and SessionId of a checked transform header."""
     if len(frame) <= TRANSFORM_HEADER_LENGTH:
         raise CryptoError("a sealed message is too short")
-    protocol_id, signature, nonce, size, _reserved, flags, session_id = _HEADER.unpack_from(frame)
+    protocol_id, flags, session_id = _WHOSE.unpack_from(frame)
+    if protocol_id != TRANSFORM_PROTOCOL_ID or flags != _ENCRYPTED:
+        raise CryptoError("not a sealed message")
+    return int(session_id)
+
+
+def _unpack(frame: Frame) -> tuple[bytes, bytes]:
+    """Signature and Nonce of a checked transform header."""
+    if len(frame) <= TRANSFORM_HEADER_LENGTH:
+        raise CryptoError("a sealed message is too short")
+    protocol_id, signature, nonce, size, _reserved, flags, _session_id = _HEADER.unpack_from(frame)
     if protocol_id != TRANSFORM_PROTOCOL_ID or flags != _ENCRYPTED:
         raise CryptoError("not a sealed message")
     if size != len(frame) - TRANSFORM_HEADER_LENGTH:
         raise CryptoError("a sealed message of another size than it says")
-    return signature, nonce, session_id
+    return signature, nonce
 
 
 class Sealer:
@@ -73,47 +80,33 @@ class Sealer:
         self._aead = algorithm(key)
         self._large = AES(key) if algorithm is AESGCM else None
 
-    def seal(self, message: Buffer, session_id: int, nonce: bytes, *, headroom: int = 0) -> bytearray:
-        """*message* (one SMB2 message or a whole compound) behind a transform header, sealed.
+    def seal(self, message: Frame, session_id: int, nonce: bytes) -> tuple[bytes, memoryview]:
+        """*message* (one SMB2 message or a whole compound), sealed: its transform header, and what follows it.
 
-        *nonce* has ``nonce_length`` bytes and was never used with this key. The result starts with *headroom* bytes
-        left zero, for the transport's length.
+        *nonce* has ``nonce_length`` bytes and was never used with this key.
         """
-        size = len(memoryview(message))
-        start = headroom + TRANSFORM_HEADER_LENGTH
-        frame = bytearray(start + size + TAG_LENGTH)
-        field = nonce.ljust(_NONCE_FIELD, b"\x00")
-        _HEADER.pack_into(frame, headroom, TRANSFORM_PROTOCOL_ID, b"", field, size, 0, _ENCRYPTED, session_id)
-        with memoryview(frame) as view:
-            associated = view[headroom + _SIGNED_FROM : start]
-            with associated, view[start:] as sealed:
-                self._aead.encrypt_into(nonce, message, associated, sealed)
+        associated = _ASSOCIATED.pack(nonce, len(message), 0, _ENCRYPTED, session_id)
+        sealed = self._aead.encrypt(nonce, message, associated)
         # The library puts the tag behind the text; SMB has it in the header's Signature field.
-        frame[headroom + 4 : headroom + 20] = frame[-TAG_LENGTH:]
-        del frame[-TAG_LENGTH:]
-        return frame
+        return b"".join((TRANSFORM_PROTOCOL_ID, sealed[-TAG_LENGTH:], associated)), memoryview(sealed)[:-TAG_LENGTH]
 
-    def unseal(self, frame: Buffer) -> bytearray:
+    def unseal(self, frame: Frame) -> bytes | bytearray:
         """The message in *frame*: a transform header and everything behind it, without the transport's length.
 
         Raises CryptoError if the header is malformed or the message was not sealed with this key.
         """
-        view = memoryview(frame)
-        signature, nonce, _session_id = _unpack(view)
-        text = view[TRANSFORM_HEADER_LENGTH:]
-        associated = view[_SIGNED_FROM:TRANSFORM_HEADER_LENGTH]
+        signature, nonce = _unpack(frame)
         nonce = nonce[: self.nonce_length]
+        text, associated = frame[TRANSFORM_HEADER_LENGTH:], frame[_SIGNED_FROM:TRANSFORM_HEADER_LENGTH]
         try:
-            if self._large and len(text) >= _LARGE:
+            if self._large is not None and len(text) >= _LARGE:
                 return _unseal_large(self._large, nonce, signature, associated, text)
-            message = bytearray(len(text))
-            self._aead.decrypt_into(nonce, b"".join((text, signature)), associated, message)
+            return self._aead.decrypt(nonce, b"".join((text, signature)), associated)
         except InvalidTag:
             raise CryptoError("a sealed message does not open with the session's key") from None
-        return message
 
 
-def _unseal_large(key: AES, nonce: bytes, tag: bytes, associated: memoryview, text: memoryview) -> bytearray:
+def _unseal_large(key: AES, nonce: bytes, tag: bytes, associated: Frame, text: Frame) -> bytearray:
     """GCM with the tag beside the text, not behind it: spares the copy that would join them."""
     decryptor = Cipher(key, GCM(nonce, tag)).decryptor()
     decryptor.authenticate_additional_data(associated)

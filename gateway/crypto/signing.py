@@ -22,9 +22,8 @@ SIGNATURE = slice(48, 64)
 """Where the Signature field lies in a message."""
 
 _NO_SIGNATURE = bytes(16)
-_COMMAND = struct.Struct("<H")
-_COMMAND_OFFSET = 12
-_MESSAGE_ID = slice(24, 32)
+# Command, MessageId, Signature: the fields of a header that matter here.
+_FIELDS = struct.Struct("<12xH10x8s16x16s")
 _CANCEL = 0x000C
 
 
@@ -52,7 +51,7 @@ class Signer(ABC):
         """
         if len(message) < HEADER_LENGTH:
             return False
-        signature = bytes(message[SIGNATURE])
+        signature = _FIELDS.unpack_from(message)[2]
         message[SIGNATURE] = _NO_SIGNATURE
         expected = self._compute(message, server)
         message[SIGNATURE] = signature
@@ -89,12 +88,15 @@ class _GmacSigner(Signer):
         self._gcm = AESGCM(key)
 
     def _compute(self, message: bytearray | memoryview, server: bool) -> bytes:
-        sender = 1 if server else 0
-        if _COMMAND.unpack_from(message, _COMMAND_OFFSET)[0] == _CANCEL:
-            # A CANCEL shares the MessageId of the request it cancels: this bit keeps their nonces apart.
-            sender |= 2
-        nonce = bytes(message[_MESSAGE_ID]) + sender.to_bytes(4, "little")
-        return self._gcm.encrypt(nonce, b"", message)
+        command, message_id, _ = _FIELDS.unpack_from(message)
+        # A CANCEL shares the MessageId of the request it cancels: it has a bit that keeps their nonces apart.
+        roles = _CANCEL_ROLES if command == _CANCEL else _ROLES
+        return self._gcm.encrypt(message_id + roles[server], b"", message)
+
+
+_ROLES = (b"\0\0\0\0", b"\1\0\0\0")
+_CANCEL_ROLES = (b"\2\0\0\0", b"\3\0\0\0")
+"""How the nonce of a signature ends: in what a client sends, and in what a server sends."""
 
 
 _SIGNERS: dict[int, type[_HmacSigner | _CmacSigner | _GmacSigner]] = {

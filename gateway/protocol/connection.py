@@ -43,6 +43,7 @@ _ROOM = bytes(HEADER_SIZE)
 _SEALED = SEALED_MAGIC[:1]
 _NEXT_COMMAND_AT = 20
 
+Buffer = bytes | bytearray | memoryview
 FindSecurity = Callable[[int], ChannelSecurity | None]
 
 
@@ -132,7 +133,7 @@ class Connection:
             )
         return request.credits
 
-    def pack(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
+    def pack(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> list[Buffer]:
         """The frame that carries `replies` (one, or the elements of a compound), as buffers in order.
 
         `sealed_by`: the session whose key seals it, if it is to be sealed.
@@ -146,7 +147,7 @@ class Connection:
             message = self._compound(replies, sealed_by)
         return self._framed(message, sealed_by)
 
-    def notification(self, body: bytes, sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
+    def notification(self, body: bytes, sealed_by: ChannelSecurity | None) -> list[Buffer]:
         """The frame of an oplock break notification: it is never signed, answers nothing and grants nothing.
 
         [MS-SMB2] 3.3.4.6, 3.3.4.7. `sealed_by` as for `pack`.
@@ -172,9 +173,10 @@ class Connection:
         message += body
         return self._framed(message, sealed_by)
 
-    def _framed(self, message: bytearray, sealed_by: ChannelSecurity | None) -> list[bytes | bytearray]:
+    def _framed(self, message: bytearray, sealed_by: ChannelSecurity | None) -> list[Buffer]:
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
-            message = sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next())
+            header, text = sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next())
+            return [_PREFIX.pack(len(header) + len(text)) + header, text]
         return [_PREFIX.pack(len(message)), message]
 
     def _compound(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> bytearray:

@@ -194,9 +194,8 @@ class Link:
                 data[start + 16] |= SMB2_FLAGS_SIGNED
                 self._signer.sign(view[start:stop], server=False)
         elif self._sealer is not None:
-            sealed = self._sealer.seal(memoryview(data)[4:], self.session_id, self._nonces.next(), headroom=4)
-            _PREFIX.pack_into(sealed, 0, len(sealed) - 4)
-            return message_id - charge, sealed
+            header, text = self._sealer.seal(memoryview(data)[4:], self.session_id, self._nonces.next())
+            return message_id - charge, b"".join((_PREFIX.pack(len(header) + len(text)), header, text))
         return message_id - charge, bytes(data)
 
     # --- exchanges

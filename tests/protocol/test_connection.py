@@ -28,10 +28,10 @@ def receive(one: Connection, frame: bytes | bytearray) -> Batch:
 
 
 def seal(frame: bytes | bytearray, session_id: int = SESSION, key: bytes = KEY) -> bytearray:
-    return make_sealer(AES128_GCM, key).seal(frame, session_id, NONCE)
+    return bytearray(b"".join(make_sealer(AES128_GCM, key).seal(frame, session_id, NONCE)))
 
 
-def unseal(frame: bytes | bytearray) -> bytearray:
+def unseal(frame: bytes | bytearray) -> bytes | bytearray:
     assert frame[:4] == b"\xfdSMB"
     return make_sealer(AES128_GCM, KEY).unseal(frame)
 
@@ -41,7 +41,8 @@ def reply(batch: Batch, number: int = 0, status: int = 0, body: bytes = b"\x04\0
 
 
 def pack(one: Connection, *replies: Reply, sealed_by=None) -> bytes:
-    prefix, frame = one.pack(replies, sealed_by)
+    whole = b"".join(one.pack(replies, sealed_by))
+    prefix, frame = whole[:4], whole[4:]
     assert int.from_bytes(prefix, "big") == len(frame)
     return bytes(frame)
 

@@ -247,7 +247,7 @@ class Client:
     def seal(self, frame: bytes | bytearray, session: ClientSession) -> bytearray:
         assert session.sealer is not None
         assert session.nonces is not None
-        return session.sealer.seal(frame, session.session_id, session.nonces.next())
+        return bytearray(b"".join(session.sealer.seal(frame, session.session_id, session.nonces.next())))
 
     async def responses(self) -> list[Response]:
         """The elements of the next frame."""
