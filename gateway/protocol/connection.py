@@ -100,7 +100,10 @@ class Connection:
             message = _element(rest, following) if following else rest
             request = Request(header, message, sealed=sealed_by is not None)
             if header.command != Opcode.CANCEL:
-                self._use_credits(request, header)
+                charge = (header.credit_charge or 1) if self.multi_credit else 1
+                request.charge = charge
+                if not self.window.use(header.message_id, charge):
+                    raise ProtocolError(f"message id {header.message_id} (charge {charge}) is not to be used")
             if not flags & RELATED or not requests:
                 security = self._find_security(header.session_id)
             if sealed_by is not None:
@@ -115,12 +118,6 @@ class Connection:
             if len(requests) == self.max_elements:
                 raise ProtocolError(f"a compound of more than {self.max_elements} elements")
             rest = rest[following:]
-
-    def _use_credits(self, request: Request, header: Header) -> None:
-        charge = (header.credit_charge or 1) if self.multi_credit else 1
-        request.charge = charge
-        if not self.window.use(header.message_id, charge):
-            raise ProtocolError(f"message id {header.message_id} (charge {charge}) is not to be used")
 
     # --- out
 

@@ -81,11 +81,14 @@ class FrameBuffer:
 
         Raises `ProtocolError` for a prefix that is none, and for a message longer than `max_message`.
         """
-        begin = self._start + PREFIX_SIZE
-        if begin > self._end:
+        start, end = self._start, self._end
+        if end == start:
+            return None
+        begin = start + PREFIX_SIZE
+        if begin > end:
             return None
         stop = begin + self._length()
-        if stop > self._end:
+        if stop > end:
             return None
         self._start = stop
         return self._view[begin:stop]

@@ -6,7 +6,7 @@ from gateway.crypto.preauth import PreauthHash
 from gateway.nt.status import STATUS_SUCCESS
 from gateway.protocol.security import ChannelSecurity
 
-__all__ = ["Answer", "Response"]
+__all__ = ["Answer", "Response", "Result"]
 
 
 class Response(Protocol):
@@ -51,3 +51,7 @@ class Answer:
         """Takes in the finished message."""
         self.reserved = 0
         """Bytes of the memory budget that come back when the answer has been sent."""
+
+
+Result = Answer | Response | bytearray
+"""What a handler gives back. A `bytearray` is a whole message, in which the 64 bytes of the header are free."""

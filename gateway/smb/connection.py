@@ -235,7 +235,8 @@ class SmbConnection:
             self.service.budget.give(exchange.held)
             raise
         if done:
-            self.service.budget.give(exchange.reserved)
+            if exchange.reserved:
+                self.service.budget.give(exchange.reserved)
             return
         if exchange.batch.sealed_by is None:
             if len(message) <= _SMALL_MESSAGE:

@@ -72,7 +72,7 @@ class TreeContext(SessionContext):
         one = self.session.opens.get(volatile_file_id)
         if one is None or one.persistent_file_id != persistent_file_id or one.tree is not self.tree:
             raise StatusError(STATUS_FILE_CLOSED)
-        self.compound.file_id = one.file_id
+        self.compound.file_id = persistent_file_id, volatile_file_id
         return one
 
 

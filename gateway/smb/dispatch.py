@@ -22,6 +22,7 @@ from gateway.nt.status import (
     STATUS_NETWORK_NAME_DELETED,
     STATUS_NETWORK_SESSION_EXPIRED,
     STATUS_PENDING,
+    STATUS_SUCCESS,
     STATUS_USER_SESSION_DELETED,
     StatusError,
 )
@@ -30,7 +31,7 @@ from gateway.protocol.connection import ANY_ID
 from gateway.protocol.errors import ProtocolError
 from gateway.protocol.message import Batch, Reply, Request
 from gateway.share.errors import status_of
-from gateway.smb.answer import Answer, Response
+from gateway.smb.answer import Answer, Result
 from gateway.smb.compound import Compound
 from gateway.smb.context import FileContext, OpenContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -82,13 +83,18 @@ class Exchange:
         """Run inline; True if all is answered, False if the rest has to go on in a task."""
         while (request := self._next()) is not None:
             try:
-                reply = run_inline(self._answer(request, None))
+                reply = self._success(request, run_inline(self._begin(request, None)))
             except NotNow:
                 if self._held is not None:
                     self._held.enter()
                 return False
+            except Exception as error:
+                reply = self._failure(request, error)
+            self._finish(request, reply)
             self.replies.append(reply)
             self._index += 1
+            if self._index == len(self.batch.requests):
+                break
         return True
 
     def _next(self) -> Request | None:
@@ -146,9 +152,13 @@ class Exchange:
             if pending.cancelled:
                 scope.cancel()
             effect_scope.set(effects)
-            reply = await self._answer(request, pending)
+            try:
+                reply = self._success(request, await self._begin(request, pending))
+            except Exception as error:
+                reply = self._failure(request, error)
         if scope.cancelled_caught:
-            reply = self._finished(request, self._error(request, pending.cancel_status))
+            reply = self._error(request, pending.cancel_status)
+        self._finish(request, reply)
         reply.async_id = pending.async_id
         return reply
 
@@ -167,32 +177,28 @@ class Exchange:
 
     # --- one element
 
-    async def _answer(self, request: Request, pending: Pending | None) -> Reply:
-        """The reply to one element, whatever happens."""
-        header = request.header
-        try:
-            answer = await self._begin(request, pending)
-        except StatusError as error:
-            reply = self._error(request, error.status, error.data)
-        except VfsError as error:
-            storage_log.debug("%s: %s", opcode_name(header.command), error)
-            reply = self._error(request, status_of(error))
-        except WireError as error:
-            log.debug("%s: %s", opcode_name(header.command), error)
-            reply = self._error(request, STATUS_INVALID_PARAMETER)
-        except AclError as error:
-            log.debug("%s: %s", opcode_name(header.command), error)
-            reply = self._error(request, STATUS_INVALID_SECURITY_DESCR)
-        except (NotNow, ProtocolError):
-            raise
-        except Exception:  # the barrier for defects: they cost one request, and are told with all there is to know
-            log.exception("%s failed", opcode_name(header.command))
-            reply = self._error(request, STATUS_INTERNAL_ERROR)
-        else:
-            reply = self._success(request, answer)
-        return self._finished(request, reply)
+    def _failure(self, request: Request, error: Exception) -> Reply:
+        """The reply to what has failed. Raises what ends the connection."""
+        command = request.header.command
+        match error:
+            case StatusError():
+                return self._error(request, error.status, error.data)
+            case VfsError():
+                storage_log.debug("%s: %s", opcode_name(command), error)
+                return self._error(request, status_of(error))
+            case WireError():
+                log.debug("%s: %s", opcode_name(command), error)
+                return self._error(request, STATUS_INVALID_PARAMETER)
+            case AclError():
+                log.debug("%s: %s", opcode_name(command), error)
+                return self._error(request, STATUS_INVALID_SECURITY_DESCR)
+            case NotNow() | ProtocolError():
+                raise error
+        # A defect costs one request, and is told with all there is to know.
+        log.error("%s failed", opcode_name(command), exc_info=error)
+        return self._error(request, STATUS_INTERNAL_ERROR)
 
-    def _finished(self, request: Request, reply: Reply) -> Reply:
+    def _finish(self, request: Request, reply: Reply) -> None:
         if request.signed and not reply.sign:
             # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1.
             reply.sign, reply.security = True, request.security
@@ -200,9 +206,8 @@ class Exchange:
             header = request.header
             what = opcode_name(header.command), name_of_status(reply.status)
             log.debug("session %#x, message %d: %s: %s", reply.session_id, header.message_id, *what)
-        return reply
 
-    def _begin(self, request: Request, pending: Pending | None) -> Coroutine[Any, Any, Answer | Response]:
+    def _begin(self, request: Request, pending: Pending | None) -> Coroutine[Any, Any, Result]:
         """Find what the handler needs, and call it. Raises `StatusError`, and `WireError` for a malformed body."""
         compound = self._compound
         compound.enter(request, first=self._index == 0)
@@ -267,12 +272,19 @@ class Exchange:
             raise StatusError(STATUS_ACCESS_DENIED)
         return tree
 
-    def _success(self, request: Request, answer: Answer | Response) -> Reply:
+    def _success(self, request: Request, answer: Result) -> Reply:
         compound = self._compound
-        if not isinstance(answer, Answer):
-            reply = Reply(request, 0, answer.to_bytes())
-            reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
-            return reply
+        if isinstance(answer, bytearray):
+            reply = Reply(request, STATUS_SUCCESS, answer, headroom=True)
+        elif isinstance(answer, Answer):
+            reply = self._with_more(request, answer)
+        else:
+            reply = Reply(request, STATUS_SUCCESS, answer.to_bytes())
+        reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
+        return reply
+
+    def _with_more(self, request: Request, answer: Answer) -> Reply:
+        compound = self._compound
         reply = Reply(request, answer.status, answer.body, headroom=answer.headroom)
         if answer.session_id is not None:
             compound.session_id = answer.session_id
@@ -280,7 +292,6 @@ class Exchange:
             compound.tree_id = answer.tree_id
         if answer.file_id is not None:
             compound.file_id, compound.create_status = answer.file_id, 0
-        reply.session_id, reply.tree_id = compound.session_id, compound.tree_id
         reply.security, reply.hash, reply.reserved = answer.security, answer.hash, answer.reserved
         reply.sign = answer.security is not None
         return reply
@@ -300,7 +311,7 @@ class Exchange:
         return reply
 
 
-async def _using(one: SmbOpen, handler: Coroutine[Any, Any, Answer | Response]) -> Answer | Response:
+async def _using(one: SmbOpen, handler: Coroutine[Any, Any, Result]) -> Result:
     """Run a handler in a task, and let the open know that it is used meanwhile."""
     one.enter()
     try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
-from gateway.smb.answer import Answer, Response
+from gateway.smb.answer import Result
 from gateway.smb.context import ConnectionContext
 
 __all__ = ["COMMANDS", "SESSIONLESS", "Command", "command"]
@@ -20,7 +20,7 @@ class Parsed(Protocol):
 C = TypeVar("C", bound=ConnectionContext)
 R = TypeVar("R", bound=Parsed)
 
-Handler = Callable[[C, R], Coroutine[Any, Any, Answer | Response]]
+Handler = Callable[[C, R], Coroutine[Any, Any, Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Command:
     opcode: int
     parse: Callable[[memoryview], Any]
     context: type[ConnectionContext]
-    handler: Callable[[Any, Any], Coroutine[Any, Any, Answer | Response]]
+    handler: Callable[[Any, Any], Coroutine[Any, Any, Result]]
     level: int
     """The context's, here because it is looked at for each request."""
 

@@ -1,5 +1,6 @@
 """WRITE ([MS-SMB2] 2.2.21, 2.2.22)."""
 
+import struct
 from typing import Final, Self
 
 from gateway.wire.codec import BODY, Body, take, u16, u32, u64, wire
@@ -53,3 +54,13 @@ class WriteResponse(Body):
     remaining: u32 = 0
     write_channel_info_offset: u16 = 0
     write_channel_info_length: u16 = 0
+
+    @classmethod
+    def message(cls, count: int) -> bytearray:
+        """The answer to a WRITE of `count` bytes, with room for the header in front."""
+        buffer = bytearray(BODY + cls.SIZE)
+        _WRITE_RESPONSE.pack_into(buffer, BODY, 17, 0, count, 0, 0, 0)
+        return buffer
+
+
+_WRITE_RESPONSE = struct.Struct("<HHIIHH")

@@ -256,7 +256,7 @@ class Client:
         if sealed:
             opener = self.sessions[sealed_session_id(frame)].opener
             assert opener is not None
-            frame = opener.unseal(frame)
+            frame = bytearray(opener.unseal(frame))
         self._frames += 1
         found = []
         rest = memoryview(frame)

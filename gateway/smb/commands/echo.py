@@ -2,13 +2,16 @@
 
 from gateway.smb.context import ConnectionContext
 from gateway.smb.registry import command
+from gateway.wire.codec import BODY
 from gateway.wire.echo import EchoRequest, EchoResponse
 from gateway.wire.header import Opcode
 
 __all__ = ["handle"]
 
+_ANSWER = bytes(BODY) + EchoResponse().to_bytes()
+
 
 @command(Opcode.ECHO, EchoRequest, ConnectionContext)
-async def handle(ctx: ConnectionContext, request: EchoRequest) -> EchoResponse:
+async def handle(ctx: ConnectionContext, request: EchoRequest) -> bytearray:
     """[MS-SMB2] 3.3.5.17."""
-    return EchoResponse()
+    return bytearray(_ANSWER)

@@ -13,7 +13,7 @@ from gateway.nt.status import (
 )
 from gateway.protocol.framing import SMALL_BUFFER
 from gateway.share.opens import Open
-from gateway.smb.answer import Answer
+from gateway.smb.answer import Answer, Result
 from gateway.smb.context import OpenContext
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
@@ -27,10 +27,9 @@ _LARGEST_OFFSET = (1 << 63) - 1
 
 
 @command(Opcode.READ, ReadRequest, OpenContext)
-async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
+async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
     """[MS-SMB2] 3.3.5.12."""
-    one = ctx.open
-    length = request.length
+    one, length, offset = ctx.open, request.length, request.offset
     if length > ctx.negotiated.max_read_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(length)
@@ -40,19 +39,17 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Answer:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     if not one.granted_access & _READS:
         raise StatusError(STATUS_ACCESS_DENIED)
-    offset = request.offset
     if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    service = ctx.connection.service
-    reserved = length if length > SMALL_BUFFER else 0
-    if reserved:
-        await _reserve(ctx, reserved)
+    if length <= SMALL_BUFFER:
+        return await _read(one.file, request)
+    await _reserve(ctx, length)
     try:
-        answer = await _read(one.file, request)
-    except BaseException:  # also if it is cancelled: the budget is everybody's
-        service.budget.give(reserved)
+        answer = Answer(await _read(one.file, request), headroom=True)
+    except BaseException:
+        ctx.connection.service.budget.give(length)
         raise
-    answer.reserved = reserved
+    answer.reserved = length
     return answer
 
 
@@ -65,7 +62,7 @@ async def _reserve(ctx: OpenContext, size: int) -> None:
         raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
 
 
-async def _read(file: Open, request: ReadRequest) -> Answer:
+async def _read(file: Open, request: ReadRequest) -> bytearray:
     headroom, length = ReadResponse.HEADROOM, request.length
     buffer = bytearray(headroom + length)
     data = memoryview(buffer)[headroom:]
@@ -77,7 +74,7 @@ async def _read(file: Open, request: ReadRequest) -> Answer:
         del buffer[headroom + count :]
     file.position = request.offset + count
     ReadResponse.pack_into(buffer, count)
-    return Answer(buffer, headroom=True)
+    return buffer
 
 
 def _read_pipe(one: SmbOpen, length: int) -> Answer:

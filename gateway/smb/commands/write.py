@@ -21,7 +21,7 @@ _LARGEST_OFFSET = (1 << 63) - 1
 
 
 @command(Opcode.WRITE, WriteRequest, OpenContext)
-async def handle(ctx: OpenContext, request: WriteRequest) -> WriteResponse:
+async def handle(ctx: OpenContext, request: WriteRequest) -> bytearray:
     """[MS-SMB2] 3.3.5.13."""
     one = ctx.open
     data = request.data
@@ -44,11 +44,11 @@ async def handle(ctx: OpenContext, request: WriteRequest) -> WriteResponse:
     if length:
         await file.share.write(file, offset, data, through=through)
     file.position = offset + length
-    return WriteResponse(count=length)
+    return WriteResponse.message(length)
 
 
-def _write_pipe(one: SmbOpen, data: memoryview) -> WriteResponse:
+def _write_pipe(one: SmbOpen, data: memoryview) -> bytearray:
     if not isinstance(one, PipeOpen):
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     point_of_no_return()
-    return WriteResponse(count=one.pipe.write(data))
+    return WriteResponse.message(one.pipe.write(data))

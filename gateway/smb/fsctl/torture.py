@@ -17,7 +17,7 @@ from gateway.nt.status import (
     STATUS_USER_SESSION_DELETED,
     StatusError,
 )
-from gateway.smb.answer import Answer, Response
+from gateway.smb.answer import Answer, Result
 from gateway.smb.connection import SmbConnection
 from gateway.smb.context import ConnectionContext, OpenContext, TreeContext
 from gateway.smb.fsctl.registry import Output, control
@@ -114,13 +114,12 @@ _padded: WeakSet[SmbConnection] = WeakSet()
 _READ = COMMANDS[Opcode.READ]
 
 
-async def _read(ctx: OpenContext, request: Any) -> Answer | Response:
+async def _read(ctx: OpenContext, request: Any) -> Result:
     answer = await _READ.handler(ctx, request)
-    if isinstance(answer, Answer) and ctx.connection in _padded:
-        buffer = bytearray(answer.body)
-        buffer[_DATA_OFFSET_AT] = ReadResponse.HEADROOM + _PADDING
-        buffer[_FIXED_AT:_FIXED_AT] = bytes(_PADDING)
-        answer.body = buffer
+    body = answer.body if isinstance(answer, Answer) else answer
+    if isinstance(body, bytearray) and ctx.connection in _padded:
+        body[_DATA_OFFSET_AT] = ReadResponse.HEADROOM + _PADDING
+        body[_FIXED_AT:_FIXED_AT] = bytes(_PADDING)
     return answer
 
 
