@@ -16,6 +16,7 @@ from gateway.fuse.inodes import ROOT, Inode
 from gateway.fuse.names import from_kernel, to_kernel
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
 from gateway.share.changing import set_size, set_stat
+from gateway.share.extended import set_attribute
 from vfs_backends.api import Capability, Stat, StatChange
 from vfs_backends.inline import may_wait
 
@@ -147,12 +148,12 @@ class Metadata:
     async def setxattr(self, number: int, name: bytes, value: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
         async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
-            await one.handle.set_xattr(own, value)
+            await set_attribute(inode.mounted.share, one, own, value)
 
     async def removexattr(self, number: int, name: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
         async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
-            await one.handle.remove_xattr(own)
+            await set_attribute(inode.mounted.share, one, own, None)
 
     def _named(self, number: int, name: bytes) -> tuple[Inode, str]:
         """The inode, and the name without its namespace: only users' attributes are there to be had."""

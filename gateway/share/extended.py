@@ -5,7 +5,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_NOTIFY_CHANGE_EA
@@ -27,6 +27,7 @@ __all__ = [
     "ea_length",
     "read_attributes",
     "replace_attributes",
+    "set_attribute",
     "set_attributes",
 ]
 
@@ -72,8 +73,23 @@ async def set_attributes(share: "Share", one: Open, changes: Sequence[Attribute]
     _check_supported(share)
     before = await _read(one.handle)
     _check_length(_merged(before, changes))
+    await _changed(share, one, lambda: _change(one.handle, before, changes))
+
+
+async def set_attribute(share: "Share", one: Open, name: str, value: bytes | None) -> None:
+    """Set one attribute of an open file as setxattr(2) does, where an empty value is one; None removes it.
+
+    The access was checked. Raises `VfsError`.
+    """
+    share.enter()
+    handle = one.handle
+    await _changed(share, one, lambda: handle.remove_xattr(name) if value is None else handle.set_xattr(name, value))
+
+
+async def _changed(share: "Share", one: Open, change: Callable[[], Awaitable[None]]) -> None:
+    """Make a change, keep the times that are to be kept, and tell of it."""
     kept = await kept_times(one)
-    await first_effect(_change(one.handle, before, changes))
+    await first_effect(change())
     if kept is not None:
         await one.handle.set_stat(kept)
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_EA | FILE_NOTIFY_CHANGE_ATTRIBUTES)

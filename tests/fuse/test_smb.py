@@ -6,6 +6,7 @@ import mmap
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
 import trio
@@ -397,6 +398,22 @@ async def test_clients_are_told_of_changes_by_programs(mount, top):
         with trio.fail_after(5):
             response = await client.client.final(message)
         assert "new".encode("utf-16-le") in bytes(response.message)
+
+
+async def test_clients_are_told_of_attributes_that_programs_set(mount, top):
+    (top / "described").mkdir()
+    file = top / "described/file"
+    file.touch()
+    async with smb(mount) as client:
+        directory = await client.open("described", options=1, disposition=FILE_OPEN)
+        for change in (partial(os.setxattr, file, "user.comment", b""), partial(os.removexattr, file, "user.comment")):
+            (message,) = await client.client.send(client.client.notify_call(directory))
+            await trio.sleep(0.2)
+            await program(change)
+            with trio.fail_after(5):
+                response = await client.client.final(message)
+            assert "file".encode("utf-16-le") in bytes(response.message)
+            assert ("user.comment" in await program(os.listxattr, file)) is (change.func is os.setxattr)
 
 
 async def test_many_waiting_programs_do_not_stop_the_mount(mount, top):
