@@ -30,7 +30,7 @@ class ForeignTable(Protocol):
 
 
 class LiveIdMap:
-    """An `acl.idmap.IdMap` that grows, and that follows its table. Without one nothing is assigned."""
+    """An `acl.idmap.IdMap`, whose methods it has, that grows and follows its table. Without one nothing is assigned."""
 
     def __init__(self, idmap: IdMap, table: ForeignTable | None = None, first: int = 0, last: int = 0) -> None:
         self.current = idmap

@@ -29,12 +29,14 @@ class ShareUsers:
         self._hosts = Hosts(share.hosts_allow, share.hosts_deny)
 
     def may_connect(self, visitor: Visitor) -> bool:
+        """By `hosts allow`, `hosts deny`, `invalid users` and `valid users`."""
         share = self._share
         if not self._hosts.may_connect(visitor.address) or self._lists(share.invalid_users, visitor):
             return False
         return not share.valid_users or self._lists(share.valid_users, visitor)
 
     def may_write(self, visitor: Visitor) -> bool:
+        """By `read list`, `write list` and `read only`."""
         share = self._share
         if self._lists(share.read_list, visitor):
             return False

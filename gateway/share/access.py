@@ -34,7 +34,7 @@ _CACHED_KEYS, _CACHED_FILES = 4096, 32768
 
 
 class Ids(Protocol):
-    """The SIDs of users and groups; `acl.idmap.IdMap` and what stands for one that grows."""
+    """The SIDs of users and groups: some methods of `acl.idmap.IdMap`, which may be another one later."""
 
     def user_sid(self, uid: int) -> Sid: ...
 

@@ -28,7 +28,7 @@ __all__ = ["is_empty", "set_allocation", "set_delete", "set_size", "set_stat"]
 
 
 async def set_size(share: "Share", one: Open, size: int) -> None:
-    """Truncate or extend. The access was checked. [MS-FSA] 2.1.5.15.4."""
+    """Truncate or extend, to `size` bytes. The access was checked. Raises `VfsError`. [MS-FSA] 2.1.5.15.4."""
     share.enter()
     await share.breaks.before_change(one)
     kept = await kept_times(one)
@@ -40,7 +40,10 @@ async def set_size(share: "Share", one: Open, size: int) -> None:
 
 
 async def set_allocation(share: "Share", one: Open, size: int) -> None:
-    """Reserve space for `size` bytes, more than there are. The access was checked. [MS-FSA] 2.1.5.15.1."""
+    """Reserve space for `size` bytes, more than there are. The access was checked. [MS-FSA] 2.1.5.15.1.
+
+    Raises `VfsError`.
+    """
     share.enter()
     await share.breaks.before_change(one)
     await first_effect(one.handle.allocate(size))
@@ -48,7 +51,7 @@ async def set_allocation(share: "Share", one: Open, size: int) -> None:
 
 
 async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
-    """Change times or attributes. The access was checked. [MS-FSA] 2.1.5.15.2."""
+    """Change times or attributes. The access was checked. Raises `VfsError`. [MS-FSA] 2.1.5.15.2."""
     share.enter()
     if one.kept_times & KEEP_CHANGE_TIME and change.ctime_ns is None:
         kept = await kept_times(one)
@@ -121,7 +124,7 @@ async def _check_deletable(share: "Share", one: Open, *, ignore_readonly: bool) 
 
 
 async def is_empty(share: "Share", path: str) -> bool:
-    """Whether a directory has nothing in it."""
+    """Whether a directory has nothing in it. Raises `VfsError`."""
     handle: Handle = await share.fs.lookup(share.root, path, case_sensitive=True)
     try:
         await handle.open_io(IoAccess.READ)

@@ -95,17 +95,20 @@ def check_limit(intent: OpenIntent, token: Token, wanted: int) -> None:
 
 
 async def maximal_access(share: "Share", token: Token, one: Open) -> int:
-    """All that a caller may do with an open file, whatever the share allows."""
+    """All that a caller may do with an open file, whatever the share allows. Raises `VfsError`."""
     return (await _maximal(share, token, one.handle, await governing_open(share, one, one.created_stat))).access
 
 
 async def grant_maximal(share: "Share", token: Token, handle: Handle, stat: Stat) -> Grant:
-    """All that a caller may do with a file, and whether what the storage thinks of it matters."""
+    """All that a caller may do with a file, and whether what the storage thinks of it matters. Raises `VfsError`."""
     return await _maximal(share, token, handle, await share.descriptors.governing(handle, stat))
 
 
 async def governing_open(share: "Share", one: Open, stat: Stat | None = None) -> Governing:
-    """What governs an open file; a stream has the descriptor of its file. `stat`: what the storage has just told."""
+    """What governs an open file; a stream has the descriptor of its file. `stat`: what the storage has just told.
+
+    Raises `VfsError`.
+    """
     if not one.stream:
         return await share.descriptors.governing(one.handle, stat or await one.handle.stat())
     handle = await share.fs.lookup(share.root, one.path)

@@ -15,7 +15,10 @@ __all__ = ["initialise", "overwrite"]
 
 
 async def initialise(share: "Share", intent: OpenIntent, handle: Handle) -> None:
-    """Give a new file its first attributes, extended attributes and allocation."""
+    """Give a new file its first attributes, extended attributes and allocation.
+
+    Raises `StatusError` and `VfsError`; then it has some of them.
+    """
     await _begin(share, intent, handle)
     if intent.extended_attributes:
         await replace_attributes(share, handle, intent.extended_attributes)

@@ -50,10 +50,12 @@ class LockWaiters:
         self._waiting: dict[int, trio.Event] = {}
 
     def add(self, ticket: int) -> trio.Event:
+        """Begin to wait; the event is set when it is time to look."""
         event = self._waiting[ticket] = trio.Event()
         return event
 
     def remove(self, ticket: int) -> None:
+        """Wait no more."""
         self._waiting.pop(ticket, None)
 
     def ring(self, entries: Iterable[LockEntry]) -> None:

@@ -20,6 +20,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def join(directory: str, name: str) -> str:
+    """The path of a name in a directory."""
     return f"{directory}/{name}" if directory else name
 
 

@@ -25,7 +25,7 @@ _WITH_CONTENTS = frozenset({stat_module.S_IFREG, stat_module.S_IFDIR})
 
 
 def check_type(intent: OpenIntent, stat: Stat) -> None:
-    """Whether it is what is asked for: nothing, a file, or a directory. [MS-FSA] 2.1.5.1."""
+    """Raise `StatusError` if it is not what is asked for: nothing, a file, or a directory. [MS-FSA] 2.1.5.1."""
     if intent.disposition == nt.FILE_CREATE:
         raise StatusError(STATUS_OBJECT_NAME_COLLISION)
     kind = stat_module.S_IFMT(stat.mode)
@@ -57,7 +57,7 @@ def check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:
 
 
 def check_delete_on_close(intent: OpenIntent, granted: int) -> None:
-    """Who is granted as much as there is may not be granted deletion."""
+    """Raise `StatusError` if deletion was not granted: who asks for as much as there is may not get it."""
     if intent.options & nt.FILE_DELETE_ON_CLOSE and not granted & mask.DELETE:
         raise StatusError(STATUS_ACCESS_DENIED)
 

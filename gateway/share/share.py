@@ -107,6 +107,7 @@ class Share:
             may_wait()
 
     def new_open_id(self) -> int:
+        """A number that no other open of this process has."""
         return next(_open_ids)
 
     async def open(self, intent: OpenIntent, token: Token) -> Open:
@@ -159,7 +160,10 @@ class Share:
             await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
-        """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller."""
+        """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller.
+
+        Raises `StatusError` (FILE_LOCK_CONFLICT) and `VfsError`.
+        """
         self.enter()
         record = self.table.peek_nowait(one.node_id)
         if record is not None and record.leases and len(record.opens) > 1:
@@ -169,7 +173,10 @@ class Share:
         return await one.handle.read_into(offset, buffer)
 
     async def write(self, one: Open, offset: int, data: memoryview, *, through: bool = False) -> None:
-        """Write all of `data`; with `through`, to stable storage. [MS-FSA] 2.1.5.4. The access was checked."""
+        """Write all of `data`; with `through`, to stable storage. [MS-FSA] 2.1.5.4. The access was checked.
+
+        Raises `StatusError` (FILE_LOCK_CONFLICT) and `VfsError`; then part of it may have been written.
+        """
         self.enter()
         if through:
             may_wait()
@@ -192,7 +199,7 @@ class Share:
             await one.handle.flush()
 
     async def flush(self, one: Open) -> None:
-        """Bring all that was written to stable storage. [MS-FSA] 2.1.5.7."""
+        """Bring all that was written to stable storage. [MS-FSA] 2.1.5.7. Raises `VfsError`."""
         may_wait()
         await settle_write_time(one)
         await one.handle.flush()

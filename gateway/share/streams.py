@@ -52,7 +52,7 @@ def has_streams(share: "Share") -> bool:
 async def find_stream(intent: OpenIntent, handle: Handle) -> Handle:
     """A handle on the stream that is asked for, in place of the one on its file; the same one if it has to be created.
 
-    Sets `intent.adds_stream`.
+    Sets `intent.adds_stream`. Raises `VfsError`: NOT_FOUND if it is not to be created.
     """
     intent.adds_stream = False
     try:
@@ -67,7 +67,10 @@ async def find_stream(intent: OpenIntent, handle: Handle) -> Handle:
 
 
 async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access: IoAccess) -> Handle:
-    """Add a stream to the file behind `handle`, which is closed then, and return a handle on the stream."""
+    """Add a stream to the file behind `handle`, which is closed then, and return a handle on the stream.
+
+    Raises `VfsError`; then `handle` is still open.
+    """
     made = await handle.create_stream(intent.stream, access)
     if intent.allocation_size and Capability.ALLOCATE in share.fs.capabilities:
         try:
@@ -81,14 +84,14 @@ async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access
 
 
 async def list_streams(share: "Share", one: Open) -> list[StreamEntry]:
-    """The named streams of an open file."""
+    """The named streams of an open file. Raises `VfsError`."""
     if not has_streams(share):
         return []
     return await one.handle.list_streams()
 
 
 async def stat_of_file(share: "Share", one: Open) -> Stat:
-    """What the storage tells of the file, whichever of its streams is open."""
+    """What the storage tells of the file, whichever of its streams is open. Raises `VfsError`."""
     if not one.stream:
         return await one.handle.stat()
     handle = await share.fs.lookup(share.root, one.path)
