@@ -10,12 +10,10 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM
+from gateway.wire.transform import SMB2_TRANSFORM_ENCRYPTED, TRANSFORM_HEADER_SIZE, TRANSFORM_MAGIC
 
-TRANSFORM_PROTOCOL_ID = b"\xfdSMB"
-TRANSFORM_HEADER_LENGTH = 52
 TAG_LENGTH = 16
 
-_ENCRYPTED = 0x0001
 # ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
 _HEADER = struct.Struct("<4s16s16sIHHQ")
 _ASSOCIATED = struct.Struct("<16sIHHQ")
@@ -45,22 +43,22 @@ def sealed_session_id(frame: Frame) -> int:
 
     Raises CryptoError if *frame* has no transform header.
     """
-    if len(frame) <= TRANSFORM_HEADER_LENGTH:
+    if len(frame) <= TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message is too short")
     protocol_id, flags, session_id = _WHOSE.unpack_from(frame)
-    if protocol_id != TRANSFORM_PROTOCOL_ID or flags != _ENCRYPTED:
+    if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
         raise CryptoError("not a sealed message")
     return int(session_id)
 
 
 def _unpack(frame: Frame) -> tuple[bytes, bytes]:
     """Signature and Nonce of a checked transform header."""
-    if len(frame) <= TRANSFORM_HEADER_LENGTH:
+    if len(frame) <= TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message is too short")
     protocol_id, signature, nonce, size, _reserved, flags, _session_id = _HEADER.unpack_from(frame)
-    if protocol_id != TRANSFORM_PROTOCOL_ID or flags != _ENCRYPTED:
+    if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
         raise CryptoError("not a sealed message")
-    if size != len(frame) - TRANSFORM_HEADER_LENGTH:
+    if size != len(frame) - TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message of another size than it says")
     return signature, nonce
 
@@ -85,10 +83,10 @@ class Sealer:
 
         *nonce* has ``nonce_length`` bytes and was never used with this key.
         """
-        associated = _ASSOCIATED.pack(nonce, len(message), 0, _ENCRYPTED, session_id)
+        associated = _ASSOCIATED.pack(nonce, len(message), 0, SMB2_TRANSFORM_ENCRYPTED, session_id)
         sealed = self._aead.encrypt(nonce, message, associated)
         # The library puts the tag behind the text; SMB has it in the header's Signature field.
-        return b"".join((TRANSFORM_PROTOCOL_ID, sealed[-TAG_LENGTH:], associated)), memoryview(sealed)[:-TAG_LENGTH]
+        return b"".join((TRANSFORM_MAGIC, sealed[-TAG_LENGTH:], associated)), memoryview(sealed)[:-TAG_LENGTH]
 
     def unseal(self, frame: Frame) -> bytes | bytearray:
         """The message in *frame*: a transform header and everything behind it, without the transport's length.
@@ -97,7 +95,7 @@ class Sealer:
         """
         signature, nonce = _unpack(frame)
         nonce = nonce[: self.nonce_length]
-        text, associated = frame[TRANSFORM_HEADER_LENGTH:], frame[_SIGNED_FROM:TRANSFORM_HEADER_LENGTH]
+        text, associated = frame[TRANSFORM_HEADER_SIZE:], frame[_SIGNED_FROM:TRANSFORM_HEADER_SIZE]
         try:
             if self._large is not None and len(text) >= _LARGE:
                 return _unseal_large(self._large, nonce, signature, associated, text)

@@ -37,6 +37,9 @@ SETTABLE_ATTRIBUTES: Final = (
 )
 """What a client may give a file that it creates or has open ([MS-FSA] 2.1.5.1.1, 2.1.5.15.2)."""
 
+LARGEST_OFFSET: Final = (1 << 63) - 1
+"""Of a byte of a file: offsets are signed wherever they are told."""
+
 # [MS-SMB2] 2.2.13: ShareAccess
 FILE_SHARE_READ: Final = 0x00000001
 FILE_SHARE_WRITE: Final = 0x00000002

@@ -17,30 +17,28 @@ from gateway.protocol.security import ChannelSecurity
 from gateway.wire.errors import WireError
 from gateway.wire.header import (
     HEADER,
+    HEADER_SIZE,
     SMB2_FLAGS_ASYNC_COMMAND,
     SMB2_FLAGS_SERVER_TO_REDIR,
     SMB2_FLAGS_SIGNED,
+    SMB2_MAGIC,
     Header,
     Opcode,
 )
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS as RELATED
+from gateway.wire.transform import TRANSFORM_MAGIC
 
 __all__ = ["ANY_ID", "Connection"]
 
-HEADER_SIZE = 64
-SMB2_MAGIC = b"\xfeSMB"
-SEALED_MAGIC = b"\xfdSMB"
-SMB1_MAGIC = b"\xffSMB"
 ANY_ID = 0xFFFFFFFFFFFFFFFF
 """In a related element: the session, tree or file of the element before."""
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF
 """MessageId of an oplock break notification."""
 
 _PREFIX = struct.Struct(">I")
-_PROTOCOL_ID = b"\xfeSMB"
 _NO_SIGNATURE = bytes(16)
 _ROOM = bytes(HEADER_SIZE)
-_SEALED = SEALED_MAGIC[:1]
+_SEALED = TRANSFORM_MAGIC[:1]
 _NEXT_COMMAND_AT = 20
 
 Buffer = bytes | bytearray | memoryview
@@ -153,7 +151,7 @@ class Connection:
         HEADER.pack_into(
             message,
             0,
-            _PROTOCOL_ID,
+            SMB2_MAGIC,
             HEADER_SIZE,
             0,
             0,
@@ -202,7 +200,7 @@ class Connection:
         HEADER.pack_into(
             message,
             0,
-            _PROTOCOL_ID,
+            SMB2_MAGIC,
             HEADER_SIZE,
             request.charge,
             reply.status,

@@ -28,6 +28,7 @@ from gateway.smb.session import Session
 from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
 from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND, Opcode
+from gateway.wire.smb1 import SMB1_MAGIC
 
 __all__ = ["SmbConnection"]
 
@@ -43,7 +44,6 @@ _FLUSH_SIZE = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
 _SMALL_MESSAGE = 4096
 """Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
-_SMB1_MAGIC = b"\xffSMB"
 _numbers = itertools.count(1)
 
 
@@ -222,7 +222,7 @@ class SmbConnection:
 
     def _take(self, message: memoryview) -> None:
         """Handle one message."""
-        if self.negotiated is None and message[:4] == _SMB1_MAGIC:
+        if self.negotiated is None and bytes(message[:4]) == SMB1_MAGIC:
             answer_smb1(self, message)
             return
         exchange = Exchange(self, self.protocol.receive(message))

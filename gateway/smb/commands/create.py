@@ -11,6 +11,7 @@ from gateway.nt.constants import (
     FILE_NON_DIRECTORY_FILE,
     FILE_OPEN_BY_FILE_ID,
     FILE_OPENED,
+    SECURITY_DELEGATE,
 )
 from gateway.nt.names import parse_path
 from gateway.nt.status import (
@@ -52,7 +53,6 @@ from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
 
-_IMPERSONATION_DELEGATE = 3
 
 Contexts = Mapping[bytes, memoryview | bytes]
 _NO_CONTEXTS: Contexts = {}
@@ -61,7 +61,7 @@ _NO_CONTEXTS: Contexts = {}
 @command(Opcode.CREATE, CreateRequest, TreeContext)
 async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     """[MS-SMB2] 3.3.5.9. Contexts that are not known are passed over."""
-    if request.impersonation_level > _IMPERSONATION_DELEGATE:
+    if request.impersonation_level > SECURITY_DELEGATE:
         raise StatusError(STATUS_BAD_IMPERSONATION_LEVEL)
     service, session = ctx.connection.service, ctx.session
     session.check_open_limit(service.limits.max_opens_per_session)

@@ -37,7 +37,6 @@ from vfs_backends.api import Capability
 
 __all__ = ["handle"]
 
-_INFO_FILE, _INFO_FILESYSTEM, _INFO_SECURITY, _INFO_QUOTA = 1, 2, 3, 4
 _MODE_OPTIONS = (
     nt.FILE_WRITE_THROUGH
     | nt.FILE_SEQUENTIAL_ONLY
@@ -61,13 +60,13 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
         status, data = _pipe(one, request)
     elif isinstance(one, FileOpen):
         one.file.share.enter()
-        if request.info_type == _INFO_FILE:
+        if request.info_type == nt.SMB2_0_INFO_FILE:
             status, data = await _file(ctx, one, request)
-        elif request.info_type == _INFO_FILESYSTEM:
+        elif request.info_type == nt.SMB2_0_INFO_FILESYSTEM:
             status, data = await _file_system(one, request)
-        elif request.info_type == _INFO_SECURITY:
+        elif request.info_type == nt.SMB2_0_INFO_SECURITY:
             status, data = await _security(one, request)
-        elif request.info_type == _INFO_QUOTA:
+        elif request.info_type == nt.SMB2_0_INFO_QUOTA:
             raise StatusError(STATUS_NOT_SUPPORTED)
         else:
             raise StatusError(STATUS_INVALID_PARAMETER)
@@ -77,7 +76,7 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
 
 
 def _pipe(one: PipeOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
-    if request.info_type != _INFO_FILE:
+    if request.info_type != nt.SMB2_0_INFO_FILE:
         raise StatusError(STATUS_INVALID_PARAMETER)
     return pack_pipe_info(request.file_info_class, PipeInfo(available=one.pipe.available), request.output_buffer_length)
 

@@ -1,6 +1,7 @@
 """READ: [MS-SMB2] 3.3.5.12."""
 
 from acl.mask import FILE_EXECUTE, FILE_READ_DATA
+from gateway.nt.constants import LARGEST_OFFSET
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
@@ -23,7 +24,6 @@ from gateway.wire.read import ReadRequest, ReadResponse
 __all__ = ["handle"]
 
 _READS = FILE_READ_DATA | FILE_EXECUTE
-_LARGEST_OFFSET = (1 << 63) - 1
 
 
 @command(Opcode.READ, ReadRequest, OpenContext)
@@ -39,7 +39,7 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     if not one.granted_access & _READS:
         raise StatusError(STATUS_ACCESS_DENIED)
-    if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
+    if offset > LARGEST_OFFSET or offset + length > LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
     if length <= SMALL_BUFFER:
         return await _read(one.file, request)

@@ -34,7 +34,6 @@ from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
 
-_INFO_FILE, _INFO_SECURITY = 1, 3
 _NO_CHANGE = StatChange()
 
 
@@ -46,10 +45,10 @@ async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(length)
     one = ctx.open
-    if request.info_type == _INFO_SECURITY and isinstance(one, FileOpen):
+    if request.info_type == nt.SMB2_0_INFO_SECURITY and isinstance(one, FileOpen):
         await _set_security(one, request)
         return SetInfoResponse()
-    if request.info_type != _INFO_FILE:
+    if request.info_type != nt.SMB2_0_INFO_FILE:
         # Quotas need a storage that has them, and a volume its administrator.
         raise StatusError(STATUS_NOT_SUPPORTED)
     entry = set_class(request.file_info_class)

@@ -1,7 +1,7 @@
 """WRITE: [MS-SMB2] 3.3.5.13."""
 
 from acl.mask import FILE_APPEND_DATA, FILE_WRITE_DATA
-from gateway.nt.constants import FILE_WRITE_THROUGH
+from gateway.nt.constants import FILE_WRITE_THROUGH, LARGEST_OFFSET
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INVALID_DEVICE_REQUEST,
@@ -16,8 +16,6 @@ from gateway.wire.write import SMB2_WRITEFLAG_WRITE_THROUGH, WriteRequest, Write
 from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
-
-_LARGEST_OFFSET = (1 << 63) - 1
 
 
 @command(Opcode.WRITE, WriteRequest, OpenContext)
@@ -37,7 +35,7 @@ async def handle(ctx: OpenContext, request: WriteRequest) -> bytearray:
     if not granted & (FILE_WRITE_DATA | FILE_APPEND_DATA):
         raise StatusError(STATUS_ACCESS_DENIED)
     offset = request.offset
-    if offset > _LARGEST_OFFSET or offset + length > _LARGEST_OFFSET:
+    if offset > LARGEST_OFFSET or offset + length > LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
     file = one.file
     through = bool(request.flags & SMB2_WRITEFLAG_WRITE_THROUGH or file.options & FILE_WRITE_THROUGH)
