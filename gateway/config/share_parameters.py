@@ -193,6 +193,13 @@ class _Files:
         "How long it takes until a write shows in the time of the last write, if nothing brings it forward; 0 shows it "
         "at once, as Windows does since Windows Server 2019, before which it took two seconds.",
     )
+    mangled_names: bool = parameter(
+        "mangled names",
+        Boolean(),
+        False,
+        "Let files be found and listed by 8.3 names too, for programs that know no others. To find one takes reading "
+        "its directory.",
+    )
     named_streams: bool = parameter(
         "named streams", Boolean(), True, "Let files have named streams (alternate data streams)."
     )

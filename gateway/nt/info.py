@@ -44,5 +44,7 @@ class FileInfo:
     alignment: int = 0
     streams: tuple[StreamInfo, ...] = ()
     """The named streams, looked up only for FileStreamInformation."""
+    has_short_name: bool = False
+    """Whether there is an 8.3 form of every name."""
     name: str = "\\"
     """The path from the root of the share, with a leading backslash and the stream, if there is one."""

@@ -75,6 +75,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         store_dos_attributes=share.store_dos_attributes,
         canonical_inheritance=share.acl_flag_inherited_canonicalization,
         write_time_delay=share.write_time_delay,
+        short_names=share.mangled_names,
         named_streams=share.named_streams,
         inherit_owner=share.inherit_owner,
         kernel_notify=share.kernel_notify,

@@ -43,6 +43,7 @@ from gateway.share.preconditions import (
 from gateway.share.reaching import reach, reach_by_id
 from gateway.share.record import FileRecord, OpenEntry, add_open
 from gateway.share.securing import new_descriptor, write_descriptor
+from gateway.share.shortnames import long_path
 from gateway.share.streams import find_stream, make_stream
 from vfs_backends.api import Caller, Capability, Handle, IoAccess, Stat, StatChange
 from vfs_backends.errors import Kind, VfsError
@@ -66,6 +67,8 @@ _ACTIONS = {
 
 async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
+    if share.settings.short_names and not intent.posix:
+        intent.path = await long_path(share, intent.path)
     attempts = 0
     while attempts < _ATTEMPTS:
         handle = await _find(share, intent, token)

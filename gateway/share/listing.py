@@ -76,6 +76,8 @@ def directory_doomed(share: "Share", one: Open) -> None:
 
 async def name_removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     """A file was deleted, or lost a name."""
+    if share.tunnel is not None:
+        share.tunnel.removed(parent.node_id, name)
     for observer in share.watches.observers:
         observer.name_removed(Entry(parent.node_id, name), by[0])
     await _removed(share, parent, name, by, is_directory=is_directory)
@@ -94,6 +96,8 @@ async def name_moved(
     """A file was renamed. In another directory it is one that comes, and in its own one that goes."""
     parent, name = old
     new_parent, new_name = new
+    if share.tunnel is not None:
+        share.tunnel.removed(parent.node_id, name)
     for observer in share.watches.observers:
         observer.name_moved(Entry(parent.node_id, name), Entry(new_parent.node_id, new_name), by[0])
     if new_parent.node_id != parent.node_id:

@@ -20,6 +20,7 @@ from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
 from gateway.share.record import FileRecord, OpenEntry
 from gateway.share.sharemodes import conflicting_opens
+from gateway.share.shortnames import long_path
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
@@ -49,7 +50,9 @@ async def rename(
     With `posix`, names differ by case, and what is open is in the way only if it does not share deletion: neither a
     file or empty directory that is replaced, nor a file in a directory that is moved.
     """
-    while not await _try_rename(share, one, target, _How(replace, ignore_readonly, posix)):
+    how = _How(replace, ignore_readonly, posix)
+    target = await _target(share, target, how)
+    while not await _try_rename(share, one, target, how):
         pass
 
 
@@ -202,8 +205,16 @@ async def link(
 
     Raises `StatusError` and `VfsError`.
     """
-    while not await _try_link(share, one, target, _How(replace, ignore_readonly, posix)):
+    how = _How(replace, ignore_readonly, posix)
+    target = await _target(share, target, how)
+    while not await _try_link(share, one, target, how):
         pass
+
+
+async def _target(share: "Share", target: str, how: _How) -> str:
+    """Where a name leads that may be a short one."""
+    share.enter()
+    return await long_path(share, target) if share.settings.short_names and not how.posix else target
 
 
 async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:

@@ -18,6 +18,8 @@ class ShareSettings:
     """Whether SE_DACL_AUTO_INHERITED is set only if SE_DACL_AUTO_INHERIT_REQ comes with it (and so for the SACL)."""
     write_time_delay: int = 0
     """Seconds until the first write by an open shows in the time of the last write."""
+    short_names: bool = False
+    """Whether files are found, and listed, by 8.3 names too."""
     named_streams: bool = True
     """Whether there are named streams, where the storage can have them."""
     inherit_owner: bool = False

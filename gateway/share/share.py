@@ -24,6 +24,7 @@ from gateway.share.outside import Outside, begin_outside
 from gateway.share.record import EMPTY, FileRecord, settled
 from gateway.share.remembered import Remembered
 from gateway.share.settings import ShareSettings
+from gateway.share.shortnames import Tunnel
 from gateway.share.table import Table
 from gateway.share.times import WriteTimes, kept_times, settle_write_time
 from vfs_backends.api import Caller, FileSystem, Handle
@@ -70,6 +71,7 @@ class Share:
         self.breaks = breaks or Breaks(table)
         self.write_times = write_times if settings.write_time_delay else None
         """None if writes show in the time of the last write at once."""
+        self.tunnel = Tunnel() if settings.short_names else None
         self.volume_id = 0
         """64 bits that name the storage."""
         self._caller: tuple[Token | None, Caller | None, Caller | None] = None, None, None

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from gateway.nt.wildcard import compile_pattern
+from gateway.nt.shortnames import short_name
+from gateway.nt.wildcard import Matcher, compile_pattern, matches_everything
 from gateway.share.visibility import readable
 from gateway.smb.info.directory import DirectoryPacker
 from vfs_backends.api import DirectoryEntry, DirectoryStream
@@ -26,6 +27,8 @@ class Search:
     def __init__(self, file: "Open", pattern: str, *, hide_unreadable: bool = False) -> None:
         self._file = file
         self._matches = compile_pattern(pattern)
+        if file.share.settings.short_names and not matches_everything(pattern):
+            self._matches = _with_short_names(self._matches)
         self._stream: DirectoryStream | None = None
         self._entries: list[DirectoryEntry] = []
         self._hides = hide_unreadable
@@ -117,3 +120,7 @@ class Search:
         """In an inline pass: wait for a task if another request is at it."""
         if self.lock.locked():
             may_wait()
+
+
+def _with_short_names(matches: Matcher) -> Matcher:
+    return lambda name: matches(name) or (name not in (".", "..") and matches(short_name(name)))

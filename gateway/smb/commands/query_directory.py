@@ -11,7 +11,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.smb.context import FileContext
-from gateway.smb.info.directory import DirectoryPacker
+from gateway.smb.info.directory import DirectoryPacker, ShortNamesPacker
 from gateway.smb.opens import FileOpen
 from gateway.smb.registry import command
 from gateway.smb.search import Search
@@ -37,7 +37,8 @@ async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirec
     ctx.check_charge(length)
     if not one.granted_access & FILE_LIST_DIRECTORY:
         raise StatusError(STATUS_ACCESS_DENIED)
-    packer = DirectoryPacker(request.file_information_class, length, hides=one.tree.export.hides)
+    make_packer = ShortNamesPacker if one.file.share.settings.short_names else DirectoryPacker
+    packer = make_packer(request.file_information_class, length, hides=one.tree.export.hides)
     one.file.share.enter()
     search = await _search(ctx, request)
     single = bool(request.flags & SMB2_RETURN_SINGLE_ENTRY)

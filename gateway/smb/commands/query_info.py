@@ -106,6 +106,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         position=file.position,
         streams=streams,
     )
+    info.has_short_name = file.share.settings.short_names
     return pack_file_info(entry, info, request.output_buffer_length)
 
 

@@ -5,6 +5,7 @@ from struct import Struct
 from typing import Final
 
 from gateway.nt import constants as nt
+from gateway.nt.shortnames import own_short_name, short_name
 from gateway.nt.status import STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_INFO_CLASS, StatusError
 from gateway.nt.time import filetime_from_ns
 from gateway.smb.hiding import HidesName
@@ -12,7 +13,7 @@ from gateway.smb.info.buffers import check_minimum
 from gateway.smb.info.stat import file_attributes
 from vfs_backends.api import Stat
 
-__all__ = ["DIRECTORY_CLASSES", "DirectoryPacker"]
+__all__ = ["DIRECTORY_CLASSES", "DirectoryPacker", "ShortNamesPacker"]
 
 # NextEntryOffset, FileIndex, four times, EndOfFile, AllocationSize, FileAttributes, FileNameLength ... There are no
 # short names; FileIndex is zero, as on NTFS.
@@ -44,6 +45,14 @@ _S_IFMT: Final = 0o170000
 _S_IFDIR: Final = 0o040000
 _LAST: Final = bytes(4)
 _PADDING: Final = tuple(bytes(length) for length in range(8))
+
+
+_WITH_SHORT_NAME: Final = frozenset(
+    DIRECTORY_CLASSES[each] for each in (nt.FILE_BOTH_DIRECTORY_INFORMATION, nt.FILE_ID_BOTH_DIRECTORY_INFORMATION)
+)
+"""The layouts that have room for a short name."""
+_SHORT_NAME_AT: Final = 68
+_SHORT_NAME: Final = Struct("<Bx24s")
 
 
 class DirectoryPacker:
@@ -134,3 +143,18 @@ class DirectoryPacker:
         if not parts:
             return b""
         return b"".join((*parts[:-2], _LAST, parts[-2][4:], parts[-1]))
+
+
+class ShortNamesPacker(DirectoryPacker):
+    """The same, with the short names of what has no 8.3 name anyway."""
+
+    __slots__ = ()
+
+    def _fixed(self, following: int, name: str, length: int, stat: Stat | None, ea_size: int) -> bytes:
+        fixed = super()._fixed(following, name, length, stat, ea_size)
+        if self._layout not in _WITH_SHORT_NAME or own_short_name(name) or name in (".", ".."):
+            return fixed
+        encoded = short_name(name).encode("utf-16-le")
+        packed = bytearray(fixed)
+        _SHORT_NAME.pack_into(packed, _SHORT_NAME_AT, len(encoded), encoded)
+        return bytes(packed)

@@ -1,6 +1,5 @@
 """Information classes of files that can be queried ([MS-FSCC] 2.4, [MS-SMB2] 3.3.5.20.1)."""
 
-import re
 from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
@@ -8,6 +7,7 @@ from typing import Final, NamedTuple
 from acl.mask import FILE_READ_ATTRIBUTES, FILE_READ_EA
 from gateway.nt import constants as nt
 from gateway.nt.info import FileInfo, StreamInfo
+from gateway.nt.shortnames import own_short_name, short_name
 from gateway.nt.status import (
     STATUS_BUFFER_OVERFLOW,
     STATUS_INVALID_INFO_CLASS,
@@ -16,11 +16,10 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
-from gateway.nt.upcase import upcase
 from gateway.smb.info.buffers import check_minimum, cut
 from gateway.wire.codec import align8, utf16_bytes
 
-__all__ = ["FILE_CLASSES", "FileClass", "file_class", "pack_file_info", "short_name"]
+__all__ = ["FILE_CLASSES", "FileClass", "file_class", "pack_file_info"]
 
 _DIALECT_3_0: Final = 0x0300
 _DIALECT_3_1_1: Final = 0x0311
@@ -37,7 +36,6 @@ _LONG_LONG: Final = Struct("<Q")
 _ID: Final = Struct("<QQ8x")
 
 _DEFAULT_STREAM: Final = "::$DATA"
-_SHORT_NAME: Final = re.compile(r"[A-Z0-9!#$%&'()@^_`{}~-]{1,8}(?:\.[A-Z0-9!#$%&'()@^_`{}~-]{1,3})?", re.ASCII)
 
 
 class FileClass(NamedTuple):
@@ -78,12 +76,6 @@ def pack_file_info(entry: FileClass, info: FileInfo, limit: int) -> tuple[int, b
     return entry.pack(info, limit)
 
 
-def short_name(name: str) -> str:
-    """The 8.3 form of a name if it has one without being changed but for case; empty otherwise ([MS-FSCC] 2.1.5.2)."""
-    upper = upcase(name)
-    return upper if _SHORT_NAME.fullmatch(upper) else ""
-
-
 def _basic(info: FileInfo) -> bytes:
     return _BASIC.pack(
         info.creation_time, info.last_access_time, info.last_write_time, info.change_time, info.file_attributes
@@ -111,7 +103,8 @@ def _all(info: FileInfo) -> bytes:
 
 def _alternate_name(info: FileInfo) -> bytes:
     """An empty name where there is none: clients read it so, and smbtorture takes no error."""
-    return _counted(short_name(info.name.rpartition("\\")[2].partition(":")[0]))
+    name = info.name.rpartition("\\")[2].partition(":")[0]
+    return _counted(short_name(name) if info.has_short_name else own_short_name(name))
 
 
 def _normalized_name(info: FileInfo) -> bytes:

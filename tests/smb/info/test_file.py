@@ -15,7 +15,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
-from gateway.smb.info.file import FILE_CLASSES, file_class, pack_file_info, short_name
+from gateway.smb.info.file import FILE_CLASSES, file_class, pack_file_info
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
 from gateway.smb.info.stat import file_info_from_stat
 from tests.smb.info.samples import FILETIME_BORN, directory_stat, file_stat
@@ -192,27 +192,6 @@ def test_names():
         "utf-16-le"
     )
     assert whole(21, file_info_from_stat(file_stat(), name="\\x\\a long name")) == bytes(4)
-
-
-@pytest.mark.parametrize(
-    ("name", "short"),
-    [
-        ("readme.txt", "README.TXT"),
-        ("a", "A"),
-        ("PROGRA~1", "PROGRA~1"),
-        ("readme.html", ""),
-        ("ninechars", ""),
-        ("a.b.c", ""),
-        (".rc", ""),
-        ("a b", ""),
-        ("ä", ""),
-        ("ß", ""),
-        ("", ""),
-        ("a\n", ""),
-    ],
-)
-def test_short_name(name, short):
-    assert short_name(name) == short
 
 
 def test_compression_and_id():
