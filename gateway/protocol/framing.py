@@ -13,6 +13,8 @@ __all__ = ["PREFIX_SIZE", "SMALL_BUFFER", "BufferPool", "FrameBuffer"]
 
 PREFIX_SIZE = 4
 SMALL_BUFFER = 64 * 1024
+MEDIUM_BUFFER = 2 << 20
+"""Room for a message of the usual largest payload, 1 MiB."""
 _PREFIX = struct.Struct(">I")
 _PARTIAL_LIMIT = 4096
 
@@ -58,13 +60,20 @@ class FrameBuffer:
 
     @property
     def wanted(self) -> int:
-        """Bytes of storage the message now arriving needs, prefix included; 0 while its length is not known."""
-        if self.pending < PREFIX_SIZE:
+        """Bytes of storage for the message now arriving, prefix included; 0 while its length is not known.
+
+        It grows with what has come, in at most three steps: a prefix alone must not make us hold megabytes.
+        """
+        pending = self.pending
+        if pending < PREFIX_SIZE:
             return 0
-        return PREFIX_SIZE + self._length()
+        whole = PREFIX_SIZE + self._length()
+        if whole <= SMALL_BUFFER or pending >= MEDIUM_BUFFER:
+            return whole
+        return min(whole, SMALL_BUFFER if pending < SMALL_BUFFER else MEDIUM_BUFFER)
 
     def room(self) -> memoryview:
-        """Where the next bytes go: never empty, and long enough for the rest of the message now arriving."""
+        """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
         need = max(self.wanted, PREFIX_SIZE)
         if self._buffer is None:
             self._adopt(self._pool.take() if need <= self._pool.size else bytearray(need))

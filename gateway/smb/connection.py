@@ -165,7 +165,8 @@ class SmbConnection:
         frames = self._frames
         for _ in range(_RECEIVES):
             if not self._more:
-                if frames.wanted > SMALL_BUFFER and not self._reserved:
+                wanted = frames.wanted
+                if wanted > SMALL_BUFFER and wanted > self._reserved:
                     return False
                 room = frames.room()
                 try:
@@ -198,7 +199,7 @@ class SmbConnection:
             await self._requests_end()
         # If whole messages are left, the peer may wait for their answers before it sends the rest of another.
         wanted = self._frames.wanted
-        if not self._more and wanted > SMALL_BUFFER and not self._reserved:
+        if not self._more and wanted > SMALL_BUFFER and wanted > self._reserved:
             await self._reserve(wanted)
 
     def _take_all(self) -> bool:
@@ -234,11 +235,13 @@ class SmbConnection:
         except BaseException:  # whatever it is: the budget is everybody's
             self.service.budget.give(exchange.held)
             raise
+        if exchange.reserved:
+            self._frames.detach()  # or the storage would outlive what it has of the budget
         if done:
             if exchange.reserved:
                 self.service.budget.give(exchange.reserved)
             return
-        if exchange.batch.sealed_by is None:
+        if exchange.batch.sealed_by is None and not exchange.reserved:
             if len(message) <= _SMALL_MESSAGE:
                 exchange.batch.keep()
             else:
@@ -355,8 +358,8 @@ class SmbConnection:
             await self._room.wait()
 
     async def _reserve(self, size: int) -> None:
-        """Take memory for the message that arrives."""
-        await self.service.budget.take(size)
+        """Take memory for the message that arrives, or more of it."""
+        await self.service.budget.take(size - self._reserved, to_finish=self._reserved > 0)
         self._reserved = size
 
     def new_async_id(self, pending: Pending) -> int:

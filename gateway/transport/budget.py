@@ -13,15 +13,17 @@ class MemoryBudget:
     """So many bytes, taken and given back. First come, first served.
 
     Nobody is refused, so what is taken must come back by itself: by a reply that is sent, a request that is answered,
-    or the end of a connection that makes no progress.
+    or the end of a connection that makes no progress. Whoever holds some and needs more to give all of it back goes
+    before the others, and one of them may have more than there is, or all could come to wait for each other.
     """
 
-    __slots__ = ("_free", "_queue", "total")
+    __slots__ = ("_finishing", "_free", "_queue", "total")
 
     def __init__(self, total: int) -> None:
         self.total = total
         self._free = total
         self._queue: deque[tuple[int, trio.Event]] = deque()
+        self._finishing: deque[tuple[int, trio.Event]] = deque()
 
     @property
     def used(self) -> int:
@@ -30,36 +32,46 @@ class MemoryBudget:
 
     def try_take(self, size: int) -> bool:
         """Take `size` bytes (at most the total), if they are there and nobody waits for them."""
-        if self._queue or size > self._free:
+        if self._queue or self._finishing or size > self._free:
             return False
         self._free -= size
         return True
 
-    async def take(self, size: int) -> None:
-        """Take `size` bytes (at most the total), and wait for them if need be."""
+    async def take(self, size: int, *, to_finish: bool = False) -> None:
+        """Take `size` bytes (at most the total), and wait for them if need be.
+
+        `to_finish`: the caller holds some already, and with these needs no more.
+        """
         if self.try_take(size):
             return
         may_wait()
         turn = trio.Event()
-        self._queue.append((size, turn))
+        queue = self._finishing if to_finish else self._queue
+        queue.append((size, turn))
+        self._serve()
         try:
             await turn.wait()
         except trio.Cancelled:
             if turn.is_set():
                 self.give(size)
             else:
-                self._queue.remove((size, turn))
+                queue.remove((size, turn))
                 self._serve()
             raise
 
     def give(self, size: int) -> None:
         """Give `size` bytes back."""
         self._free += size
-        if self._queue:
+        if self._queue or self._finishing:
             self._serve()
 
     def _serve(self) -> None:
-        while self._queue and self._queue[0][0] <= self._free:
-            size, turn = self._queue.popleft()
-            self._free -= size
-            turn.set()
+        while self._finishing and self._free >= 0:  # beyond what is free, but only for one at a time
+            self._hand_out(self._finishing)
+        while not self._finishing and self._queue and self._queue[0][0] <= self._free:
+            self._hand_out(self._queue)
+
+    def _hand_out(self, queue: deque[tuple[int, trio.Event]]) -> None:
+        size, turn = queue.popleft()
+        self._free -= size
+        turn.set()

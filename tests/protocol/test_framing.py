@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.protocol.errors import ProtocolError
-from gateway.protocol.framing import PREFIX_SIZE, SMALL_BUFFER, BufferPool, FrameBuffer
+from gateway.protocol.framing import MEDIUM_BUFFER, PREFIX_SIZE, SMALL_BUFFER, BufferPool, FrameBuffer
 
 MESSAGES = [b"", b"a", b"bc", b"\0" * 9, b"d" * 300]
 
@@ -98,6 +98,21 @@ def test_wanted() -> None:
     assert frames.wanted == 0
     feed(frames, b"\x07ab")
     assert (frames.wanted, frames.pending) == (11, 6)
+
+
+def test_storage_grows_with_what_has_come() -> None:
+    """A prefix alone makes us hold no more than any connection does."""
+    frames = FrameBuffer(BufferPool(), 8 << 20)
+    message = bytes(range(256)) * (8 << 12)
+    stream = framed(message)
+    sizes: dict[int, int] = {}
+    done: list[bytes] = []
+    for start in range(0, len(stream), 50_000):
+        done += run(frames, stream[start : start + 50_000])
+        sizes.setdefault(len(frames._buffer or b""), frames.pending)
+        assert frames.wanted <= max(SMALL_BUFFER, 32 * frames.pending)
+    assert done == [message]
+    assert [size for size in sizes if size] == [SMALL_BUFFER, MEDIUM_BUFFER, len(stream)]
 
 
 def test_an_idle_buffer_holds_nothing() -> None:

@@ -267,12 +267,59 @@ async def test_what_a_connection_held_comes_back(make_server) -> None:
     await client.send(client.read_call(file, 2 * MIB))
     await trio.testing.wait_all_tasks_blocked()
     sender = await server.logged_on()
-    await sender.send_bytes((2 * MIB).to_bytes(4, "big") + bytes(100))
+    await sender.send_bytes(MIB.to_bytes(4, "big") + bytes(100_000))
     waiting = await server.logged_on()
-    await waiting.send_bytes((2 * MIB).to_bytes(4, "big") + bytes(100))
+    await waiting.send_bytes((8 * MIB).to_bytes(4, "big") + bytes(100_000))
     await trio.testing.wait_all_tasks_blocked()
-    assert budget.used == 4 * MIB + 4
+    await trio.testing.wait_all_tasks_blocked()
+    assert budget.used == 5 * MIB + 4
     await server.hang_up()
+    assert budget.used == 0
+
+
+async def test_the_beginning_of_a_large_message_holds_little(make_server) -> None:
+    """However many announce one: memory is taken as it comes."""
+    server: Server = await make_server()
+    clients = [await server.logged_on() for _ in range(20)]
+    for client in clients:
+        await client.send_bytes((8 * MIB).to_bytes(4, "big") + bytes(1000))
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.service.budget.used == 0
+    assert max(len(one._frames._buffer or b"") for one in server.connections) <= 64 * 1024
+    for client in clients[:3]:
+        await client.send_bytes(bytes(100_000))
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.service.budget.used == 3 * 2 * MIB
+    client, tree = await server.with_tree()
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+    file = await client.create(tree, "file")
+    assert await client.write(file, bytes(8 * MIB)) == 8 * MIB
+
+
+async def test_messages_that_have_begun_come_to_their_end(make_server) -> None:
+    """Together they need more memory than there is, and each has some already."""
+    server: Server = await make_server()
+    budget = server.service.budget = MemoryBudget(16 * MIB)
+    data = bytes(range(256)) * (8 * MIB // 256)
+    writes = []
+    for number in range(8):
+        client, tree = await server.with_tree()
+        await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+        call = client.write_call(await client.create(tree, f"file {number}", share=7), data)
+        frame = client.frame(call)
+        await client.send_bytes(len(frame).to_bytes(4, "big") + frame[:200_000])
+        writes.append((client, call, frame[200_000:]))
+    await trio.testing.wait_all_tasks_blocked()
+    assert budget.used == 16 * MIB
+
+    async def finish(client, call, rest) -> None:
+        await client.send_bytes(rest)
+        assert (await client.answer(call)).status == 0
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            for one in writes:
+                nursery.start_soon(finish, *one)
     assert budget.used == 0
 
 

@@ -11,15 +11,15 @@ from vfs_backends.inline import NotNow, run_inline
 class Taker:
     """Somebody who takes from a budget in a task."""
 
-    def __init__(self, budget: MemoryBudget, nursery: trio.Nursery, size: int) -> None:
+    def __init__(self, budget: MemoryBudget, nursery: trio.Nursery, size: int, *, to_finish: bool = False) -> None:
         self.has = False
         self.scope = trio.CancelScope()
-        self._budget, self._size = budget, size
+        self._budget, self._size, self._to_finish = budget, size, to_finish
         nursery.start_soon(self._run)
 
     async def _run(self) -> None:
         with self.scope:
-            await self._budget.take(self._size)
+            await self._budget.take(self._size, to_finish=self._to_finish)
             self.has = True
 
 
@@ -91,4 +91,41 @@ async def test_who_gives_up_when_it_is_his_turn_gives_back(nursery) -> None:
     assert not first.has
     assert second.has
     budget.give(90)
+    assert budget.used == 0
+
+
+async def test_who_needs_more_to_finish_goes_first(nursery) -> None:
+    """Beyond what there is, one at a time; the others, and who has nothing yet, wait until it has come back."""
+    budget = MemoryBudget(100)
+    for _ in range(2):
+        await budget.take(50)
+    fresh = Taker(budget, nursery, 10)
+    await blocked()
+    first = Taker(budget, nursery, 40, to_finish=True)
+    await blocked()
+    second = Taker(budget, nursery, 40, to_finish=True)
+    await blocked()
+    assert (first.has, second.has, fresh.has) == (True, False, False)
+    assert budget.used == 140
+    budget.give(90)
+    await blocked()
+    assert (second.has, fresh.has) == (True, True)
+    budget.give(100)
+    assert budget.used == 0
+
+
+async def test_who_gives_up_finishing_leaves_it_to_the_next(nursery) -> None:
+    budget = MemoryBudget(100)
+    await budget.take(100)
+    first, second, third = (Taker(budget, nursery, 30, to_finish=True) for _ in range(3))
+    await blocked()
+    order = [one for one in (first, second, third) if not one.has]
+    assert len(order) == 2
+    order[0].scope.cancel()
+    await blocked()
+    budget.give(30)
+    await blocked()
+    assert order[1].has
+    assert not order[0].has
+    budget.give(130)
     assert budget.used == 0

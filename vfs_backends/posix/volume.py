@@ -47,7 +47,7 @@ _S_IFMT, _S_IFLNK = 0o170000, 0o120000
 _WITH_XATTRS = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
-_KNOWN = 32768
+_KNOWN = 1 << 17
 _RACY_NS = 50_000_000
 """For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
 
