@@ -23,6 +23,8 @@ from gateway.transport.budget import MemoryBudget
 __all__ = ["make_identities", "make_service"]
 
 _FALLBACK_OPENS = 100_000
+_LARGEST_MESSAGE = 9 << 20
+"""Bytes, and more: what has to be there at least."""
 
 
 def make_identities(config: Config) -> Identities:
@@ -56,7 +58,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
             desired=encryption is EncryptionChoice.DESIRED,
             required=encryption is EncryptionChoice.MANDATORY,
         ),
-        budget=MemoryBudget(config.memory_budget),
+        budget=_budget(config),
         guid=StateDirectory(config.state_path).guid(),
     )
 
@@ -71,6 +73,12 @@ def _enter_test_controls(config: Config) -> None:
         )
     # What importing it enters in the tables is in them for good.
     import gateway.smb.fsctl.torture  # noqa: F401, PLC0415
+
+
+def _budget(config: Config) -> MemoryBudget:
+    # Half of what is allowed. The rest goes to copies while messages are sealed, and to gaps between buffers that the C
+    # library cannot use: with a hundred clients and the largest messages it is as much again.
+    return MemoryBudget(max(config.memory_budget // 2, _LARGEST_MESSAGE))
 
 
 def _negotiate_policy(config: Config) -> NegotiatePolicy:

@@ -70,7 +70,7 @@ class Scenario:
     prepare: Callable[[Link, int], None] | None = None
 
 
-def lay_out(share: Path) -> None:
+def lay_out(share: Path, files: int = FILES) -> None:
     """Make the files the scenarios need in a share's directory, before anything is measured."""
     noise = random.Random(1).randbytes(MIB)
     with (share / "large").open("wb") as large:
@@ -78,7 +78,7 @@ def lay_out(share: Path) -> None:
             large.write(noise)
     (share / "many").mkdir()
     (share / "new").mkdir()
-    for number in range(FILES):
+    for number in range(files):
         (share / "many" / f"file{number:06}").touch()
     os.sync()
 

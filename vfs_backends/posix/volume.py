@@ -48,6 +48,7 @@ _WITH_XATTRS = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
 _KNOWN = 1 << 17
+"""Enough to list 100,000 files again without asking for the attributes of each."""
 _RACY_NS = 50_000_000
 """For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
 

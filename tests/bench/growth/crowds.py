@@ -81,7 +81,7 @@ def busy(place: Place) -> Iterator[Finding]:
     count = place.scaled(200, 10)
     with contextlib.ExitStack() as stack:
         server = started(stack, "smbgate", place.directory, place.server_cpu, _MANY)
-        lay_out(server.shares["share"])
+        lay_out(server.shares["share"], 1)
         os.sched_setaffinity(0, {place.client_cpu})
         links = []
         for number in range(count):

@@ -19,6 +19,7 @@ __all__ = ["slow_storage"]
 
 _BOUND = 1.5
 _DEPTH = 32
+_FILES = 500
 _MODULE = "tests.bench.growth.slow_server"
 
 
@@ -31,7 +32,7 @@ def slow_storage(place: Place) -> Iterator[Finding]:
         shares = {"share": {}, "sleeping": {}, "blocking": {}, "fuse": {"path": str(mount)}}
         server = started(stack, "smbgate", place.directory, place.server_cpu, shares=shares, module=_MODULE)
         for name in ("share", "sleeping", "blocking"):
-            lay_out(server.shares[name])
+            lay_out(server.shares[name], _FILES)
         os.sched_setaffinity(0, {place.client_cpu})
 
         def link(share: str) -> Link:
@@ -39,7 +40,7 @@ def slow_storage(place: Place) -> Iterator[Finding]:
             return stack.enter_context(contextlib.closing(made))
 
         others = [link("share") for _ in range(place.scaled(8, 2))]
-        operations = [(reads(4096) if number % 2 else stats())(one) for number, one in enumerate(others)]
+        operations = [(reads(4096) if number % 2 else stats(files=_FILES))(one) for number, one in enumerate(others)]
         calm = list(zip(others, operations, strict=True))
         for name in ("sleeping", "blocking"):
             slow = link(name)
