@@ -1,5 +1,6 @@
 """Streams, times and odd requests over the wire."""
 
+import os
 import struct
 
 import pytest
@@ -17,11 +18,12 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
 )
 from gateway.share.settings import ShareSettings
+from gateway.wire.query_directory import QueryDirectoryResponse
 from gateway.wire.query_info import QueryInfoResponse
 from tests.smb.client import EXCLUSIVE, NOW, SHARED, Client, File
 from tests.smb.server import Exported
 
-BASIC, STANDARD, RENAME, ALL_INFORMATION, STREAMS = 4, 5, 10, 18, 22
+BASIC, STANDARD, RENAME, ALL_INFORMATION, ALLOCATION, STREAMS = 4, 5, 10, 18, 19, 22
 FS_ATTRIBUTES = 5
 SUSPEND, RESUME = -1, -2
 
@@ -155,3 +157,73 @@ async def test_a_share_without_streams(make_server, tmp_path, name):
     file = await client.create(tree, "f")
     assert [found for found, _ in await streams(client, file)] == ["::$DATA"]
     assert not await volume_attributes(client, file) & FILE_NAMED_STREAMS
+
+
+TICKS_PER_SECOND = 10_000_000
+UNIX_EPOCH = 116_444_736_000_000_000
+"""1970, as a FILETIME."""
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [-2_147_483_647, -63_158_400, -2, -1, 0, 1, 4_294_967_295, 10_000_000_000, 15_032_385_534],
+    ids=["1901", "1968", "-2 s", "-1 s", "1970", "1 s", "2106", "2286", "2446"],
+)
+async def test_times_before_1970_and_far_away(client, seconds) -> None:
+    """To 100 ns, in what is set, told of the file, and listed."""
+    client, tree = client
+    file = await client.create(tree, "file")
+    base = UNIX_EPOCH + seconds * TICKS_PER_SECOND
+    wanted = (base + 1, base + 1_234_567, base + 9_999_999, base + 7)
+    await set_times(client, file, *wanted)
+    assert await times(client, file) == wanted
+    await client.close_file(file)
+    assert await times(client, await client.create(tree, "file", disposition=FILE_OPEN)) == wanted
+    directory = await client.open_directory(tree)
+    (response,) = await client.ask(client.list_call(directory, pattern="file"))
+    assert struct.unpack_from("<QQQQ", response.parse(QueryDirectoryResponse).output, 8) == wanted
+
+
+async def test_a_creation_time_of_any_year(client) -> None:
+    client, tree = client
+    file = await client.create(tree, "file")
+    for wanted in (1, 3_155_378_976_000_000_001):
+        await set_times(client, file, wanted, 0, 0, 0)
+        assert (await times(client, file))[0] == wanted
+
+
+async def test_allocation(client) -> None:
+    """What is reserved is told, does not change the size, and goes with what is cut off."""
+    client, tree = client
+    file = await client.create(tree, "file", contexts=[(b"AlSi", (100_000).to_bytes(8, "little"))])
+
+    async def sizes() -> tuple[int, int]:
+        (response,) = await client.ask(client.query_info_call(file, STANDARD))
+        allocated, size = struct.unpack_from("<QQ", response.parse(QueryInfoResponse).output)
+        return allocated, size
+
+    allocated, size = await sizes()
+    assert (allocated >= 100_000, size) == (True, 0)
+    await client.write(file, bytes(5000))
+    assert (await sizes())[1] == 5000
+    (response,) = await client.ask(client.set_info_call(file, ALLOCATION, (200_000).to_bytes(8, "little")))
+    allocated, size = await sizes()
+    assert (response.status, allocated >= 200_000, size) == (STATUS_SUCCESS, True, 5000)
+    (response,) = await client.ask(client.set_info_call(file, ALLOCATION, (1000).to_bytes(8, "little")))
+    assert (response.status, (await sizes())[1]) == (STATUS_SUCCESS, 1000)
+    (response,) = await client.ask(client.set_info_call(file, ALLOCATION, (-1).to_bytes(8, "little", signed=True)))
+    assert (response.status, (await sizes())[1]) == (STATUS_INVALID_PARAMETER, 1000)
+
+
+@pytest.mark.parametrize("name", ["AFP_AfpInfo", "AFP_Resource"])
+async def test_streams_of_macs_are_streams(client, tmp_path, name) -> None:
+    """What they hold is kept as it is, also where Samba looks for it."""
+    client, tree = client
+    file = await client.create(tree, "file")
+    stream = await client.create(tree, f"file:{name}:$DATA")
+    contents = b"AFP\0\0\1\0\0" + bytes(range(52))
+    await client.write(stream, contents)
+    assert await streams(client, file) == [("::$DATA", 0), (f":{name}:$DATA", 60)]
+    assert await client.read(stream, 100) == contents
+    if (tmp_path / "file").exists():
+        assert os.getxattr(tmp_path / "file", f"user.DosStream.{name}:$DATA") == contents + b"\0"
