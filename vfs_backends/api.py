@@ -141,8 +141,11 @@ class Handle(ABC):
     async def stat(self) -> Stat:
         """What the storage tells of the file now."""
 
-    async def stat_found(self) -> Stat:
-        """The same, for who has just looked the file up and not waited since: the storage need not be asked again."""
+    async def stat_found(self, *, attributes: bool = True) -> Stat:
+        """The same, for who has just looked the file up and not waited since: the storage need not be asked again.
+
+        Without `attributes`, what clients have set (DOS attributes, creation and change time) need not be told.
+        """
         return await self.stat()
 
     @abstractmethod

@@ -224,7 +224,7 @@ async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent
     needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
     if needed & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
-    return await share.descriptors.check(parent, await parent.stat_found(), token, needed)
+    return await share.descriptors.check(parent, await parent.stat_found(attributes=False), token, needed)
 
 
 def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor | None) -> int:

@@ -113,7 +113,7 @@ async def governing_open(share: "Share", one: Open, stat: Stat | None = None) ->
         return await share.descriptors.governing(one.handle, stat or await one.handle.stat())
     handle = await share.fs.lookup(share.root, one.path)
     try:
-        return await share.descriptors.governing(handle, await handle.stat_found())
+        return await share.descriptors.governing(handle, await handle.stat_found(attributes=False))
     finally:
         await handle.aclose()
 
@@ -133,7 +133,7 @@ async def _above(share: "Share", token: Token, handle: Handle) -> _Above:
         return _NOTHING_ABOVE
     parent, _ = await open_parent(share, handle.path)
     try:
-        governing = await share.descriptors.governing(parent, await parent.stat_found())
+        governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
     finally:
         await parent.aclose()
     return _Above(governing.maximal_access(token), governing.overrules)

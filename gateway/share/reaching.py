@@ -41,7 +41,7 @@ async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensi
 
 
 async def _check_way(share: "Share", directory: Handle, token: Token) -> None:
-    governing = await share.descriptors.governing(directory, await directory.stat_found())
+    governing = await share.descriptors.governing(directory, await directory.stat_found(attributes=False))
     if not governing.overrules and not governing.maximal_access(token) & mask.FILE_TRAVERSE:
         raise VfsError(Kind.ACCESS_DENIED, directory.path)
 

@@ -40,7 +40,9 @@ async def _make(
         record = share.table.peek_nowait(parent.node_id)
         if record is not None and record.pending:
             raise StatusError(STATUS_DELETE_PENDING)
-        above = await share.descriptors.check(parent, await parent.stat_found(), token, mask.FILE_ADD_FILE)
+        above = await share.descriptors.check(
+            parent, await parent.stat_found(attributes=False), token, mask.FILE_ADD_FILE
+        )
         handle = await first_effect(make(parent, name, share.caller(token, overrules=above.overrules)))
         try:
             await name_added(share, parent, name, by, is_directory=False)

@@ -27,7 +27,7 @@ async def _is_readable(share: "Share", directory: Handle, name: str, token: Toke
     try:
         handle = await share.fs.lookup(directory, name, case_sensitive=True)
         try:
-            governing = await share.descriptors.governing(handle, await handle.stat_found())
+            governing = await share.descriptors.governing(handle, await handle.stat_found(attributes=False))
         finally:
             await handle.aclose()
     except VfsError:

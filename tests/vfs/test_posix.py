@@ -314,6 +314,22 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
+@pytest.mark.parametrize("getxattrat", [True, False])
+async def test_very_long_descriptors(
+    make_posix: MakePosix, small: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool
+) -> None:
+    if not getxattrat:
+        monkeypatch.setattr("vfs_backends.posix.volume.has_getxattrat", lambda fd: False)
+    fs = await make_posix(small)
+    top = await fs.root()
+    for handle in (await make(fs, top, "file"), await fs.create_directory(top, "directory", 0o700)):
+        for size in (1, 256, 4096, 4097, 6000):
+            blob = os.urandom(size)
+            await handle.set_security(blob)
+            assert await handle.get_security() == blob
+            assert await (await fs.lookup(top, handle.path)).get_security() == blob
+
+
 async def test_full_storage(make_posix: MakePosix, small: Path) -> None:
     fs = await make_posix(small)
     top = await fs.root()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 __all__ = ["XATTR", "DosAttributes", "filetime_to_ns", "ns_to_filetime"]
 
-XATTR = "user.DOSATTRIB"
+XATTR = b"user.DOSATTRIB"
 
 _EPOCH = 116_444_736_000_000_000
 """1970-01-01 as FILETIME, in units of 100 ns."""

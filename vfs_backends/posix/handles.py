@@ -27,6 +27,7 @@ from vfs_backends.posix.descriptors import IO_FLAGS, allocate, close_quietly, fl
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.names import name_from_bytes
+from vfs_backends.posix.stats import stat_of
 from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
 from vfs_backends.posix.volume import Volume
 
@@ -162,10 +163,12 @@ class PosixHandle(Handle):
         except OSError as error:
             raise vfs_error(error, self.path) from error
 
-    async def stat_found(self) -> Stat:
+    async def stat_found(self, *, attributes: bool = True) -> Stat:
         fields, self._told = self._told, None
         if fields is None:
             return await self.stat()
+        if not attributes:
+            return stat_of(self.node_id, fields, None)
         return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
 
     def _stat(self) -> Stat:
@@ -280,12 +283,8 @@ class PosixHandle(Handle):
     def _set_dos_attributes(self, target: int | bytes, change: StatChange) -> None:
         if not self.volume.tree.has_xattrs:
             raise VfsError(Kind.NOT_SUPPORTED, "DOS attributes")
-        stored = None
-        try:
-            stored = DosAttributes.parse(os.getxattr(target, XATTR))
-        except OSError as error:
-            if error.errno != errno.ENODATA:
-                raise
+        value = self._read_xattr(XATTR)
+        stored = None if value is None else DosAttributes.parse(value)
         attributes, birthtime = (None, None) if stored is None else (stored.attributes, stored.birthtime_ns)
         new = DosAttributes(
             attributes if change.dos_attributes is None else change.dos_attributes,
@@ -356,7 +355,18 @@ class PosixHandle(Handle):
 
     async def get_security(self) -> bytes | None:
         self._check_xattrs()
-        return await self.ask(xattrs.get_security, self._target, self.volume.tree.security_xattr)
+        return await self.ask(self._read_xattr, self.volume.tree.security_xattr)
+
+    def _read_xattr(self, attribute: bytes) -> bytes | None:
+        """The value of an attribute; None if there is none. Raises OSError."""
+        found = self.volume.read_xattr(self.fd, attribute, mode=self.mode, is_io=self._access is not None)
+        if not isinstance(found, int):
+            return found
+        if -found in xattrs.ABSENT:
+            return None
+        if found == -errno.ERANGE:
+            return os.getxattr(self._target, attribute)
+        raise os_error(-found)
 
     def _check_acls(self) -> None:
         if not self.volume.tree.has_acls:
@@ -364,7 +374,11 @@ class PosixHandle(Handle):
 
     async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
         self._check_acls()
-        return await self.ask(xattrs.get_acls, self._target, self.is_directory)
+        return await self.ask(self._read_acls)
+
+    def _read_acls(self) -> tuple[bytes | None, bytes | None]:
+        default = self._read_xattr(xattrs.DEFAULT_ACL) if self.is_directory else None
+        return self._read_xattr(xattrs.ACCESS_ACL), default
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         self._check_acls()

@@ -46,21 +46,21 @@ def has_acls(root: int) -> bool:
     return True
 
 
-def security_xattr(root: int) -> str:
+def security_xattr(root: int) -> bytes:
     """Where descriptors are kept: out of the users' reach, if the process can write there."""
     if not _has_privilege(_CAP_SYS_ADMIN):
-        return "user.NTACL"
+        return b"user.NTACL"
     try:
         probe = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=root)
     except OSError:  # a read-only file system, or one without O_TMPFILE
-        return "security.NTACL"
+        return b"security.NTACL"
     try:
-        os.setxattr(probe, "security.NTACL", b"\0")
+        os.setxattr(probe, b"security.NTACL", b"\0")
     except OSError:  # in a container root has the privilege, but for its own namespace only
-        return "user.NTACL"
+        return b"user.NTACL"
     finally:
         os.close(probe)
-    return "security.NTACL"
+    return b"security.NTACL"
 
 
 def may_open_by_handle() -> bool:

@@ -27,10 +27,10 @@ __all__ = [
     "How",
     "StatxFields",
     "fallocate_keep_size",
-    "fget_dos_attributes",
+    "fget_xattr",
     "fs_magic",
-    "get_dos_attributes",
-    "get_dos_attributes_at",
+    "get_xattr",
+    "get_xattr_at",
     "has_getxattrat",
     "inotify_add_watch",
     "inotify_init",
@@ -84,7 +84,6 @@ RENAME_NOREPLACE = 1
 UTIME_OMIT = (1 << 30) - 2
 _FALLOC_FL_KEEP_SIZE = 1
 
-DOS_ATTRIBUTES = b"user.DOSATTRIB"
 _STATX_BASIC_AND_BTIME = 0xFFF
 
 StatxFields = tuple[
@@ -96,23 +95,28 @@ modification; major and minor number of the device it is, then of the one it is 
 _STATX = struct.Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI4xIIII")
 
 
+_VALUE_ROOM = 4096
+"""Bytes of an extended attribute: a security descriptor of any but an uncommon length."""
+
+
 class _Buffers(threading.local):
     """Each thread's own: a call releases the interpreter lock, and another thread could be in the same call."""
 
     def __init__(self) -> None:
         self.statx = ctypes.create_string_buffer(256)
         self.statx_reference = ctypes.byref(self.statx)
-        self.value = ctypes.create_string_buffer(256)
-        self.value_reference = ctypes.byref(self.value)
+        value = ctypes.create_string_buffer(_VALUE_ROOM)
+        self.value_view = memoryview(value).cast("B")
+        self.value_reference = ctypes.byref(value)
         # struct xattr_args: address and length of the buffer, flags.
         self.xattr_arguments = ctypes.create_string_buffer(
-            struct.pack("=QII", ctypes.addressof(self.value), 256, 0), 16
+            struct.pack("=QII", ctypes.addressof(value), _VALUE_ROOM, 0), 16
         )
         self.xattr_reference = ctypes.byref(self.xattr_arguments)
 
 
 _buffers = _Buffers()
-_VALUE_SIZE = ctypes.c_size_t(256)
+_VALUE_SIZE = ctypes.c_size_t(_VALUE_ROOM)
 _XATTR_ARGUMENTS_SIZE = ctypes.c_size_t(16)
 
 
@@ -149,37 +153,37 @@ def statx(fd: int, name: bytes = b"", flags: int = AT_EMPTY_PATH | AT_NO_AUTOMOU
     return _STATX.unpack_from(buffers.statx)
 
 
-def fget_dos_attributes(fd: int) -> bytes | None:
-    """The value of user.DOSATTRIB of a file that is open for I/O; None if there is none that can be read."""
+def fget_xattr(fd: int, attribute: bytes) -> bytes | int:
+    """The value of an extended attribute of a file that is open for I/O, or the negative error number.
+
+    Like the two below, ERANGE for a value of more than 4096 bytes.
+    """
     buffers = _buffers
-    size: int = _fgetxattr(fd, DOS_ATTRIBUTES, buffers.value_reference, _VALUE_SIZE)
-    return buffers.value.raw[:size] if size > 0 else None
+    size: int = _fgetxattr(fd, attribute, buffers.value_reference, _VALUE_SIZE)
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 
-def get_dos_attributes(path: bytes, *, follow: bool) -> bytes | None:
-    """The same by path, for kernels without `get_dos_attributes_at`."""
+def get_xattr(path: bytes, attribute: bytes, *, follow: bool) -> bytes | int:
+    """The same by path, for kernels without `get_xattr_at`."""
     buffers = _buffers
     call = _getxattr if follow else _lgetxattr
-    size: int = call(path, DOS_ATTRIBUTES, buffers.value_reference, _VALUE_SIZE)
-    return buffers.value.raw[:size] if size > 0 else None
+    size: int = call(path, attribute, buffers.value_reference, _VALUE_SIZE)
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 
-def get_dos_attributes_at(directory: int, name: bytes, flags: int) -> bytes | None:
+def get_xattr_at(directory: int, name: bytes, flags: int, attribute: bytes) -> bytes | int:
     """The same of a name in a directory, by getxattrat(2), which Linux has since 6.13."""
     buffers = _buffers
     size: int = _syscall(
-        _NR_GETXATTRAT, directory, name, flags, DOS_ATTRIBUTES, buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
+        _NR_GETXATTRAT, directory, name, flags, attribute, buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
     )
-    return buffers.value.raw[:size] if size > 0 else None
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 
 def has_getxattrat(directory: int) -> bool:
     """Whether the kernel has getxattrat(2), asked of a directory that is open for I/O."""
-    result = _syscall(
-        _NR_GETXATTRAT, directory, b".", 0, DOS_ATTRIBUTES, _buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
-    )
     # A seccomp filter that does not know the call says EPERM.
-    return bool(result >= 0 or ctypes.get_errno() not in {errno.ENOSYS, errno.EPERM})
+    return get_xattr_at(directory, b".", 0, b"user.probe") not in {-errno.ENOSYS, -errno.EPERM}
 
 
 def renameat2(directory: int, name: bytes, new_directory: int, new_name: bytes, flags: int) -> int:

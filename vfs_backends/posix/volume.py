@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from vfs_backends.api import Capability, Fold, NodeId, Stat
-from vfs_backends.posix.attributes import DosAttributes
+from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import can_act
 from vfs_backends.posix.kernel_locks import KernelLocks
@@ -25,9 +25,9 @@ from vfs_backends.posix.syscalls import (
     RESOLVE_NO_MAGICLINKS,
     How,
     StatxFields,
-    fget_dos_attributes,
-    get_dos_attributes,
-    get_dos_attributes_at,
+    fget_xattr,
+    get_xattr,
+    get_xattr_at,
     has_getxattrat,
     openat2,
     proc_path,
@@ -43,7 +43,7 @@ __all__ = ["Tree", "Volume"]
 _FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 
-_S_IFMT, _S_IFLNK = 0o170000, 0o120000
+_S_IFMT, _S_IFLNK, _S_IFDIR = 0o170000, 0o120000, 0o040000
 _WITH_XATTRS = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
@@ -162,17 +162,25 @@ class Volume:
         if known is not None and known[:2] == fields[12:14]:
             return stat_of(node_id, fields, known[2])
         now = time.time_ns()
-        if is_io:
-            stored = fget_dos_attributes(fd)
-        elif tree.has_getxattrat:
-            stored = get_dos_attributes_at(tree.proc, b"%d" % fd, 0)
-        else:
-            stored = get_dos_attributes(proc_path(fd), follow=True)
+        stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io)
         return stat_of(node_id, fields, self._learn(fields, stored, now))
 
-    def _learn(self, fields: StatxFields, stored: bytes | None, now: int) -> DosAttributes | None:
+    def read_xattr(self, fd: int, attribute: bytes, *, mode: int, is_io: bool) -> bytes | int:
+        """The value of an extended attribute, or the negative error number; ERANGE for a very long one."""
+        if is_io:
+            return fget_xattr(fd, attribute)
+        tree = self.tree
+        if not tree.has_getxattrat:
+            return get_xattr(proc_path(fd), attribute, follow=True)
+        if mode & _S_IFMT == _S_IFDIR:
+            found = get_xattr_at(fd, b".", 0, attribute)
+            if found != -errno.EACCES:  # here it may mean that the directory cannot be searched
+                return found
+        return get_xattr_at(tree.proc, b"%d" % fd, 0, attribute)
+
+    def _learn(self, fields: StatxFields, stored: bytes | int, now: int) -> DosAttributes | None:
         """Take note of the value of user.DOSATTRIB as read at `now` or later; what is malformed counts as absent."""
-        dos = None if stored is None else DosAttributes.parse(stored)
+        dos = None if isinstance(stored, int) else DosAttributes.parse(stored)
         seconds, nanoseconds = fields[12], fields[13]
         if now - seconds * 1_000_000_000 - nanoseconds > _RACY_NS and not self.kind.slow:
             if len(self._known) >= _KNOWN:
@@ -204,9 +212,9 @@ class Volume:
             return stat_of(node_id, fields, known[2])
         now = time.time_ns() if device == self.device else 0
         if tree.has_getxattrat:
-            stored = get_dos_attributes_at(directory, name, AT_SYMLINK_NOFOLLOW)
+            stored = get_xattr_at(directory, name, AT_SYMLINK_NOFOLLOW, XATTR)
         else:
-            stored = get_dos_attributes(proc_path(directory) + b"/" + name, follow=False)
+            stored = get_xattr(proc_path(directory) + b"/" + name, XATTR, follow=False)
         return stat_of(node_id, fields, self._learn(fields, stored, now))
 
     def entry_stats(self, directory: int, names: list[bytes], path: str) -> list[Stat | None]:

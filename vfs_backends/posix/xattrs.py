@@ -11,12 +11,25 @@ from vfs_backends.api import Fold
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.names import name_from_bytes, text_to_bytes
 
-__all__ = ["ACCESS_ACL", "get_acls", "get_security", "get_user", "list_user", "remove_user", "set_security", "set_user"]
+__all__ = [
+    "ABSENT",
+    "ACCESS_ACL",
+    "DEFAULT_ACL",
+    "get_user",
+    "list_user",
+    "remove_user",
+    "set_acls",
+    "set_security",
+    "set_user",
+]
 
 Target = int | bytes
 
-ACCESS_ACL = "system.posix_acl_access"
-DEFAULT_ACL = "system.posix_acl_default"
+ACCESS_ACL = b"system.posix_acl_access"
+DEFAULT_ACL = b"system.posix_acl_default"
+
+ABSENT = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM})
+"""Error numbers of there being no such attribute: symbolic links and special files have no user attributes."""
 
 _PREFIX = "user."
 _MAX_NAME = 255
@@ -98,28 +111,13 @@ def remove_user(target: Target, name: str, fold: Fold) -> None:
     os.removexattr(target, _key(stored))
 
 
-def get_security(target: Target, key: str) -> bytes | None:
-    try:
-        return os.getxattr(target, key)
-    except OSError as error:
-        # Symbolic links and special files have no user attributes.
-        if error.errno in {errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM}:
-            return None
-        raise
-
-
-def get_acls(target: Target, is_directory: bool) -> tuple[bytes | None, bytes | None]:
-    """The values of the attributes in which the kernel keeps ACLs."""
-    return get_security(target, ACCESS_ACL), get_security(target, DEFAULT_ACL) if is_directory else None
-
-
 def set_acls(target: Target, access: bytes | None, default: bytes | None, is_directory: bool) -> None:
     set_security(target, ACCESS_ACL, access)
     if is_directory:
         set_security(target, DEFAULT_ACL, default)
 
 
-def set_security(target: Target, key: str, blob: bytes | None) -> None:
+def set_security(target: Target, key: bytes, blob: bytes | None) -> None:
     if blob is not None:
         os.setxattr(target, key, blob)
         return
