@@ -4,54 +4,76 @@ Built on `gateway.wire` and `gateway.crypto`; who logs on does so by pyspnego.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import spnego
 import trio
 
-from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM, SessionKeys, derive_keys
+from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM, derive_keys
 from gateway.crypto.preauth import SHA512, PreauthHash
-from gateway.crypto.sealing import NonceSequence, Sealer, make_sealer, nonce_length, sealed_session_id
-from gateway.crypto.signing import AES_CMAC, AES_GMAC, HMAC_SHA256, Signer, make_signer, signing_algorithm
-from gateway.nt.constants import FILE_OPEN, FILE_OPEN_IF
+from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, sealed_session_id
+from gateway.crypto.signing import AES_CMAC, AES_GMAC, HMAC_SHA256, make_signer, signing_algorithm
+from gateway.nt.constants import FILE_OPEN
 from gateway.nt.status import STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, name
 from gateway.wire.cancel import CancelRequest
-from gateway.wire.change_notify import ChangeNotifyRequest
 from gateway.wire.close import CloseRequest, CloseResponse
 from gateway.wire.contexts import TypedContext
-from gateway.wire.create import CreateRequest, CreateResponse
-from gateway.wire.flush import FlushRequest
+from gateway.wire.create import CreateResponse
 from gateway.wire.header import (
     SMB2_FLAGS_ASYNC_COMMAND,
-    SMB2_FLAGS_RELATED_OPERATIONS,
     SMB2_FLAGS_SERVER_TO_REDIR,
     SMB2_FLAGS_SIGNED,
     Header,
     Opcode,
     opcode_name,
 )
-from gateway.wire.ioctl import IoctlRequest
-from gateway.wire.lock import LockElement, LockRequest
 from gateway.wire.logoff import LogoffRequest
 from gateway.wire.negotiate import DIALECT_300, DIALECT_311, NegotiateRequest, NegotiateResponse
 from gateway.wire.negotiate_contexts import EncryptionCapabilities, PreauthIntegrityCapabilities, SigningCapabilities
-from gateway.wire.query_directory import QueryDirectoryRequest
-from gateway.wire.query_info import QueryInfoRequest
-from gateway.wire.read import ReadRequest, ReadResponse
+from gateway.wire.read import ReadResponse
 from gateway.wire.session_setup import SessionSetupRequest, SessionSetupResponse
-from gateway.wire.set_info import SetInfoRequest
 from gateway.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
 from gateway.wire.tree_disconnect import TreeDisconnectRequest
-from gateway.wire.write import WriteRequest, WriteResponse
+from gateway.wire.write import WriteResponse
+from tests.smb.calls import (
+    ALL_ACCESS,
+    ANY,
+    ANY_FILE,
+    EXCLUSIVE,
+    NOW,
+    RELATED,
+    SHARE_ALL,
+    SHARED,
+    UNLOCK,
+    Call,
+    Calls,
+    ClientSession,
+    File,
+)
+
+__all__ = [
+    "ALL_ACCESS",
+    "ALL_DIALECTS",
+    "ANY",
+    "ANY_FILE",
+    "EXCLUSIVE",
+    "NOW",
+    "RELATED",
+    "SHARED",
+    "SHARE_ALL",
+    "UNLOCK",
+    "Call",
+    "Client",
+    "ClientSession",
+    "ConnectionEnded",
+    "File",
+    "LogOn",
+    "Refused",
+    "Response",
+]
 
 ALL_DIALECTS = (0x0202, 0x0210, 0x0300, 0x0302, 0x0311)
-RELATED = SMB2_FLAGS_RELATED_OPERATIONS
-ANY = 0xFFFF_FFFF_FFFF_FFFF
-ANY_FILE = (ANY, ANY)
-ALL_ACCESS = 0x001F01FF
-SHARE_ALL = 7
-EXCLUSIVE, SHARED, UNLOCK, NOW = 2, 1, 4, 0x10
 
 T = TypeVar("T")
 
@@ -87,47 +109,7 @@ class Response:
         return parsed
 
 
-@dataclass
-class ClientSession:
-    """A log-on, with the keys that came of it."""
-
-    session_id: int
-    keys: SessionKeys | None = None
-    signer: Signer | None = None
-    sealer: Sealer | None = None
-    opener: Sealer | None = None
-    nonces: NonceSequence | None = None
-    signs: bool = False
-    seals: bool = False
-    flags: int = 0
-
-
-@dataclass
-class File:
-    """An open, as the client knows it."""
-
-    tree: int
-    file_id: tuple[int, int]
-    response: CreateResponse = field(repr=False, default_factory=CreateResponse)
-
-
-@dataclass
-class Call:
-    """A request that has not been sent: what `Client.send` takes."""
-
-    command: int
-    body: Any
-    tree: int = 0
-    session: ClientSession | int | None = None
-    flags: int = 0
-    charge: int = 1
-    credits: int = 1
-    message_id: int | None = None
-    async_id: int = 0
-    sign: bool | None = None
-
-
-class Client:
+class Client(Calls):
     """One connection. Requests are protected as `session` (the last one that logged on) wants them to be."""
 
     def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
@@ -424,31 +406,6 @@ class Client:
 
     # --- files
 
-    def create_call(
-        self,
-        tree: int,
-        path: str = "",
-        *,
-        access: int = ALL_ACCESS,
-        share: int = SHARE_ALL,
-        disposition: int = FILE_OPEN_IF,
-        options: int = 0,
-        attributes: int = 0,
-        contexts: Sequence[tuple[bytes, bytes]] = (),
-        **more,
-    ) -> Call:
-        request = CreateRequest(
-            impersonation_level=2,
-            desired_access=access,
-            share_access=share,
-            create_disposition=disposition,
-            create_options=options,
-            file_attributes=attributes,
-            name=path,
-            contexts=tuple(contexts),  # type: ignore[arg-type]  # pairs do as well
-        )
-        return Call(Opcode.CREATE, request, tree, **more)
-
     async def create(self, tree: int, path: str = "", **options) -> File:
         """Open or create. Raises `Refused`."""
         (response,) = await self.ask(self.create_call(tree, path, **options))
@@ -481,93 +438,9 @@ class Client:
         response = await self.well(**vars(self.write_call(file, data, offset)))
         return response.parse(WriteResponse).count
 
-    def write_call(self, file: File, data: bytes, offset: int = 0, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = WriteRequest(
-            offset=offset, persistent_file_id=persistent, volatile_file_id=volatile, data=memoryview(data)
-        )
-        return Call(Opcode.WRITE, request, file.tree, **{"charge": max(1, -(-len(data) // 65536)), **more})
-
     async def read(self, file: File, length: int, offset: int = 0) -> bytes:
         response = await self.well(**vars(self.read_call(file, length, offset)))
         return bytes(response.parse(ReadResponse).data)
-
-    def read_call(self, file: File, length: int, offset: int = 0, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = ReadRequest(length=length, offset=offset, persistent_file_id=persistent, volatile_file_id=volatile)
-        return Call(Opcode.READ, request, file.tree, **{"charge": max(1, -(-length // 65536)), **more})
-
-    def close_call(self, file: File, flags: int = 0, **more) -> Call:
-        return Call(Opcode.CLOSE, CloseRequest(24, flags, 0, *file.file_id), file.tree, **more)
-
-    def flush_call(self, file: File, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = FlushRequest(persistent_file_id=persistent, volatile_file_id=volatile)
-        return Call(Opcode.FLUSH, request, file.tree, **more)
-
-    def related_close(self) -> Call:
-        """CLOSE of the file that the element before it means."""
-        return Call(Opcode.CLOSE, CloseRequest(24, 0, 0, *ANY_FILE), 0xFFFFFFFF, flags=RELATED)
-
-    def lock_call(self, file: File, *locks: tuple[int, int, int], **more) -> Call:
-        persistent, volatile = file.file_id
-        request = LockRequest(
-            persistent_file_id=persistent,
-            volatile_file_id=volatile,
-            locks=tuple(LockElement(*one) for one in locks),
-        )
-        return Call(Opcode.LOCK, request, file.tree, **more)
-
-    def notify_call(self, file: File, **more) -> Call:
-        return Call(Opcode.CHANGE_NOTIFY, ChangeNotifyRequest(32, 0, 4096, *file.file_id, 0xFFF), file.tree, **more)
-
-    def set_info_call(self, file: File, info_class: int, data: bytes, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = SetInfoRequest(
-            info_type=1,
-            file_info_class=info_class,
-            persistent_file_id=persistent,
-            volatile_file_id=volatile,
-            buffer=memoryview(data),
-        )
-        return Call(Opcode.SET_INFO, request, file.tree, **more)
-
-    def query_info_call(self, file: File, info_class: int, length: int = 4096, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = QueryInfoRequest(
-            info_type=1,
-            file_info_class=info_class,
-            output_buffer_length=length,
-            persistent_file_id=persistent,
-            volatile_file_id=volatile,
-        )
-        return Call(Opcode.QUERY_INFO, request, file.tree, **more)
-
-    def list_call(self, file: File, length: int = 65536, pattern: str = "*", flags: int = 0, **more) -> Call:
-        persistent, volatile = file.file_id
-        request = QueryDirectoryRequest(
-            file_information_class=37,
-            flags=flags,
-            persistent_file_id=persistent,
-            volatile_file_id=volatile,
-            output_buffer_length=length,
-            pattern=pattern,
-        )
-        return Call(Opcode.QUERY_DIRECTORY, request, file.tree, **more)
-
-    def ioctl_call(
-        self, tree: int, code: int, data: bytes = b"", most: int = 4096, file: File | None = None, **more
-    ) -> Call:
-        persistent, volatile = file.file_id if file else ANY_FILE
-        request = IoctlRequest(
-            ctl_code=code,
-            persistent_file_id=persistent,
-            volatile_file_id=volatile,
-            max_output_response=most,
-            flags=1,
-            input=memoryview(data),
-        )
-        return Call(Opcode.IOCTL, request, tree, **more)
 
     async def cancel(self, message_id: int, async_id: int = 0, **more) -> None:
         """Send a CANCEL; there is no answer to it."""
