@@ -1,9 +1,13 @@
 import socket
 import struct
+import subprocess
+import sys
+import textwrap
 
 import trio
 
 from gateway.transport.delivery import Delivery
+from tests.requirements import Need, needs
 
 
 class Peer:
@@ -96,3 +100,39 @@ async def test_sockets(nursery, autojump_clock) -> None:
                 one.delivery.expect()
             await trio.sleep(60)
             assert [one.silent_at for one in watched] == [[], []]
+
+
+CUT_OFF = """\
+    import socket, subprocess, trio
+    from gateway.transport.delivery import Delivery
+
+    async def main():
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.create_connection(listener.getsockname()) as theirs,
+            listener.accept()[0] as ours,
+        ):
+            with trio.fail_after(60):
+                async with trio.open_nursery() as nursery:
+                    silent = trio.Event()
+                    delivery = Delivery(ours, 0.5, nursery.start_soon, silent.set)
+                    ours.sendall(b"arrives")
+                    delivery.expect()
+                    await trio.sleep(2)
+                    print("silent" if silent.is_set() else "arrived")
+                    subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+                    ours.sendall(b"is lost")
+                    delivery.expect()
+                    await silent.wait()
+                    print("lost")
+
+    trio.run(main)
+"""
+
+
+@needs(Need.NAMESPACES)
+def test_a_peer_that_is_cut_off() -> None:
+    command = ["unshare", "-n", sys.executable, "-c", textwrap.dedent(CUT_OFF)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    assert ran.stdout.split() == ["arrived", "lost"]

@@ -1,6 +1,5 @@
 """CLOSE: [MS-SMB2] 3.3.5.10."""
 
-from gateway.share.times import settle_write_time
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -37,7 +36,8 @@ async def handle(ctx: TreeContext, request: CloseRequest) -> Answer:
 async def _attributes(one: FileOpen) -> Answer:
     """What the file looks like at the end; without the flag if that cannot be told. The CLOSE succeeds all the same."""
     try:
-        await settle_write_time(one.file)
+        if one.file.share.write_times is not None:
+            await one.file.share.write_times.settle(one.file)
         stat = await one.file.handle.stat()
     except VfsError:
         return _PLAIN
