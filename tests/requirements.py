@@ -4,6 +4,7 @@
 kernel or the container does not let anybody do.
 """
 
+import ctypes
 import errno
 import functools
 import os
@@ -37,6 +38,7 @@ class Need(Enum):
     NAMESPACES = "no namespaces can be made here (ip, unshare)"
     SMBD = "smbd, smbclient and pdbedit are not installed"
     PYTHON3_SAMBA = "python3-samba is not installed"
+    GANESHA = "nfs-ganesha, its FSAL_VFS and libnfs are not installed"
     GIT = "git is not installed"
     GLIBC = "the C library has no mallopt(3)"
     IPV6 = "the loopback interface has no IPv6 address"
@@ -61,6 +63,14 @@ def _has_programs(*names: str) -> bool:
     return all(shutil.which(name) for name in names)
 
 
+def _has_ganesha() -> bool:
+    try:
+        ctypes.CDLL("libnfs.so.13")
+    except OSError:
+        return False
+    return _has_programs("ganesha.nfsd") and any(Path("/usr/lib").glob("*/ganesha/libfsalvfs.so"))
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -77,6 +87,7 @@ _PROBES: dict[Need, Callable[[], bool]] = {
     Need.NAMESPACES: lambda: _has_programs("ip") and _runs("unshare", "-n", "-m", "true"),
     Need.SMBD: lambda: _has_programs("smbd", "smbclient", "pdbedit"),
     Need.PYTHON3_SAMBA: lambda: _runs(SYSTEM_PYTHON, "-c", _SAMBA),
+    Need.GANESHA: _has_ganesha,
     Need.GIT: lambda: _has_programs("git"),
     Need.GLIBC: lambda: platform.libc_ver()[0] == "glibc",
     Need.IPV6: _has_ipv6,

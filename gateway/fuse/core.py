@@ -271,6 +271,17 @@ class Core:
             await self.close(one)
         raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
 
+    async def opened(self, inode: Inode, token: Token, desired: int) -> Open:
+        """What the mount has open already of a file without a name, for one program more: as by /proc/self/fd.
+
+        Raises `StatusError`, and `VfsError`: STALE if there is nothing that is open for all of `desired`.
+        """
+        for one in inode.opens:
+            if not desired & ~one.granted_access:
+                await inode.mounted.share.descriptors.check(one.handle, await one.handle.stat(), token, desired)
+                return one
+        raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
+
     async def open_path(self, mounted: Mounted, token: Token, path: str, desired: int) -> Open:
         """Open what has this name now, whatever it is."""
         return await mounted.share.open(self.intent(mounted, token, path, desired), token)
@@ -344,7 +355,8 @@ class Core:
         self.inodes.release(file.inode)
         if file.listing is not None:
             await file.listing.aclose()
-        await self.close(file.one)
+        if file.one not in file.inode.opens:
+            await self.close(file.one)
 
     async def aclose(self) -> None:
         """Close all that is open still."""

@@ -5,10 +5,19 @@ import os
 from acl.token import Token
 from gateway.fuse.core import Core, OpenFile
 from gateway.fuse.directories import access_of_flags
+from gateway.nt.status import STATUS_DELETE_PENDING, StatusError
 from gateway.share.changing import set_size
+from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import nothing_happened
 
 __all__ = ["Files"]
+
+
+def _has_no_name(error: StatusError | VfsError) -> bool:
+    """Whether a file cannot be opened since it has no name any more, or is about to lose it."""
+    if isinstance(error, StatusError):
+        return error.status == STATUS_DELETE_PENDING
+    return error.kind is Kind.STALE
 
 
 class Files:
@@ -21,13 +30,20 @@ class Files:
         """open(2) of what is there already."""
         core = self.core
         inode = core.inode(number)
-        one = await core.open(inode, token, access_of_flags(flags))
+        access = access_of_flags(flags)
+        try:
+            one = await core.open(inode, token, access)
+        except (StatusError, VfsError) as error:
+            if not _has_no_name(error):
+                raise
+            one = await core.opened(inode, token, access)
         try:
             if flags & os.O_TRUNC:
                 nothing_happened()
                 await set_size(inode.mounted.share, one, 0)
         except BaseException:  # also if it is interrupted: nobody knows of the open yet
-            await core.close(one)
+            if one not in inode.opens:
+                await core.close(one)
             raise
         return self.enter(OpenFile(inode, one), flags)
 

@@ -111,6 +111,19 @@ def test_what_is_unlinked_stays_usable(place):
         assert os.pread(opened.fileno(), 5, 0) == b"sti"
 
 
+def test_what_is_unlinked_can_be_opened_anew(place: Path) -> None:
+    path = place / "file"
+    path.write_bytes(b"contents")
+    with path.open("rb") as file:
+        again = f"/proc/self/fd/{file.fileno()}"
+        path.unlink()
+        descriptor = os.open(again, os.O_RDONLY)
+        refused(errno.ESTALE, os.open, again, os.O_RDWR)
+    assert os.pread(descriptor, 100, 0) == b"contents"
+    assert os.fstat(descriptor).st_nlink == 0
+    os.close(descriptor)
+
+
 def test_mapping(place):
     file = place / "file"
     file.write_bytes(bytes(10_000))

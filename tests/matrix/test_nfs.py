@@ -1,0 +1,75 @@
+"""NFS clients of the mount, while it comes and goes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.matrix.nfs import Client, ganesha
+from tests.requirements import Need, needs
+
+pytestmark = [pytest.mark.interop, needs(Need.ROOT, Need.FUSE, Need.GANESHA), pytest.mark.timeout(120)]
+
+PATHS = ("/", "/directory", "/directory/file", "/link")
+
+
+@contextmanager
+def mounted(directory: Path) -> Iterator[Path]:
+    """`smbgate mount`, of one share."""
+    mount, files = directory / "mount", directory / "files"
+    for path in (mount, files):
+        path.mkdir(exist_ok=True)
+    configuration = directory / "smbgate.conf"
+    configuration.write_text(
+        f"[global]\nstate directory = {directory / 'state'}\n[share]\npath = {files}\nread only = no\n"
+    )
+    command = [sys.executable, "-m", "gateway", "mount", "-c", str(configuration), str(mount)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "mounted on" in process.stdout.readline()
+        try:
+            yield mount / "share"
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+
+
+def numbers(client: Client) -> list[int]:
+    return [client.stat(path).ino for path in PATHS]
+
+
+def test_numbers_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    found = []
+    for number in range(2):
+        with mounted(tmp_path) as top, ganesha(tmp_path / f"ganesha {number}", {"share": top}) as server:
+            client = server.client("share")
+            if number == 0:
+                client.mkdir("/directory")
+                client.close(client.open("/directory/file", os.O_CREAT | os.O_RDWR))
+                os.link(tmp_path / "files/directory/file", tmp_path / "files/link")
+            found.append(numbers(client))
+            client.aclose()
+    assert found[0] == found[1]
+    assert found[0][2] == found[0][3]
+
+
+def test_handles_are_good_after_the_kernel_has_forgotten(tmp_path: Path) -> None:
+    with mounted(tmp_path) as top, ganesha(tmp_path / "ganesha", {"share": top}) as server:
+        client = server.client("share")
+        client.mkdir("/directory")
+        handle = client.open("/directory/file", os.O_CREAT | os.O_RDWR)
+        client.write(handle, 0, b"contents")
+        before = client.stat("/directory/file").ino
+        # Dentries and inodes that nobody uses: the server asks for what it has handles of by `.` and `..`.
+        Path("/proc/sys/vm/drop_caches").write_text("2")
+        assert client.read(handle, 0, 100) == b"contents"
+        assert client.stat("/directory/file").ino == before
+        client.write(handle, 8, b", and more")
+        client.close(handle)
+        client.rename("/directory/file", "/directory/other")
+        assert (tmp_path / "files/directory/other").read_bytes() == b"contents, and more"
+        client.aclose()
