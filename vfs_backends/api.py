@@ -29,6 +29,7 @@ from vfs_backends.records import (
     FileSystemStat,
     Fold,
     IoAccess,
+    LeaseKind,
     LockKind,
     LockSegment,
     NodeId,
@@ -50,6 +51,7 @@ __all__ = [
     "Fold",
     "Handle",
     "IoAccess",
+    "LeaseKind",
     "LockKind",
     "LockSegment",
     "NodeId",
@@ -217,6 +219,21 @@ class Handle(ABC):
         """Set both, or remove what is None: then the mode says everything, as it is. [Capability.POSIX_ACLS]"""
         raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
 
+    @property
+    def lease(self) -> LeaseKind:
+        """What there is of that on the file. [Capability.KERNEL_LEASES]"""
+        return LeaseKind.NONE
+
+    def set_lease(self, kind: LeaseKind, broken: Callable[[LeaseKind], None]) -> bool:
+        """Have `broken` called before those who use the storage without the gateway open the file; they wait, at most
+        `FileSystem.lease_seconds`, until it is set to what the argument says or less. The same for all handles on a
+        file. Never waits; the file must be open for I/O. [Capability.KERNEL_LEASES]
+
+        False if it cannot be had: somebody has it open already. Then READ, after WRITE, may have become NONE. A lease
+        that is lost by what is done here (`open_io` for more) is told of, too, with NONE.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, "kernel leases")
+
     def set_locks(self, segments: Sequence[LockSegment]) -> bool:
         """Let those who use the storage without the gateway see ranges locked and unlocked, in order; the same for all
         handles on a file. Never waits. [Capability.KERNEL_LOCKS]
@@ -372,6 +389,11 @@ class FileSystem(ABC):
     async def open_by_id(self, inode: int) -> Handle:
         """A new path handle on the file with this inode number. Raises NOT_FOUND. [Capability.BY_ID]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"open by id {inode}")
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long others wait for a lease before it is taken away. [Capability.KERNEL_LEASES]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "kernel leases")
 
     def watch_changes(self) -> ChangeWatcher:
         """A new queue of what others change. Raises NOT_SUPPORTED, and says why. [Capability.WATCH]"""

@@ -13,6 +13,7 @@ __all__ = [
     "FileSystemStat",
     "Fold",
     "IoAccess",
+    "LeaseKind",
     "LockKind",
     "LockSegment",
     "NodeId",
@@ -63,6 +64,8 @@ class Capability(enum.Flag):
     """`FileSystem.create_symlink`, `create_node`, `Handle.read_link`."""
     KERNEL_LOCKS = enum.auto()
     """`Handle.set_locks`, `drop_locks`: byte-range locks that those see who use the storage without the gateway."""
+    KERNEL_LEASES = enum.auto()
+    """`Handle.set_lease`, `lease`: it tells before others, who use the storage without the gateway, open a file."""
     WATCH = enum.auto()
     """`FileSystem.watch_changes`: it tells what others do to the storage without going through it."""
 
@@ -170,6 +173,16 @@ class StreamEntry(NamedTuple):
 
 Fold = Callable[[str], str]
 """Maps a name to what it has in common with the names that differ from it by case only."""
+
+
+class LeaseKind(enum.Enum):
+    """Before whose open of a file the storage tells."""
+
+    NONE = enum.auto()
+    READ = enum.auto()
+    """Of those who could write."""
+    WRITE = enum.auto()
+    """Of everybody."""
 
 
 class LockKind(enum.Enum):

@@ -17,6 +17,7 @@ from vfs_backends.api import (
     FileSystemStat,
     Handle,
     IoAccess,
+    LeaseKind,
     LockSegment,
     OutsideChange,
     Stat,
@@ -152,6 +153,13 @@ class StackedHandle(Handle):
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         await self._around("set_posix_acls", self.below.set_posix_acls, access, default)
+
+    @property
+    def lease(self) -> LeaseKind:
+        return self.below.lease
+
+    def set_lease(self, kind: LeaseKind, broken: Callable[[LeaseKind], None]) -> bool:
+        return self.below.set_lease(kind, broken)
 
     def set_locks(self, segments: Sequence[LockSegment]) -> bool:
         return self.below.set_locks(segments)
@@ -329,6 +337,10 @@ class StackedFileSystem(FileSystem):
 
     async def open_by_id(self, inode: int) -> Handle:
         return await self.opening("open_by_id", "", self.below.open_by_id, inode)
+
+    @property
+    def lease_seconds(self) -> float:
+        return self.below.lease_seconds
 
     def watch_changes(self) -> ChangeWatcher:
         return _StackedChangeWatcher(self, self.below.watch_changes())

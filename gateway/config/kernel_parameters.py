@@ -26,3 +26,11 @@ class KernelParameters:
         "Let local programs see the byte-range locks of clients as locks of fcntl(2), and clients theirs.",
         synonyms=("posix locking",),
     )
+    kernel_leases: bool = parameter(
+        "kernel leases",
+        Boolean(),
+        False,
+        "Grant oplocks and leases only as far as the kernel can take them back (F_SETLEASE) when a local program opens "
+        "the file, which then waits until the client has written what it kept.",
+        synonyms=("kernel oplocks",),
+    )

@@ -80,6 +80,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         inherit_owner=share.inherit_owner,
         kernel_notify=share.kernel_notify,
         kernel_locks=share.kernel_locks,
+        kernel_leases=share.kernel_leases,
     )
 
     def make(path: str) -> Share:
@@ -118,4 +119,4 @@ def make_descriptors(share: ShareConfig, ids: LiveIdMap) -> Descriptors:
 def _file_system(share: ShareConfig, path: str) -> FileSystem:
     if share.backend is Backend.MEMORY:
         return MemoryFileSystem(fold=upcase)
-    return PosixFileSystem(path, fold=upcase, follow_symlinks=share.follow_symlinks)
+    return PosixFileSystem(path, fold=upcase, follow_symlinks=share.follow_symlinks, leases=share.kernel_leases)

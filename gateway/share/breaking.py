@@ -33,6 +33,7 @@ __all__ = [
     "admit",
     "break_for_directory_change",
     "break_for_name_change",
+    "break_for_outside",
     "break_for_read",
     "break_for_write",
 ]
@@ -156,6 +157,11 @@ def break_for_directory_change(record: FileRecord, by: tuple[Hashable, bytes]) -
     )
 
 
+def break_for_outside(record: FileRecord, *, reads: bool, waited: bool = False) -> tuple[FileRecord, Conflict]:
+    """Before somebody who does not go through the store opens the file: only to read, or for anything."""
+    return _break(record, lambda lease: not lease.stream, WRITE_CACHING if reads else _ALL, WRITE_CACHING, waited)
+
+
 def _break_for_open(record: FileRecord, entry: OpenEntry, overwrite: bool, waited: bool) -> tuple[FileRecord, Conflict]:
     lost, awaited = WRITE_CACHING, WRITE_CACHING
     if overwrite:
@@ -223,7 +229,7 @@ def _take(lease: LeaseEntry, lost: int) -> tuple[LeaseEntry, Break | None]:
 
 
 def _remaining(lease: LeaseEntry, lost: int) -> int:
-    if lost & READ_CACHING:
+    if lost & READ_CACHING or (lease.is_whole and lost & lease.state & WRITE_CACHING):
         return 0
     if lease.key:
         return lease.state & ~lost

@@ -36,6 +36,7 @@ from gateway.share.leases import (
     expire,
     find_lease,
     grant,
+    limit,
 )
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord, OpenEntry
@@ -122,6 +123,8 @@ class Breaks:
         self._directories: set[NodeId] = set()
         """Those that somebody has a lease on."""
         self._waiting: dict[NodeId, set[_Bell]] = {}
+        self.backed: dict[NodeId, Callable[[], None]] = {}
+        """Files whose leases stand on something else, which has to be told before those who wait look again."""
 
     @property
     def watches_directories(self) -> bool:
@@ -158,6 +161,14 @@ class Breaks:
         elif one.is_directory:
             self._directories.add(one.node_id)
         log.debug("%s: granted %d of %d", one.path, granted.state, request.state)
+        return granted
+
+    async def limit(self, one: Open, state: int, *, is_whole: bool) -> Granted:
+        """What was granted just now is to be no more than `state`. See `LeaseEntry.is_whole`."""
+        name = one.lease_holder
+        granted = await self.table.transact(one.node_id, lambda record: limit(record, name, state, is_whole=is_whole))
+        if find_lease(self.table.peek_nowait(one.node_id), name) is None:
+            self._leave(one)
         return granted
 
     async def acknowledge(self, name: Holder, state: int) -> Acknowledged:
@@ -275,6 +286,9 @@ class Breaks:
 
     def ring(self, node_id: NodeId) -> None:
         """Let those who wait for this file look again."""
+        backed = self.backed.get(node_id)
+        if backed is not None:
+            backed()
         for bell in self._waiting.get(node_id, ()):
             bell.ring()
 

@@ -42,6 +42,7 @@ __all__ = [
     "is_key_free",
     "is_mine",
     "is_stat_open",
+    "limit",
     "next_epoch",
     "replace_lease",
 ]
@@ -210,6 +211,17 @@ def replace_lease(record: FileRecord, lease: LeaseEntry) -> FileRecord:
     if not lease.state and not lease.key:
         leases.remove(lease)
     return record._replace(leases=tuple(leases))
+
+
+def limit(
+    record: FileRecord | None, holder: Holder, state: int, *, is_whole: bool
+) -> tuple[FileRecord | None, Granted]:
+    """Take what is not in `state` back from what was granted just now, before its holder knows of it."""
+    lease = find_lease(record, holder)
+    if record is None or lease is None:
+        return record, NOTHING
+    lease = lease._replace(state=lease.state & state, is_whole=is_whole)
+    return replace_lease(record, lease), _granted(lease)
 
 
 def _granted(lease: LeaseEntry) -> Granted:

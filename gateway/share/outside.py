@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gateway.share.breaks import LeaseHolder
+from gateway.share.leases import Granted, LeaseRequest
+from gateway.share.name_watch import NameWatch
 from gateway.share.opens import Open
 from gateway.share.outside_changes import OutsideChanges
+from gateway.share.outside_leases import KernelLeases
 from gateway.share.outside_locks import KernelLocks
 from vfs_backends.api import Capability
 from vfs_backends.errors import VfsError
@@ -30,17 +34,40 @@ def begin_outside(share: "Share") -> "Outside | None":
         return None
     outside = Outside(share)
     if settings.kernel_notify:
-        try:
-            outside.changes = OutsideChanges(share, share.fs.watch_changes())
-        except VfsError as error:
-            log.warning("%s: `kernel notify` has no effect: %s", share.name, error)
+        outside.changes = _changes(share)
     if settings.kernel_locks:
         if Capability.KERNEL_LOCKS in share.fs.capabilities:
             share.outside_locks.append(KernelLocks(share.name))
         else:
             log.warning("%s: `kernel locks` has no effect: the storage has no such locks", share.name)
+    if settings.kernel_leases:
+        outside.needs_leases = True
+        outside.leases = _leases(share, outside)
     outside.start()
     return outside
+
+
+def _changes(share: "Share") -> OutsideChanges | None:
+    try:
+        return OutsideChanges(share, share.fs.watch_changes())
+    except VfsError as error:
+        log.warning("%s: `kernel notify` has no effect: %s", share.name, error)
+        return None
+
+
+def _leases(share: "Share", outside: "Outside") -> KernelLeases | None:
+    if Capability.KERNEL_LEASES not in share.fs.capabilities:
+        log.warning(
+            "%s: `kernel leases`: neither oplocks nor leases are granted: the storage, or what the server may do "
+            "there, does not allow any",
+            share.name,
+        )
+        return None
+    try:
+        outside.names = NameWatch(share, share.fs.watch_changes())
+    except VfsError as error:
+        log.warning("%s: `kernel leases`: no handles are cached: %s", share.name, error)
+    return KernelLeases(share, outside.names)
 
 
 class Outside:
@@ -49,6 +76,10 @@ class Outside:
     def __init__(self, share: "Share") -> None:
         self._share = share
         self.changes: OutsideChanges | None = None
+        self.leases: KernelLeases | None = None
+        self.names: NameWatch | None = None
+        self.needs_leases = False
+        """Whether files have leases of the kernel, or none at all."""
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
 
@@ -61,8 +92,9 @@ class Outside:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    if self.changes is not None:
-                        nursery.start_soon(self.changes.run)
+                    for part in (self.changes, self.leases, self.names):
+                        if part is not None:
+                            nursery.start_soon(part.run)
         except Exception:
             # The outermost boundary: a defect here must not end the other shares.
             log.exception("%s: what others do is not followed any more", self._share.name)
@@ -73,15 +105,25 @@ class Outside:
         """Let go of everything."""
         self._scope.cancel()
         await self._ended.wait()
-        if self.changes is not None:
-            self.changes.close()
+        for part in (self.changes, self.names):
+            if part is not None:
+                part.close()
 
-    def leased(self, one: Open) -> None:
-        """An open has got a lease."""
-        if one.is_directory and self.changes is not None:
+    async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
+        """Give an open an oplock, or let it join its lease, as far as that holds for others too."""
+        if self.needs_leases and not one.is_directory:
+            if self.leases is not None:
+                return await self.leases.grant(one, request, holder)
+            request = request._replace(state=0)
+        granted = await self._share.breaks.grant(one, request, holder)
+        if granted.state and one.is_directory and self.changes is not None:
             self.changes.add(one)
+        return granted
 
     def closing(self, one: Open) -> None:
         """An open is about to be closed."""
-        if one.is_directory and self.changes is not None:
-            self.changes.remove(one)
+        if one.is_directory:
+            if self.changes is not None:
+                self.changes.remove(one)
+        elif self.leases is not None:
+            self.leases.closing(one)

@@ -89,6 +89,8 @@ class LeaseEntry(NamedTuple):
     """Counts the changes of `state`, modulo 2^16; told to holders of version 2."""
     version: int = 0
     """1 or 2; 0 for an oplock."""
+    is_whole: bool = False
+    """Whether nothing could be kept without WRITE_CACHING, for what stands behind the lease."""
 
     @property
     def holder(self) -> tuple[Hashable, bytes, int]:

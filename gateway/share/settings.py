@@ -28,6 +28,8 @@ class ShareSettings:
     """Whether clients are told what others change in the storage."""
     kernel_locks: bool = False
     """Whether others see the byte-range locks of clients, and clients those of others."""
+    kernel_leases: bool = False
+    """Whether leases and oplocks are granted only as far as others' opens can break them."""
 
     def file_mode(self) -> int:
         """Permission bits of a new file."""
@@ -40,4 +42,4 @@ class ShareSettings:
     @property
     def heeds_others(self) -> bool:
         """Whether anything is to be done about those who use the storage without the share."""
-        return self.kernel_notify or self.kernel_locks
+        return self.kernel_notify or self.kernel_locks or self.kernel_leases

@@ -120,10 +120,9 @@ class Share:
 
     async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
         """Give an open an oplock, or let it join its lease. [MS-FSA] 2.1.5.18. Once, before its client knows of it."""
-        granted = await self.breaks.grant(one, request, holder)
-        if self.outside is not None and granted.state:
-            self.outside.leased(one)
-        return granted
+        if self.outside is not None:
+            return await self.outside.grant(one, request, holder)
+        return await self.breaks.grant(one, request, holder)
 
     async def close(self, one: Open) -> None:
         """Close it, and delete what is to go with it. [MS-FSA] 2.1.5.5. May be called twice; never raises."""

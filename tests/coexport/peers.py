@@ -1,16 +1,22 @@
 """SMB clients, and local programs that use the share's directory itself."""
 
+import secrets
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
 
+from gateway.nt.constants import FILE_OPEN
 from gateway.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
+from gateway.wire.create import SMB2_OPLOCK_LEVEL_LEASE
+from gateway.wire.create_contexts import SMB2_CREATE_REQUEST_LEASE
 from gateway.wire.header import Opcode
+from gateway.wire.lease_contexts import LeaseV2, parse_lease
+from gateway.wire.oplock_break import OplockBreakNotification, parse_notification
 from tests.fuse.peers import Smb
 from tests.interop.servers import Server
-from tests.smb.client import Call, Client, File
+from tests.smb.client import ANY, Call, Client, File
 
 ADDED, REMOVED, MODIFIED, OLD_NAME, NEW_NAME = 1, 2, 3, 4, 5
 """FILE_ACTION_*, [MS-FSCC] 2.7.1."""
@@ -18,15 +24,51 @@ ENUM_DIR = [(0, "")]
 PATIENCE = 20.0
 
 
+class LeasingSmb(Smb):
+    """A client that keeps what it is let."""
+
+    async def lease_with(
+        self, path: str, state: int, access: int, *, key: bytes = b"", share: int = 7
+    ) -> tuple[File, bytes, int]:
+        """An open of a file that exists, with a lease: it, the lease's key, and what was granted."""
+        key = key or secrets.token_bytes(16)
+        context = LeaseV2(lease_key=key, lease_state=state).to_bytes()
+        call = self.client.create_call(
+            self.tree,
+            path.replace("/", "\\"),
+            access=access,
+            share=share,
+            disposition=FILE_OPEN,
+            contexts=[(SMB2_CREATE_REQUEST_LEASE, context)],
+        )
+        call.body.requested_oplock_level = SMB2_OPLOCK_LEVEL_LEASE
+        (response,) = await self.client.ask(call)
+        file = self.client.opened(self.tree, response)
+        granted = [one.data for one in file.response.contexts if one.name == SMB2_CREATE_REQUEST_LEASE]
+        return file, key, parse_lease(granted[0]).lease_state if granted else 0
+
+    async def oplock_told(self) -> int:
+        """The level that the next break of an oplock leaves."""
+        notification = parse_notification((await self.client.next(ANY)).message)
+        assert isinstance(notification, OplockBreakNotification)
+        return notification.oplock_level
+
+    async def rename(self, file: File, target: str) -> None:
+        name = target.encode("utf-16-le")
+        data = struct.pack("<B7xQI", 0, 0, len(name)) + name
+        (response,) = await self.client.ask(self.client.set_info_call(file, 10, data))
+        assert response.status == 0
+
+
 @asynccontextmanager
-async def smb(server: Server, share: str = "share", *, patience: float = 60.0) -> AsyncIterator[Smb]:
+async def smb(server: Server, share: str = "share", *, patience: float = 60.0) -> AsyncIterator[LeasingSmb]:
     """A client that has logged on."""
     with trio.fail_after(patience):
         client = Client(await trio.open_tcp_stream("127.0.0.1", server.port))
         try:
-            await client.negotiate()
+            await client.negotiate(guid=secrets.token_bytes(16))
             await client.log_on(server.user, server.password)
-            yield Smb(client, await client.connect(share))
+            yield LeasingSmb(client, await client.connect(share))
         finally:
             client.close()
 

@@ -19,7 +19,7 @@ ELSEWHERE = FileSystemKind("some network", slow=True)
 def storage(name, path):
     if name == "memory":
         return MemoryFileSystem(fold=upcase)
-    return PosixFileSystem(path, fold=upcase, kind=ELSEWHERE if name == "network" else None)
+    return PosixFileSystem(path, fold=upcase, kind=ELSEWHERE if name == "network" else None, leases=True)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ def storage(name, path):
     [
         ("kernel_notify", "kernel notify", Capability.WATCH),
         ("kernel_locks", "kernel locks", Capability.KERNEL_LOCKS),
+        ("kernel_leases", "kernel leases", Capability.KERNEL_LEASES),
     ],
 )
 @pytest.mark.parametrize(("name", "is_able"), [("memory", False), ("network", False), ("directory", True)])

@@ -113,6 +113,7 @@ class Runner:
             f"--user={USER}%{self._server.password}",
             f"--configfile={self._config}",
             "--option=torture:share2=other",
+            f"--option=torture:localdir={self._directory / share}",
             *(f"--option={option}" for option in self._run.options),
             listed,
         ]

@@ -17,9 +17,10 @@ from acl.mask import (
     WRITE_OWNER,
 )
 from gateway.nt.status import STATUS_DELETE_PENDING, STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION
-from gateway.share.breaking import NO_CONFLICT, admit
+from gateway.share.breaking import NO_CONFLICT, admit, break_for_outside
 from gateway.share.closing import set_delete_pending
-from gateway.share.record import EMPTY, OpenEntry
+from gateway.share.leases import BATCH, HANDLE_CACHING, READ_CACHING
+from gateway.share.record import EMPTY, FileRecord, LeaseEntry, OpenEntry
 from tests.share.one_file import ACCESS, NODE, OneFile, key_of, said
 
 A = ("client", key_of("a"), 0)
@@ -341,3 +342,24 @@ def test_a_third_reader_is_not_waited_for() -> None:
     third = file.open("RH", "c")
     assert (first.state, third.state, third.breaks) == ("RH", "RH", ())
     assert len(file.write(1).breaks) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "is_whole", "reads", "left", "waits"),
+    [
+        (BATCH, False, True, READ_CACHING | HANDLE_CACHING, True),
+        (BATCH, True, True, 0, True),
+        (BATCH, False, False, 0, True),
+        (READ_CACHING | HANDLE_CACHING, False, True, READ_CACHING | HANDLE_CACHING, False),
+        (READ_CACHING | HANDLE_CACHING, False, False, 0, False),
+        (READ_CACHING, False, False, 0, False),
+    ],
+)
+def test_somebody_who_does_not_ask(state, is_whole, reads, left, waits):
+    lease = LeaseEntry("client", b"k" * 16, 0, "", state, version=2, is_whole=is_whole)
+    stream = lease._replace(key=b"s" * 16, stream="STREAM")
+    record, conflict = break_for_outside(FileRecord(leases=(lease, stream)), reads=reads)
+    changed = record.leases[0]
+    assert (changed.state if changed.breaking_to is None else changed.breaking_to) == left
+    assert bool(conflict.wait_for) == waits
+    assert record.leases[1] == stream

@@ -30,8 +30,10 @@ from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import SERVER, act_as, as_caller, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
+from vfs_backends.posix.lease_wait import break_seconds
+from vfs_backends.posix.leased_handles import LeasedHandle
 from vfs_backends.posix.names import name_to_bytes, path_to_bytes, text_to_bytes
-from vfs_backends.posix.outside import outside_capabilities, watch_changes
+from vfs_backends.posix.outside import outside_capabilities, share_files, watch_changes
 from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
@@ -62,7 +64,8 @@ class PosixFileSystem(FileSystem):
     `fold` decides which names differ by case only. With `follow_symlinks` symbolic links lead on, as long as they stay
     inside. At most `threads` calls are waited for at once. Up to `index_names` names are kept in memory for look-ups
     that disregard case. `kind` overrides what the kernel says the storage is. Without `inotify`, changes made by
-    others are noticed by the times of directories only.
+    others are noticed by the times of directories only. With `leases`, files can have kernel leases, if
+    the process may.
     """
 
     inline = True
@@ -77,6 +80,7 @@ class PosixFileSystem(FileSystem):
         index_names: int = 500_000,
         kind: FileSystemKind | None = None,
         inotify: bool = True,
+        leases: bool = False,
     ) -> None:
         self._root_path = Path(root)
         self._fold = fold
@@ -85,6 +89,8 @@ class PosixFileSystem(FileSystem):
         self._index_names = index_names
         self._kind = kind
         self._inotify = inotify
+        self._leases = leases
+        self._handle_class = PosixHandle
         self._tree: Tree
         self._resolver: Resolver
         self._index: CaseIndex
@@ -109,6 +115,10 @@ class PosixFileSystem(FileSystem):
         self._index = CaseIndex(self._tree, self._index_names, watcher)
         self._resolver = Resolver(self._tree, self._index)
         self._remains = Remains(self._tree)
+        if self._leases:
+            with contextlib.suppress(VfsError):  # the capability tells
+                self._tree.shared = share_files(self._tree)
+                self._handle_class = LeasedHandle
         if self._tree.has_xattrs:
             self._tree.streams = await trio.to_thread.run_sync(self._open_streams)
 
@@ -149,7 +159,7 @@ class PosixFileSystem(FileSystem):
         volume, node_id = self._tree.locate(fields)
         # A slow storage was not asked for what may have changed.
         told = fields if at_once and not volume.threads.always else None
-        return PosixHandle(volume, fd, node_id, fields[4], path, access=access, told=told)
+        return self._handle_class(volume, fd, node_id, fields[4], path, access=access, told=told)
 
     async def root(self) -> Handle:
         return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")
@@ -394,6 +404,10 @@ class PosixFileSystem(FileSystem):
 
     def watch_changes(self) -> ChangeWatcher:
         return watch_changes(self._tree)
+
+    @property
+    def lease_seconds(self) -> float:
+        return break_seconds()
 
     async def statfs(self) -> FileSystemStat:
         tree = self._tree

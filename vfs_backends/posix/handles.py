@@ -26,6 +26,8 @@ from vfs_backends.posix.changed import set_changed
 from vfs_backends.posix.descriptors import IO_FLAGS, allocate, close_quietly, flush, read_all, reopen, write_all
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
+from vfs_backends.posix.kernel_locks import open_for_locks
+from vfs_backends.posix.lease_wait import once_given_up
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.stats import stat_of
 from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
@@ -145,14 +147,20 @@ class PosixHandle(Handle):
         asked = self.fd, IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None
         try:
             fd = await self.in_thread(reopen, *asked) if threads.always else reopen(*asked)
+        except BlockingIOError as error:
+            fd = await once_given_up(error, lambda: reopen(*asked), self.path)
         except OSError as error:
             raise vfs_error(error, self.path) from error
+        self._exchange(fd, access)
+
+    def _exchange(self, fd: int, access: IoAccess) -> None:
+        """Go on with another descriptor."""
         old, self.fd = self.fd, fd
         self._access = access
         if self._pins:
             self._retired += (old,)
         else:
-            threads.close_soon(close_quietly, old)
+            self.volume.threads.close_soon(close_quietly, old)
 
     async def stat(self) -> Stat:
         volume = self.volume
@@ -328,7 +336,10 @@ class PosixHandle(Handle):
         return table
 
     def set_locks(self, segments: Sequence[LockSegment]) -> bool:
-        return self.volume.tree.locks.set(self.node_id, self.fd, segments)
+        return self.volume.tree.locks.set(self.node_id, self._open_for_locks, segments)
+
+    def _open_for_locks(self) -> tuple[int, bool]:
+        return open_for_locks(proc_path(self.fd))
 
     def drop_locks(self) -> None:
         self.volume.tree.locks.drop(self.node_id)

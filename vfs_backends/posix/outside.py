@@ -5,15 +5,17 @@ import contextlib
 from vfs_backends.api import Capability, ChangeWatcher
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.change_watcher import PosixChangeWatcher, check_watching
+from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.kernel_locks import check_locking
+from vfs_backends.posix.shared_files import SharedFiles, check_leases
 from vfs_backends.posix.volume import Tree
 
-__all__ = ["outside_capabilities", "watch_changes"]
+__all__ = ["outside_capabilities", "share_files", "watch_changes"]
 
 
 def outside_capabilities(tree: Tree) -> Capability:
-    """Which of WATCH and KERNEL_LOCKS a tree has."""
-    found = Capability.NONE
+    """Which of WATCH, KERNEL_LOCKS and KERNEL_LEASES a tree has."""
+    found = Capability.KERNEL_LEASES if tree.shared is not None else Capability.NONE
     for capability, check in ((Capability.WATCH, _check_watching), (Capability.KERNEL_LOCKS, _check_locking)):
         with contextlib.suppress(VfsError):
             check(tree)
@@ -25,6 +27,16 @@ def watch_changes(tree: Tree) -> ChangeWatcher:
     """See `FileSystem.watch_changes`."""
     _check_watching(tree)
     return PosixChangeWatcher()
+
+
+def share_files(tree: Tree) -> SharedFiles:
+    """What leases on a tree's files rest on. Raises `VfsError` if there can be none."""
+    _check_local(tree, "kernel leases")
+    try:
+        check_leases(tree.root)
+    except OSError as error:
+        raise vfs_error(error, "kernel leases") from error
+    return SharedFiles(acts_as_callers=tree.acts_as_callers)
 
 
 def _check_watching(tree: Tree) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from vfs_backends.api import NodeId
 from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.syscalls import syncfs
 
 __all__ = ["NAME", "SideStore", "is_hidden"]
 
@@ -40,6 +41,12 @@ class SideStore:
         self._fd = -1
         with contextlib.suppress(OSError):  # there is none, or none of ours
             self._open()
+
+    def flush_all(self) -> None:
+        """Bring everything of the file system to stable storage, where there is no way to do that for one file."""
+        result = syncfs(self._root)
+        if result < 0:
+            raise os_error(-result)
 
     @property
     def in_use(self) -> bool:

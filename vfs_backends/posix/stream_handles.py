@@ -111,11 +111,15 @@ class Body:
         return size, size
 
     def flush(self, target: bytes) -> None:
-        fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+            fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except BlockingIOError:  # somebody has a kernel lease on the file
+            self._side.flush_all()
+        else:
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
         if self.fd >= 0:
             os.fsync(self.fd)
 

@@ -41,6 +41,7 @@ __all__ = [
     "proc_path",
     "renameat2",
     "statx",
+    "syncfs",
     "utimensat",
 ]
 
@@ -54,6 +55,7 @@ _lgetxattr = _libc["lgetxattr"]
 _fallocate = _libc["fallocate"]
 _fstatfs = _libc["fstatfs"]
 _utimensat = _libc["utimensat"]
+_syncfs = _libc["syncfs"]
 _inotify_init1 = _libc["inotify_init1"]
 _inotify_add_watch = _libc["inotify_add_watch"]
 _inotify_rm_watch = _libc["inotify_rm_watch"]
@@ -219,6 +221,11 @@ def fs_magic(fd: int) -> int:
         return 0
     magic: int = struct.unpack_from("@l", buffer)[0]
     return magic & 0xFFFFFFFF
+
+
+def syncfs(fd: int) -> int:
+    """0 or the negative error number."""
+    return -ctypes.get_errno() if _syncfs(fd) < 0 else 0
 
 
 def inotify_init(flags: int) -> int:

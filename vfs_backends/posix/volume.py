@@ -36,6 +36,7 @@ from vfs_backends.posix.syscalls import (
 from vfs_backends.posix.threads import Pace, Threads
 
 if TYPE_CHECKING:
+    from vfs_backends.posix.shared_files import SharedFiles
     from vfs_backends.posix.stream_handles import StreamTable
 
 __all__ = ["Tree", "Volume"]
@@ -72,6 +73,8 @@ class Tree:
         self.has_acls = has_acls(root)
         self.opens_by_inode = kind.opens_by_inode and may_open_by_handle()
         self.locks = KernelLocks()
+        self.shared: SharedFiles | None = None
+        """Set by who makes the tree, if its files are to have kernel leases."""
         self.streams: StreamTable | None = None
         """Set by who makes the tree, if it has extended attributes."""
         device = device_of(fields_of(root))
@@ -83,6 +86,8 @@ class Tree:
 
     def close(self) -> None:
         self.locks.close()
+        if self.shared is not None:
+            self.shared.close()
         os.close(self.proc)
         os.close(self.root)
 
