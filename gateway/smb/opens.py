@@ -81,8 +81,9 @@ class SmbOpen(ABC):
             session.connection.service.opens -= 1
         self.tree.opens.discard(self)
         self._closing = True
-        for waiter, status in list(self.waiters.items()):
-            waiter.cancel(status)
+        if self.waiters:
+            for waiter, status in list(self.waiters.items()):
+                waiter.cancel(status)
         if self._users:
             self._last_left = trio.Event()
             await self._last_left.wait()

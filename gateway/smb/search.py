@@ -27,8 +27,11 @@ class Search:
     def __init__(self, file: "Open", pattern: str, *, hide_unreadable: bool = False) -> None:
         self._file = file
         self._matches = compile_pattern(pattern)
-        if file.share.settings.short_names and not matches_everything(pattern):
+        all_match = matches_everything(pattern)
+        if file.share.settings.short_names and not all_match:
             self._matches = _with_short_names(self._matches)
+        self._accept = None if all_match else self._matches
+        """What the storage is told of that."""
         self._stream: DirectoryStream | None = None
         self._entries: list[DirectoryEntry] = []
         self._hides = hide_unreadable
@@ -75,7 +78,7 @@ class Search:
             self._stream = await self._file.handle.open_directory()
         if self._hides:
             return await self._read_readable(self._stream, packer)
-        entries = await self._stream.read(_CHUNK, self._matches, with_stat=packer.needs_stat)
+        entries = await self._stream.read(_CHUNK, self._accept, with_stat=packer.needs_stat)
         self._at_end = not entries
         self._entries.extend(entries)
         return bool(entries)
@@ -85,7 +88,7 @@ class Search:
         file = self._file
         while not self._at_end:
             if not self._unchecked:
-                self._unchecked = await stream.read(_CHUNK, self._matches, with_stat=packer.needs_stat)
+                self._unchecked = await stream.read(_CHUNK, self._accept, with_stat=packer.needs_stat)
                 self._at_end = not self._unchecked
             entries = await readable(file.share, file.handle, self._unchecked, file.token)
             self._unchecked = []

@@ -88,11 +88,13 @@ class PosixDirectoryStream(DirectoryStream):
             stored = self._names.pop()
             if stored == HIDDEN:
                 continue
-            name = stored if stored.isascii() else decoded(stored)
+            is_plain = stored.isascii()
+            name = stored if is_plain else decoded(stored)
             if accept is not None and not accept(name):
                 continue
             if looks:
-                stat = self._volume.entry_stat(handle.fd, os.fsencode(stored), handle.path)
+                raw = stored.encode() if is_plain else os.fsencode(stored)
+                stat = self._volume.entry_stat(handle.fd, raw, handle.path)
                 if stat is not None:
                     found.append(DirectoryEntry(name, stat))
             else:

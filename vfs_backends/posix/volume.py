@@ -137,6 +137,7 @@ class Volume:
     def __init__(self, tree: Tree, device: int, kind: FileSystemKind) -> None:
         self.tree = tree
         self.device = device
+        self._major, self._minor = os.major(device), os.minor(device)
         self.kind = kind
         # Over a network the time of birth comes and goes with what happens to be cached.
         self.has_birth = not kind.slow
@@ -164,7 +165,7 @@ class Volume:
         if not tree.has_xattrs:
             return stat_of(node_id, fields, None)
         known = self._known.get(fields[5])
-        if known is not None and known[:2] == fields[12:14]:
+        if known is not None and known[1] == fields[13] and known[0] == fields[12]:
             return stat_of(node_id, fields, known[2])
         now = time.time_ns()
         stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io)
@@ -205,17 +206,17 @@ class Volume:
             followed = self._stat_through(directory, name, path)
             if followed is not None:
                 return followed
-        device = device_of(fields)
-        if device == self.device:
-            node_id = NodeId(device, fields[5], birth_of(fields) if self.has_birth else 0)
+        is_own = fields[18] == self._major and fields[19] == self._minor
+        if is_own:
+            node_id = NodeId(self.device, fields[5], birth_of(fields) if self.has_birth else 0)
         else:
             node_id = tree.node_id(fields)
-        if not tree.has_xattrs or kind not in _WITH_XATTRS or (device != self.device and not self.kind.slow):
+        if not tree.has_xattrs or kind not in _WITH_XATTRS or (not is_own and not self.kind.slow):
             return stat_of(node_id, fields, None)
-        known = self._known.get(fields[5]) if device == self.device else None
-        if known is not None and known[:2] == fields[12:14]:
+        known = self._known.get(fields[5]) if is_own else None
+        if known is not None and known[1] == fields[13] and known[0] == fields[12]:
             return stat_of(node_id, fields, known[2])
-        now = time.time_ns() if device == self.device else 0
+        now = time.time_ns() if is_own else 0
         if tree.has_getxattrat:
             stored = get_xattr_at(directory, name, AT_SYMLINK_NOFOLLOW, XATTR)
         else:
