@@ -11,8 +11,10 @@ from acl.idmap import IdMap, machine_sid
 from acl.mask import FILE_ALL_ACCESS
 from acl.token import Token, user_token
 from gateway.nt.constants import FILE_OPEN_IF
+from gateway.nt.status import StatusError
 from gateway.nt.upcase import upcase
 from gateway.share.access import Descriptors
+from gateway.share.errors import status_of
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.settings import ShareSettings
@@ -20,6 +22,7 @@ from gateway.share.share import Share
 from gateway.share.table import MemoryTable
 from gateway.share.times import WriteTimes
 from vfs_backends.api import IoAccess, StatChange
+from vfs_backends.errors import VfsError
 from vfs_backends.faults import FaultyFileSystem
 from vfs_backends.inline import effect_scope, run_inline
 from vfs_backends.memory import MemoryFileSystem
@@ -173,9 +176,9 @@ class Store:
 
 
 @asynccontextmanager
-async def running(*, inline: bool, table: MemoryTable | None = None) -> AsyncIterator[Store]:
-    """A store; what is open in the end is closed, and nothing must be left then."""
-    made = Store(inline=inline, table=table)
+async def running(**options) -> AsyncIterator[Store]:
+    """A store with these options; what is open in the end is closed, and nothing must be left then."""
+    made = Store(**options)
     await made.start()
     yield made
     made.fs.faults.clear()
@@ -184,6 +187,18 @@ async def running(*, inline: bool, table: MemoryTable | None = None) -> AsyncIte
     assert made.left() == []
     assert made.share.breaks.idle
     await made.share.aclose()
+
+
+async def status(store: Store, path: str = "file", **how) -> int:
+    """What an open comes to; if it succeeds it is closed."""
+    try:
+        one = await store.opened(path, **how)
+    except StatusError as error:
+        return error.status
+    except VfsError as error:
+        return status_of(error)
+    await store.close(one)
+    return 0
 
 
 def intent(

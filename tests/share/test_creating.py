@@ -34,12 +34,10 @@ from gateway.nt.status import (
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_NOT_FOUND,
     STATUS_SHARING_VIOLATION,
-    StatusError,
 )
 from gateway.share.changing import set_delete
-from gateway.share.errors import status_of
 from gateway.share.opens import Open
-from tests.share.stores import ALICE, BOB, Store, intent
+from tests.share.stores import ALICE, BOB, Store, intent, status
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.faults import Fault
 
@@ -47,18 +45,6 @@ READONLY, HIDDEN, SYSTEM = 1, 2, 4
 ALL_DISPOSITIONS = (FILE_SUPERSEDE, FILE_OPEN, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE, FILE_OVERWRITE_IF)
 OVERWRITING = (FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF)
 CREATING = (FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF)
-
-
-async def status(store: Store, path: str = "file", **how) -> int:
-    """What an open comes to; if it succeeds it is closed."""
-    try:
-        one = await store.opened(path, **how)
-    except StatusError as error:
-        return error.status
-    except VfsError as error:
-        return status_of(error)
-    await store.close(one)
-    return 0
 
 
 # --- dispositions

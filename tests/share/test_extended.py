@@ -16,7 +16,7 @@ from gateway.share.extended import ea_length, set_attributes
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.times import KEEP_WRITE_TIME
-from tests.share.stores import Store
+from tests.share.stores import Store, status
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.faults import Fault
@@ -37,14 +37,7 @@ async def change(store: Store, one: Open, *changes: tuple[str, bytes]) -> int:
 
 async def create(store: Store, disposition: int, *attributes: tuple[str, bytes], path: str = "file") -> int:
     """Open with attributes; the status."""
-    try:
-        one = await store.opened(path, disposition=disposition, extended_attributes=attributes)
-    except StatusError as error:
-        return error.status
-    except VfsError as error:
-        return status_of(error)
-    await store.close(one)
-    return 0
+    return await status(store, path, disposition=disposition, extended_attributes=attributes)
 
 
 async def attributes(one: Open) -> dict[str, bytes]:

@@ -13,12 +13,12 @@ from gateway.nt.status import (
 )
 from gateway.share import shortnames
 from gateway.share.changing import set_delete
-from gateway.share.errors import status_of
 from gateway.share.renaming import link, rename
 from gateway.share.settings import ShareSettings
-from tests.share.stores import Store
+from tests.share import stores
+from tests.share.stores import Store, running
 from vfs_backends.api import NodeId
-from vfs_backends.errors import Kind, VfsError
+from vfs_backends.errors import Kind
 from vfs_backends.faults import Fault
 
 LONG, OTHER = "A long name.text", "Another long name.text"
@@ -28,24 +28,12 @@ SHORT, OTHER_SHORT = short_name(LONG), short_name(OTHER)
 
 @pytest.fixture
 async def store():
-    made = Store(inline=False, settings=ShareSettings(short_names=True))
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
+    async with running(inline=False, settings=ShareSettings(short_names=True)) as made:
+        yield made
 
 
 async def status(store: Store, path: str, disposition: int = FILE_OPEN, **how) -> int:
-    try:
-        await store.close(await store.opened(path, disposition=disposition, **how))
-    except StatusError as error:
-        return error.status
-    except VfsError as error:
-        return status_of(error)
-    return 0
+    return await stores.status(store, path, disposition=disposition, **how)
 
 
 async def delete(store: Store, path: str) -> None:

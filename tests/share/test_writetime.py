@@ -10,7 +10,7 @@ from gateway.share.changing import set_size, set_stat
 from gateway.share.settings import ShareSettings
 from gateway.share.times import KEEP_WRITE_TIME, WriteTimes, settle_write_time
 from gateway.share.writetime import NOT_WRITTEN, WriteTime, elapsed, settled, written
-from tests.share.stores import Store
+from tests.share.stores import Store, running
 from vfs_backends.api import StatChange
 from vfs_backends.errors import Kind
 from vfs_backends.faults import Fault
@@ -57,14 +57,8 @@ async def times(nursery):
 
 @pytest.fixture
 async def store(times):
-    made = Store(inline=False, settings=ShareSettings(write_time_delay=2), write_times=times)
-    await made.start()
-    yield made
-    made.fs.faults.clear()
-    for one in list(made.share.opens.values()):
-        await made.close(one)
-    assert made.left() == []
-    await made.share.aclose()
+    async with running(inline=False, settings=ShareSettings(write_time_delay=2), write_times=times) as made:
+        yield made
 
 
 async def old(store: Store, path: str = "file", **how):
