@@ -271,16 +271,16 @@ class Core:
             await self.close(one)
         raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
 
-    async def opened(self, inode: Inode, token: Token, desired: int) -> Open:
+    async def opened(self, inode: Inode, token: Token, desired: int) -> Open | None:
         """What the mount has open already of a file without a name, for one program more: as by /proc/self/fd.
 
-        Raises `StatusError`, and `VfsError`: STALE if there is nothing that is open for all of `desired`.
+        None if nothing is open for all of `desired`. Raises `StatusError` and `VfsError`.
         """
         for one in inode.opens:
             if not desired & ~one.granted_access:
                 await inode.mounted.share.descriptors.check(one.handle, await one.handle.stat(), token, desired)
                 return one
-        raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
+        return None
 
     async def open_path(self, mounted: Mounted, token: Token, path: str, desired: int) -> Open:
         """Open what has this name now, whatever it is."""

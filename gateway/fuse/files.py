@@ -34,9 +34,10 @@ class Files:
         try:
             one = await core.open(inode, token, access)
         except (StatusError, VfsError) as error:
-            if not _has_no_name(error):
+            known = await core.opened(inode, token, access) if _has_no_name(error) else None
+            if known is None:
                 raise
-            one = await core.opened(inode, token, access)
+            one = known
         try:
             if flags & os.O_TRUNC:
                 nothing_happened()
