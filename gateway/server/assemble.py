@@ -71,8 +71,7 @@ def _enter_test_controls(config: Config) -> None:
             "'smbd:fsctl_smbtorture = yes' lets any client disturb the server, and is for tests only: "
             "`smbgate serve` needs --allow-test-controls for it"
         )
-    # What importing it enters in the tables is in them for good.
-    import gateway.smb.fsctl.torture  # noqa: F401, PLC0415
+    import gateway.smb.fsctl.torture  # noqa: F401, PLC0415 - enters the controls in the tables, for good
 
 
 def _budget(config: Config) -> MemoryBudget:

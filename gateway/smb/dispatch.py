@@ -88,7 +88,7 @@ class Exchange:
                 if self._held is not None:
                     self._held.enter()
                 return False
-            except Exception as error:
+            except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
             self._finish(request, reply)
             self.replies.append(reply)
@@ -154,7 +154,7 @@ class Exchange:
             effect_scope.set(effects)
             try:
                 reply = self._success(request, await self._begin(request, pending))
-            except Exception as error:
+            except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
         if scope.cancelled_caught:
             reply = self._error(request, pending.cancel_status)

@@ -46,7 +46,7 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
     await _reserve(ctx, length)
     try:
         answer = Answer(await _read(one.file, request), headroom=True)
-    except BaseException:
+    except BaseException:  # also if it is cancelled: the budget is everybody's
         ctx.connection.service.budget.give(length)
         raise
     answer.reserved = length
