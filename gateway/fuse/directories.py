@@ -214,6 +214,8 @@ class Directories:
     ) -> OpenIntent:
         intent = self.core.intent(directory.mounted, token, path, desired, disposition, options)
         intent.mode = mode & _MODE
+        # Or else the kernel would not ask for that, but open what it has found.
+        intent.is_new = True
         return intent
 
     async def create(

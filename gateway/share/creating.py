@@ -71,7 +71,7 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
         intent.path = await long_path(share, intent.path)
     attempts = 0
     while attempts < _ATTEMPTS:
-        handle = await _find(share, intent, token)
+        handle = None if intent.is_new and attempts == 0 else await _find(share, intent, token)
         if handle is not None:
             one = await _open_existing(share, intent, token, handle)
             if one is not None:

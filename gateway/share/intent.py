@@ -78,6 +78,8 @@ class OpenIntent:
     posix: bool = False
     """As POSIX means it: names differ by case, whatever is not a file is opened as what it is (to be asked and changed,
     not for its contents), and a new file gets no DOS attributes."""
+    is_new: bool = False
+    """Whoever asks has just found that nothing has the name: creating it comes before looking for it."""
     mode: int | None = None
     """Permission bits of a new file; those of the share if None."""
     stream: str = ""
