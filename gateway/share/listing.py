@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 from gateway.nt.constants import (
     FILE_ACTION_ADDED,
+    FILE_ACTION_ADDED_STREAM,
     FILE_ACTION_MODIFIED,
+    FILE_ACTION_MODIFIED_STREAM,
     FILE_ACTION_REMOVED,
+    FILE_ACTION_REMOVED_STREAM,
     FILE_ACTION_RENAMED_NEW_NAME,
     FILE_ACTION_RENAMED_OLD_NAME,
     FILE_NOTIFY_CHANGE_ATTRIBUTES,
     FILE_NOTIFY_CHANGE_CREATION,
     FILE_NOTIFY_CHANGE_DIR_NAME,
     FILE_NOTIFY_CHANGE_FILE_NAME,
+    FILE_NOTIFY_CHANGE_LAST_WRITE,
+    FILE_NOTIFY_CHANGE_SIZE,
+    FILE_NOTIFY_CHANGE_STREAM_NAME,
+    FILE_NOTIFY_CHANGE_STREAM_SIZE,
+    FILE_NOTIFY_CHANGE_STREAM_WRITE,
 )
 from gateway.share.notify import Entry, Place
 from gateway.share.opens import Open
@@ -26,7 +34,16 @@ from vfs_backends.errors import VfsError
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["By", "contents_changed", "directory_doomed", "entry_changed", "name_added", "name_moved", "name_removed"]
+__all__ = [
+    "By",
+    "contents_changed",
+    "directory_doomed",
+    "entry_changed",
+    "name_added",
+    "name_moved",
+    "name_removed",
+    "stream_renamed",
+]
 
 By = tuple[Hashable, bytes]
 """Owner and parent lease key of the open that changes something: its own lease on the directory stays."""
@@ -54,7 +71,30 @@ def contents_changed(share: "Share", one: Open, what: int) -> None:
     for observer in watches.observers:
         observer.file_changed(one.node_id, one.owner)
     if watches:
+        if one.stream:
+            what = _tell_of_stream(share, one, what)
         watches.tell(one.path, FILE_ACTION_MODIFIED, what)
+
+
+def _tell_of_stream(share: "Share", one: Open, what: int) -> int:
+    """Tell of a named stream what has changed of it; the bits that are left for its file."""
+    of_stream = 0
+    if what & FILE_NOTIFY_CHANGE_SIZE:
+        of_stream = FILE_NOTIFY_CHANGE_STREAM_SIZE
+    if what & FILE_NOTIFY_CHANGE_LAST_WRITE:
+        of_stream |= FILE_NOTIFY_CHANGE_STREAM_WRITE
+    share.watches.tell(f"{one.path}:{one.handle.stream}", FILE_ACTION_MODIFIED_STREAM, of_stream)
+    return what & ~FILE_NOTIFY_CHANGE_SIZE
+
+
+def stream_renamed(share: "Share", one: Open, old: str, new: str) -> None:
+    """A stream has another name; empty is that of the default stream, which is not told of."""
+    told = [
+        (f"{one.path}:{name}", action)
+        for name, action in ((old, FILE_ACTION_REMOVED_STREAM), (new, FILE_ACTION_ADDED_STREAM))
+        if name
+    ]
+    share.watches.tell_all(told, FILE_NOTIFY_CHANGE_STREAM_NAME)
 
 
 async def name_added(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:

@@ -21,6 +21,7 @@ from gateway.nt.status import (
 from gateway.nt.upcase import upcase
 from gateway.share.closing import is_delete_pending
 from gateway.share.intent import OpenIntent
+from gateway.share.listing import stream_renamed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord, rename_stream_opens
 from vfs_backends.api import Capability, Handle, IoAccess, Stat, StreamEntry
@@ -120,14 +121,19 @@ async def rename_stream(share: "Share", one: Open, name: str, *, replace: bool) 
         raise StatusError(STATUS_INVALID_PARAMETER)
     if is_delete_pending(share.record(one), one.open_id):
         raise StatusError(STATUS_DELETE_PENDING)
+    if await share.breaks.before_name_change(one.node_id, one.open_id):
+        await rename_stream(share, one, name, replace=replace)  # everything may be different
+        return
     if not name:
         await _become_default(share, one, replace=replace)
         return
     old, new = one.stream, upcase(name)
     if new != old:
         await _check_target(share, one, new, replace=replace)
-    await first_effect(one.handle.rename_stream(one.handle.stream, name, replace=replace))
+    spelled = one.handle.stream
+    await first_effect(one.handle.rename_stream(spelled, name, replace=replace))
     await _renamed(share, one, old, new)
+    stream_renamed(share, one, spelled, name)
 
 
 async def _check_target(share: "Share", one: Open, new: str, *, replace: bool) -> None:
@@ -169,9 +175,11 @@ async def _become_default(share: "Share", one: Open, *, replace: bool) -> None:
     except BaseException:  # also if it is cancelled: the open keeps its own handle then
         await default.aclose()
         raise
+    spelled = one.handle.stream
     await one.handle.aclose()
     one.handle = default
     await _renamed(share, one, one.stream, "")
+    stream_renamed(share, one, spelled, "")
 
 
 async def _copy(source: Handle, target: Handle) -> None:

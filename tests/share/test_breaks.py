@@ -27,6 +27,7 @@ from gateway.share.locking import lock
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
 from gateway.share.renaming import link, rename
+from gateway.share.streams import rename_stream
 from tests.share.one_file import bits, letters
 from tests.share.stores import Operation, Store
 from vfs_backends.api import StatChange
@@ -222,6 +223,16 @@ async def test_many_that_wait_are_in_nobody_elses_way(store, autojump_clock, nur
         await trio.testing.wait_all_tasks_blocked()
     assert waiting == []
     assert len(store.share.opens) == 51
+
+
+async def test_renaming_a_stream_asks_who_caches_its_handle(store, autojump_clock) -> None:
+    ann = Client(store, "ann")
+    await ann.open(stream="s", lease="RH", key="a", version=1)
+    await ann.open(stream="other", lease="RH", key="b", version=1)
+    one = await store.opened(owner="bob", stream="s")
+    await store.in_task(lambda: rename_stream(store.share, one, "new", replace=False))
+    assert ann.was_told() == [("RH", "R")]
+    assert one.stream == "NEW"
 
 
 async def test_who_waited_looks_again(store, autojump_clock, nursery) -> None:

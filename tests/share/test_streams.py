@@ -23,6 +23,7 @@ from gateway.share.access import Descriptors
 from gateway.share.changing import set_delete, set_size, set_stat
 from gateway.share.intent import OpenIntent
 from gateway.share.locking import lock, unlock
+from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
 from gateway.share.renaming import rename
@@ -301,3 +302,35 @@ async def test_times_that_an_open_keeps(share: Share) -> None:
     one.kept_times = 0
     await share.write(one, 0, memoryview(b"last"))
     assert (await one.handle.stat()).mtime_ns > changed.mtime_ns
+
+
+async def test_watchers_are_told_of_streams(share: Share) -> None:
+    await opened(share, "directory", options=nt.FILE_DIRECTORY_FILE, access=READ)
+    directory = await opened(share, "directory", options=nt.FILE_DIRECTORY_FILE)
+    one = await opened(share, "directory/file:One")
+    asked = nt.FILE_NOTIFY_CHANGE_STREAM_NAME | nt.FILE_NOTIFY_CHANGE_STREAM_SIZE | nt.FILE_NOTIFY_CHANGE_STREAM_WRITE
+    watches = [
+        Watch(directory, what, 1000, recursive=False)
+        for what in (asked, nt.FILE_NOTIFY_CHANGE_SIZE, nt.FILE_NOTIFY_CHANGE_LAST_WRITE)
+    ]
+    for watch in watches:
+        share.watches.add(watch)
+
+    def told() -> list[list[tuple[int, str]]]:
+        return [[(change.action, change.name) for change in watch.take() or ()] for watch in watches]
+
+    modified = [(nt.FILE_ACTION_MODIFIED_STREAM, "file:One")]
+    await share.write(one, 0, memoryview(b"data"))
+    assert told() == [modified, [], [(nt.FILE_ACTION_MODIFIED, "file")]]
+    await set_size(share, one, 0)
+    assert told() == [modified, [], [(nt.FILE_ACTION_MODIFIED, "file")]]
+    await rename_stream(share, one, "Two", replace=False)
+    assert told() == [
+        [(nt.FILE_ACTION_REMOVED_STREAM, "file:One"), (nt.FILE_ACTION_ADDED_STREAM, "file:Two")],
+        [],
+        [],
+    ]
+    await rename_stream(share, one, "", replace=True)
+    assert told() == [[(nt.FILE_ACTION_REMOVED_STREAM, "file:Two")], [], []]
+    for watch in watches:
+        share.watches.remove(watch)
