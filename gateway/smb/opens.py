@@ -28,6 +28,7 @@ class SmbOpen(ABC):
     def __init__(self, persistent_file_id: int, volatile_file_id: int, tree: "Tree", token: Token) -> None:
         self.persistent_file_id = persistent_file_id
         self.volatile_file_id = volatile_file_id
+        self.file_id = (persistent_file_id, volatile_file_id)
         self.tree = tree
         self.token = token
         self.waiters: dict[Pending, int] = {}
@@ -35,10 +36,6 @@ class SmbOpen(ABC):
         self._closing = False
         self._users = 0
         self._last_left: trio.Event | None = None
-
-    @property
-    def file_id(self) -> tuple[int, int]:
-        return self.persistent_file_id, self.volatile_file_id
 
     @property
     def busy(self) -> bool:

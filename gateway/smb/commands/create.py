@@ -1,6 +1,7 @@
 """CREATE: [MS-SMB2] 3.3.5.9."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
@@ -56,6 +57,17 @@ __all__ = ["handle"]
 
 Contexts = Mapping[bytes, memoryview | bytes]
 _NO_CONTEXTS: Contexts = {}
+
+
+class _Given(NamedTuple):
+    """What a file has from the beginning, if it is created."""
+
+    allocation_size: int = 0
+    extended_attributes: tuple[tuple[str, bytes], ...] = ()
+    security: SecurityDescriptor | None = None
+
+
+_NOTHING_GIVEN = _Given()
 
 
 @command(Opcode.CREATE, CreateRequest, TreeContext)
@@ -130,6 +142,7 @@ def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Co
                 raise StatusError(STATUS_OBJECT_NAME_INVALID)
             options |= FILE_DIRECTORY_FILE
         path = name.path
+    given = _given(contexts) if contexts else _NOTHING_GIVEN
     return OpenIntent(
         path,
         request.desired_access,
@@ -137,15 +150,15 @@ def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Co
         request.create_disposition,
         options,
         request.file_attributes,
-        _allocation_size(contexts),
+        given.allocation_size,
         by_id,
-        _extended_attributes(contexts),
+        given.extended_attributes,
         ctx.negotiated.client_guid,
         ctx.tree.maximal_access,
         caching.lease_key,
         caching.parent_key,
         stream=stream,
-        security=_security(contexts),
+        security=given.security,
     )
 
 
@@ -157,21 +170,16 @@ def _file_id(name: str) -> int:
     return int.from_bytes(data, "little")
 
 
-def _allocation_size(contexts: Contexts) -> int:
-    data = contexts.get(SMB2_CREATE_ALLOCATION_SIZE)
-    return AllocationSize.unpack_from(data).allocation_size if data is not None else 0
-
-
-def _security(contexts: Contexts) -> SecurityDescriptor | None:
-    data = contexts.get(SMB2_CREATE_SD_BUFFER)
-    return SecurityDescriptor.parse(bytes(data)) if data is not None else None
-
-
-def _extended_attributes(contexts: Contexts) -> tuple[tuple[str, bytes], ...]:
-    data = contexts.get(SMB2_CREATE_EA_BUFFER)
-    if data is None:
-        return ()
-    return tuple((one.name, one.value) for one in parse_full_ea(memoryview(data)))
+def _given(contexts: Contexts) -> _Given:
+    """What the contexts give to a file that is created. Raises `WireError`, `AclError` and `StatusError`."""
+    allocation = contexts.get(SMB2_CREATE_ALLOCATION_SIZE)
+    extended = contexts.get(SMB2_CREATE_EA_BUFFER)
+    security = contexts.get(SMB2_CREATE_SD_BUFFER)
+    return _Given(
+        0 if allocation is None else AllocationSize.unpack_from(allocation).allocation_size,
+        () if extended is None else tuple((one.name, one.value) for one in parse_full_ea(memoryview(extended))),
+        None if security is None else SecurityDescriptor.parse(bytes(security)),
+    )
 
 
 async def _opened(
