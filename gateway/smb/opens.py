@@ -11,6 +11,7 @@ from acl.token import Token
 from gateway.rpc.pipe import Pipe
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
+from gateway.smb.lock_sequences import LockSequences
 
 if TYPE_CHECKING:
     from gateway.smb.pending import Pending
@@ -101,6 +102,8 @@ class FileOpen(SmbOpen):
         """The enumeration of a directory that goes on."""
         self.watch: Watch | None = None
         """What happens in a directory, from the first CHANGE_NOTIFY on."""
+        self.lock_sequences: LockSequences | None = None
+        """From the first LOCK request on that has a number."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
 

@@ -382,6 +382,37 @@ async def test_a_lock_that_waits_is_granted(server) -> None:
     assert response.status == STATUS_FILE_LOCK_CONFLICT
 
 
+async def numbered(client: Client, file: File, index: int, number: int, *locks: tuple[int, int, int]) -> int:
+    call = client.lock_call(file, *locks)
+    call.body.lock_sequence = index << 4 | number
+    return (await client.ask(call))[0].status
+
+
+async def test_a_lock_that_is_sent_again(server) -> None:
+    """It has succeeded already, and is held but once."""
+    client, tree = await server.with_tree(dialects=(0x0302,))
+    one, other = await client.create(tree, "file"), await client.create(tree, "file")
+    first, second = (0, 10, EXCLUSIVE | NOW), (20, 10, EXCLUSIVE | NOW)
+    assert await numbered(client, one, 1, 5, first) == 0
+    assert await numbered(client, one, 1, 5, first) == 0
+    assert await numbered(client, other, 1, 5, first) == STATUS_LOCK_NOT_GRANTED
+    assert await numbered(client, one, 64, 5, second) == 0
+    assert await numbered(client, one, 1, 6, first) == STATUS_LOCK_NOT_GRANTED
+    assert await numbered(client, one, 1, 5, first) == STATUS_LOCK_NOT_GRANTED  # what has failed does not count
+    assert await numbered(client, one, 64, 5, second) == 0
+    assert await numbered(client, one, 1, 7, (0, 10, UNLOCK)) == 0
+    assert await numbered(client, one, 1, 7, (0, 10, UNLOCK)) == 0
+    assert await locked(client, other, first) == 0
+
+
+@pytest.mark.parametrize(("dialect", "index"), [(0x0210, 1), (0x0302, 0), (0x0302, 65)])
+async def test_numbers_of_locks_that_do_not_count(server, dialect, index) -> None:
+    client, tree = await server.with_tree(dialects=(dialect,))
+    file = await client.create(tree, "file")
+    assert await numbered(client, file, index, 5, (0, 10, EXCLUSIVE | NOW)) == 0
+    assert await numbered(client, file, index, 5, (0, 10, EXCLUSIVE | NOW)) == STATUS_LOCK_NOT_GRANTED
+
+
 @pytest.mark.parametrize("how", ["close", "log off", "connection"])
 async def test_a_lock_is_granted_when_its_holder_goes(server, how) -> None:
     client, tree = await server.with_tree()

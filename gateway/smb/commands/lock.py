@@ -9,6 +9,7 @@ from gateway.nt.status import (
 from gateway.share.locking import lock, lock_and_wait, unlock
 from gateway.share.record import LockEntry
 from gateway.smb.context import FileContext
+from gateway.smb.lock_sequences import LockSequences
 from gateway.smb.registry import command
 from gateway.wire.header import Opcode
 from gateway.wire.lock import (
@@ -19,6 +20,7 @@ from gateway.wire.lock import (
     LockRequest,
     LockResponse,
 )
+from gateway.wire.negotiate import DIALECT_300
 from vfs_backends.inline import may_wait
 
 __all__ = ["handle"]
@@ -30,7 +32,22 @@ _LOCK_FLAGS = {SMB2_LOCKFLAG_SHARED_LOCK, SMB2_LOCKFLAG_EXCLUSIVE_LOCK, _SHARED_
 
 @command(Opcode.LOCK, LockRequest, FileContext)
 async def handle(ctx: FileContext, request: LockRequest) -> LockResponse:
-    """[MS-SMB2] 3.3.5.14. The first element says whether all lock or all unlock."""
+    """[MS-SMB2] 3.3.5.14."""
+    if not request.lock_sequence or ctx.negotiated.dialect < DIALECT_300:
+        return await _lock_or_unlock(ctx, request)
+    one = ctx.open
+    if one.lock_sequences is None:
+        one.lock_sequences = LockSequences()
+    index, number = request.lock_sequence_index, request.lock_sequence_number
+    if one.lock_sequences.is_replay(index, number):
+        return LockResponse()
+    response = await _lock_or_unlock(ctx, request)
+    one.lock_sequences.succeeded(index, number)
+    return response
+
+
+async def _lock_or_unlock(ctx: FileContext, request: LockRequest) -> LockResponse:
+    """The first element says whether all lock or all unlock."""
     elements = request.locks
     if not elements:
         raise StatusError(STATUS_INVALID_PARAMETER)
