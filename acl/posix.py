@@ -15,7 +15,7 @@ from acl.sid import CREATOR_GROUP, CREATOR_OWNER, EVERYONE, Sid
 
 S_ISVTX: Final = 0o1000
 
-# Anybody may stat, so no class is ever denied these.
+# Anybody may stat(2) and read an ACL who gets to a file, whatever its mode: so everybody is granted these.
 _ALWAYS: Final = m.READ_CONTROL | m.SYNCHRONIZE | m.FILE_READ_ATTRIBUTES
 # The owner may change mode and times whatever the mode is; whether a name can be removed, its directory decides.
 _OWNER: Final = m.STANDARD_RIGHTS_REQUIRED | m.SYNCHRONIZE | m.FILE_READ_ATTRIBUTES | m.FILE_WRITE_ATTRIBUTES
@@ -47,7 +47,7 @@ def descriptor_from_mode(mode: int, owner_sid: Sid, group_sid: Sid, is_directory
     is_sticky = bool(mode & S_ISVTX)
     owner = mask_from_permissions(mode >> 6 & 7, is_directory, is_owner=True)
     group = mask_from_permissions(mode >> 3 & 7, is_directory, is_sticky=is_sticky)
-    other = mask_from_permissions(mode & 7, is_directory, is_sticky=is_sticky)
+    other = mask_from_permissions(mode & 7, is_directory, is_sticky=is_sticky) | _ALWAYS
     aces = _aces_of_classes([(owner_sid, owner)], [(group_sid, group)], other)
     return SecurityDescriptor(owner_sid, group_sid, Acl(tuple(aces)))
 
@@ -92,13 +92,13 @@ class _Classes:
     ) -> None:
         self._users: list[tuple[Sid, int]] = []
         self._groups: list[tuple[Sid, int]] = []
-        self._other = 0
+        self._other = _ALWAYS
         limit = next((entry.permissions for entry in acl if entry.tag == MASK), 7)
         for tag, permissions, number in acl:
             if tag == USER_OBJ:
                 self._users.insert(0, (owner, mask_from_permissions(permissions, is_directory, is_owner=True)))
             elif tag == OTHER:
-                self._other = mask_from_permissions(permissions, is_directory, is_sticky=is_sticky)
+                self._other |= mask_from_permissions(permissions, is_directory, is_sticky=is_sticky)
             elif tag in (USER, GROUP_OBJ, GROUP):
                 mask = mask_from_permissions(permissions & limit, is_directory, is_sticky=is_sticky)
                 if tag != USER:
@@ -130,6 +130,4 @@ def _aces_of_classes(
     for sid, mask in groups:
         if excess := other & ~mask & ~_ALWAYS:
             aces.append(deny(sid, excess, flags))
-    if other:
-        aces.append(allow(EVERYONE, other, flags))
-    return aces
+    return [*aces, allow(EVERYONE, other, flags)]

@@ -131,6 +131,8 @@ def _with_mask(entries: list[PosixEntry]) -> PosixAcl:
     for entry in entries:
         if entry.tag in (USER, GROUP_OBJ, GROUP):
             limit |= entry.permissions
+    # Where the mask is empty Linux does not look at the ACL, and whom an entry refuses everything has what others have.
+    limit = limit or next(entry.permissions for entry in entries if entry.tag == OTHER)
     return sorted_acl([*entries, PosixEntry(MASK, limit)])
 
 

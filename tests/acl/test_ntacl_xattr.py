@@ -244,7 +244,7 @@ def test_policies():
     assert resolve(stale, state, after, Policy("trust")) == SD
     assert resolve(stale, state, after, Policy("ignore")) == after
     both = resolve(stale, state, after, Policy("intersect"))
-    assert to_sddl(both) == f"O:{ALICE}G:{STAFF}D:(A;;0x13019f;;;{ALICE})"
+    assert to_sddl(both) == f"O:{ALICE}G:{STAFF}D:(A;;0x13019f;;;{ALICE})(A;;0x120080;;;WD)"
 
 
 def test_intersection_with_nobody_and_everybody():
@@ -253,7 +253,8 @@ def test_intersection_with_nobody_and_everybody():
     assert intersect(SD, null).dacl == SD.dacl
     assert intersect(null, null).dacl is None
     everyone = parse_sddl("D:(A;;FR;;;WD)(A;;FX;;;AU)(A;;FW;;;AN)")
-    assert to_sddl(intersect(everyone, POSIX_SD)) == f"O:{ALICE}G:{STAFF}D:(A;;FR;;;{ALICE})(A;;FR;;;{STAFF})"
+    everywhere = f"(A;;FR;;;{ALICE})(A;;FR;;;{STAFF})(A;;0x120080;;;WD)(A;;0x120080;;;AU)(A;;0x120000;;;AN)"
+    assert to_sddl(intersect(everyone, POSIX_SD)) == f"O:{ALICE}G:{STAFF}D:{everywhere}"
     inheritable = SD.replace(dacl=Acl.of(a.allow(s.CREATOR_OWNER, 1, 3), a.deny(ALICE, 2, 3)))
     made = intersect(inheritable, POSIX_SD).dacl or Acl()
     assert [ace.flags for ace in made] == [0, 11, 11]

@@ -54,6 +54,13 @@ def posix_access(acl: PosixAcl, uid: int, gids: frozenset[int], owner: int = OWN
     return of_groups or {entry.permissions for entry in acl if entry.tag == OTHER}
 
 
+def linux_access(acl: PosixAcl, uid: int, gids: frozenset[int], owner: int = OWNER, group: int = GROUP_ID) -> set[int]:
+    """The same as Linux has it: of an ACL whose mask is empty it looks at the mode alone."""
+    if uid == owner or PosixEntry(MASK, 0) not in acl:
+        return posix_access(acl, uid, gids, owner, group)
+    return {0} if group in gids else {entry.permissions for entry in acl if entry.tag == OTHER}
+
+
 def union(permissions: set[int]) -> int:
     result = 0
     for bits in permissions:
@@ -160,7 +167,7 @@ def assert_not_wider(acl: PosixAcl, sd: SecurityDescriptor, owner: int = OWNER, 
     for (uid, gids), is_elsewhere in itertools.product(CALLERS, (False, True)):
         token = token_of(uid, gids, *([ELSEWHERE] if is_elsewhere else []))
         granted = maximal_access(sd, token)
-        local = union(posix_access(acl, uid, gids, owner, group))
+        local = union(linux_access(acl, uid, gids, owner, group))
         for bit, rights in RIGHTS.items():
             if local & bit:
                 assert granted & rights == rights, (uid, gids, is_elsewhere, bit)
@@ -175,13 +182,13 @@ def test_never_wider(dacl, owner, is_directory, with_acl):
     assert_not_wider(acl, sd)
     if is_directory:
         for uid, gids in CALLERS:
-            removes = union(posix_access(acl, uid, gids)) & 3 == 3
+            removes = union(linux_access(acl, uid, gids)) & 3 == 3
             if removes and (uid == OWNER or not back.mode & 0o1000):
                 assert maximal_access(sd, token_of(uid, gids)) & m.FILE_DELETE_CHILD
     # Who is not even an authenticated user is judged by the last class.
     stranger = guest_token(ELSEWHERE)
     for bit, rights in RIGHTS.items():
-        if union(posix_access(acl, 99, frozenset())) & bit:
+        if union(linux_access(acl, 99, frozenset())) & bit:
             assert maximal_access(sd, stranger) & rights == rights
 
 
@@ -212,6 +219,17 @@ def test_a_denied_user_does_not_narrow_the_others_if_there_are_acls():
     # Somebody from elsewhere might be anybody.
     sd = SecurityDescriptor(OWNER_SID, GROUP_SID, Acl.of(a.deny(ELSEWHERE, m.FILE_WRITE_DATA), full))
     assert permissions_from_descriptor(sd, OWNER_SID, GROUP_SID, False, IDS.lookup).mode == 0o555
+
+
+def test_who_is_refused_everything_is_not_one_of_the_others():
+    """An ACL that gives nothing to anybody it names still has to be looked at."""
+    reads = a.allow(s.EVERYONE, m.FILE_GENERIC_READ)
+    sd = SecurityDescriptor(OWNER_SID, GROUP_SID, Acl.of(a.deny(IDS.group_sid(11), m.FILE_ALL_ACCESS), reads))
+    back = permissions_from_descriptor(sd, OWNER_SID, GROUP_SID, False, IDS.lookup)
+    assert back.access is not None
+    assert linux_access(back.access, 3, frozenset({11})) == {0}
+    assert linux_access(back.access, 3, frozenset()) == {4}
+    assert back.mode == 0o044
 
 
 def test_owner_without_the_right_to_remove_cannot_add():

@@ -10,10 +10,11 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tests.ports import free_port
 
@@ -25,6 +26,22 @@ MEGABYTE = 1_000_000
 COMPLAINTS = re.compile(r"^Traceback |\b(?:ERROR|CRITICAL)\b|Exception ignored|never awaited", re.MULTILINE)
 
 
+class LocalUser(NamedTuple):
+    """A user of the system. `groups` are names and numbers, the primary one first."""
+
+    name: str
+    uid: int
+    groups: tuple[tuple[str, int], ...]
+
+    @property
+    def gid(self) -> int:
+        return self.groups[0][1]
+
+    @property
+    def gids(self) -> list[int]:
+        return [gid for _, gid in self.groups]
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What a test wants of its server: parameters of smb.conf, global and by share; `max_memory` in bytes."""
@@ -34,6 +51,8 @@ class Configuration:
     max_memory: int = 200 * MEGABYTE
     module: str = "gateway"
     """What Python runs as smbgate."""
+    users: tuple[LocalUser, ...] = ()
+    """Users whom the server finds in the system, and nobody else does; they have accounts with `PASSWORD`."""
 
 
 @dataclass(slots=True)
@@ -131,6 +150,24 @@ def _share_sections(configuration: Configuration, paths: Mapping[str, Path]) -> 
     }
 
 
+def _among(users: Sequence[LocalUser], directory: Path) -> list[str]:
+    """What to put before a command, so that it runs in a machine that has these users, too."""
+    if not users:
+        return []
+    groups = dict(group for user in users for group in user.groups)
+    lines = {
+        "passwd": [f"{user.name}:x:{user.uid}:{user.gid}::/:/bin/false" for user in users],
+        "group": [
+            f"{group}:x:{gid}:{','.join(user.name for user in users if (group, gid) in user.groups)}"
+            for group, gid in groups.items()
+        ],
+    }
+    for name, added in lines.items():
+        (directory / name).write_text("\n".join([Path("/etc", name).read_text().rstrip("\n"), *added, ""]))
+    binds = " && ".join(f'mount --bind "{directory / name}" /etc/{name}' for name in lines)
+    return ["unshare", "--mount", "sh", "-c", f'{binds} && exec "$@"', "sh"]
+
+
 @contextlib.contextmanager
 def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
     """smbgate with its state, and one directory for each share, below `directory`."""
@@ -148,10 +185,12 @@ def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
     file = directory / "smbgate.conf"
     file.write_text(_configuration_file(sections))
     command = [sys.executable, "-m", configuration.module]
-    add_user = [*command, "user", "add", "-c", str(file), USER]
-    subprocess.run(add_user, input=f"{PASSWORD}\n", text=True, check=True, timeout=30, capture_output=True)
+    add_user = [*command, "user", "add", "-c", str(file)]
+    for name in (USER, *(user.name for user in configuration.users)):
+        given = f"{PASSWORD}\n"
+        subprocess.run([*add_user, name], input=given, text=True, check=True, timeout=30, capture_output=True)
     log = directory / "log"
-    with _process([*command, "serve", "-c", str(file)], log) as process:
+    with _process([*_among(configuration.users, directory), *command, "serve", "-c", str(file)], log) as process:
         server = Server(port, directory, paths, process, log)
         _await_start(server)
         yield server
@@ -203,10 +242,13 @@ def smbd(directory: Path, configuration: Configuration) -> Iterator[Server]:
     sections = {"global": _SMBD_PARAMETERS | places | own | asked} | _share_sections(configuration, paths)
     file = directory / "smb.conf"
     file.write_text(_configuration_file(sections))
-    add_user = ["smbpasswd", "-c", str(file), "-s", "-a", USER]
-    subprocess.run(add_user, input=f"{PASSWORD}\n" * 2, text=True, check=True, timeout=30, capture_output=True)
+    among = _among(configuration.users, directory)
+    add_user = [*among, "smbpasswd", "-c", str(file), "-s", "-a"]
+    for name in (USER, *(user.name for user in configuration.users)):
+        given = f"{PASSWORD}\n" * 2
+        subprocess.run([*add_user, name], input=given, text=True, check=True, timeout=30, capture_output=True)
     log = directory / "log"
-    arguments = ["smbd", "--foreground", "--no-process-group", f"--configfile={file}"]
+    arguments = [*among, "smbd", "--foreground", "--no-process-group", f"--configfile={file}"]
     with _process(arguments, log) as process:
         # It sends itself SIGTERM too, and leaves SIGINT to the system.
         codes = frozenset({0, -signal.SIGTERM, -signal.SIGINT})
