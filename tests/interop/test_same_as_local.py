@@ -283,10 +283,9 @@ def check_same(found: dict[str, tuple[bool, bool]]) -> None:
     assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}
 
 
-QUICK_DIRECTORIES, QUICK_FILES = (0o711, 0o750, 0o775, 0o1777), (0o600, 0o646)
+QUICK_DIRECTORIES, QUICK_FILES = (0o700, 0o711, 0o750, 0o755, 0o775, 0o1777), (0o400, 0o640, 0o646)
 DIRECTORIES = (0o700, 0o711, 0o750, 0o751, 0o755, 0o770, 0o775, 0o777, 0o1777, 0o707)
 FILES = (0o400, 0o600, 0o640, 0o644, 0o664, 0o646, 0o666, 0o060, 0o006, 0o000)
-ONE_GROUP = [(STAFF, STAFF)]
 ALL_GROUPS = list(itertools.product((STAFF, DEVS), repeat=2))
 
 
@@ -353,8 +352,8 @@ def test_descriptors(server, trees, who) -> None:
     with logged_on(server, ALICE.name) as alice:
         for top, name in itertools.product(("smb", "local"), cases):
             dacls = DESCRIPTORS[name.rpartition("-")[0]]
-            for path, dacl in zip((f"{top}\\{name}\\file", f"{top}\\{name}"), reversed(dacls), strict=True):
-                alice.set_descriptor(path, f"D:P{dacl}{OWNER}")
+            for place, dacl in zip((f"{top}\\{name}\\file", f"{top}\\{name}"), reversed(dacls), strict=True):
+                alice.set_descriptor(place, f"D:P{dacl}{OWNER}")
     found = both(server, trees, cases, who)
     assert {name: pair for name, pair in found.items() if pair[1] and not pair[0]} == {}
     check_same({name: pair for name, pair in found.items() if is_said_by_posix(name)})
