@@ -43,6 +43,10 @@ class SmbOpen(ABC):
         """Whether requests in tasks use it."""
         return self._users > 0
 
+    def act_as(self, token: Token) -> None:
+        """What is done with it from now on is done by somebody else; the access that was granted stays."""
+        self.token = token
+
     def enter(self) -> None:
         """A request in a task begins to use it."""
         self._users += 1
@@ -106,6 +110,10 @@ class FileOpen(SmbOpen):
         """From the first LOCK request on that has a number."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
+
+    def act_as(self, token: Token) -> None:
+        super().act_as(token)
+        self.file.token = token
 
     async def release(self) -> None:
         if self.search is not None:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from acl.ace import Acl, allow
+from acl.descriptor import SecurityDescriptor
+from acl.mask import FILE_ALL_ACCESS
+from acl.sid import OWNER_RIGHTS
 from gateway.auth.policy import AuthPolicy, MapToGuest
 from gateway.nt.constants import FILE_OPEN
 from gateway.nt.status import (
@@ -36,6 +40,7 @@ from gateway.wire.tree_connect import (
 )
 from tests.smb.client import Call, Client, ConnectionEnded, LogOn, Refused
 from tests.smb.server import Exported, Server
+from tests.smb.test_queries import RENAME, change, target
 from vfs_backends.faults import Fault
 
 DIALECTS = (0x0210, 0x0302, 0x0311)
@@ -370,6 +375,21 @@ async def test_logging_on_again(server, dialect) -> None:
     assert await client.write(file, b"content") == 7
     await client.log_on(session=session)
     assert await client.read(file, 7) == b"content"
+
+
+async def test_who_has_logged_on_again_renames_with_their_own_rights(server) -> None:
+    """The access of an open stays; what the directories say, they say of whoever the session is now."""
+    client, tree = await server.with_tree()
+    everything = SecurityDescriptor(dacl=Acl.of(allow(OWNER_RIGHTS, FILE_ALL_ACCESS))).to_bytes()
+    await client.close_file(await client.create(tree, "directory", options=1, contexts=[(b"SecD", everything)]))
+    file = await client.create(tree, "directory\\file")
+    new, session = target("directory\\new"), client.session
+    await client.log_on("bob", "Secret-2", session=session)
+    assert await change(client, file, RENAME, new) == STATUS_ACCESS_DENIED
+    assert await client.write(file, b"content") == 7
+    await client.log_on("alice", session=session)
+    assert await change(client, file, RENAME, new) == 0
+    await client.close_file(file)
 
 
 async def test_logging_on_again_where_everything_is_sealed(make_server) -> None:

@@ -121,7 +121,20 @@ async def _step(
         _establish(session, setup.hash, step.identity, negotiated, request, connection)
         log.info("%s: %s logged on", connection.address, describe(step.identity))
         await _replace_previous(connection, session, request.previous_session_id)
+    else:
+        _act_as_present_user(session)
     return _done(session, step, negotiated)
+
+
+def _act_as_present_user(session: Session) -> None:
+    """What is open stays open with the access it has; beyond that its user is who has logged on again (3.3.5.5.3)."""
+    for one in list(session.opens.values()):
+        try:
+            token = one.tree.token
+        except StatusError:  # nobody in this share any more: nothing new can be opened in it
+            continue
+        if token is not None:
+            one.act_as(token)
 
 
 def describe(identity: Identity) -> str:
