@@ -20,19 +20,38 @@ _PARTIAL_LIMIT = 4096
 
 
 class BufferPool:
-    """Storage of one size for many connections; keeps at most `keep` pieces that are not in use."""
+    """Storage for many connections: pieces of one size, and larger ones where a message needs them.
 
-    def __init__(self, size: int = SMALL_BUFFER, keep: int = 32) -> None:
+    Keeps at most `keep` pieces that are not in use, and as many of the large ones as are not more than `keep_large`
+    bytes together: to fill a new MiB with zeros costs as much as to receive it.
+    """
+
+    def __init__(self, size: int = SMALL_BUFFER, keep: int = 32, keep_large: int = 16 << 20) -> None:
         self.size = size
         self._keep = keep
         self._free: list[bytearray] = []
+        self._keep_large = keep_large
+        self._large: list[bytearray] = []
 
-    def take(self) -> bytearray:
-        return self._free.pop() if self._free else bytearray(self.size)
+    def take(self, need: int = 0) -> bytearray:
+        """Storage of at least `need` bytes, with anything in it."""
+        if need <= self.size:
+            return self._free.pop() if self._free else bytearray(self.size)
+        for number, buffer in enumerate(self._large):
+            if need <= len(buffer) <= 2 * need:
+                self._keep_large += len(buffer)
+                return self._large.pop(number)
+        return bytearray(need)
 
     def give(self, buffer: bytearray) -> None:
-        if len(buffer) == self.size and len(self._free) < self._keep:
-            self._free.append(buffer)
+        """Take storage back that nobody uses any more."""
+        size = len(buffer)
+        if size == self.size:
+            if len(self._free) < self._keep:
+                self._free.append(buffer)
+        elif size > self.size and size <= self._keep_large:
+            self._keep_large -= size
+            self._large.append(buffer)
 
 
 class FrameBuffer:
@@ -76,9 +95,11 @@ class FrameBuffer:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
         need = max(self.wanted, PREFIX_SIZE)
         if self._buffer is None:
-            self._adopt(self._pool.take() if need <= self._pool.size else bytearray(need))
+            self._adopt(self._pool.take(need))
         elif self._start + need > len(self._buffer) or self._end == len(self._buffer):
             self._move(need)
+        if need > self._pool.size:
+            return self._view[self._end : self._start + need]  # or the next message would have to move
         return self._view[self._end :]
 
     def received(self, count: int) -> None:
@@ -102,12 +123,15 @@ class FrameBuffer:
         self._start = stop
         return self._view[begin:stop]
 
-    def detach(self) -> None:
-        """Leave the storage to the messages given out so far; what has not been given out moves to other storage."""
+    def detach(self, *, reuse: bool = False) -> None:
+        """Leave the storage to the messages given out so far; what has not been given out moves to other storage.
+
+        `reuse`: none of those is in use any more.
+        """
         if self._buffer is None:
             return
         rest = bytes(self._view[self._start : self._end])
-        self._drop(reuse=False)
+        self._drop(reuse=reuse)
         self._refill(rest)
 
     def rest(self) -> None:
@@ -141,16 +165,14 @@ class FrameBuffer:
     def _refill(self, rest: bytes, *, exact: bool = False) -> None:
         if not rest:
             return
-        buffer = bytearray(rest) if exact else self._pool.take()
-        if len(rest) > len(buffer):
-            buffer = bytearray(len(rest))
+        buffer = bytearray(rest) if exact else self._pool.take(len(rest))
         buffer[: len(rest)] = rest
         self._adopt(buffer, len(rest))
 
     def _move(self, need: int) -> None:
         """Bring the message now arriving to the front of storage that can hold all of it."""
         rest = self._view[self._start : self._end]
-        buffer = self._pool.take() if need <= self._pool.size else bytearray(need)
+        buffer = self._pool.take(need)
         pending = len(rest)
         buffer[:pending] = rest
         rest.release()

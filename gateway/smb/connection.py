@@ -166,7 +166,7 @@ class SmbConnection:
         for _ in range(_RECEIVES):
             if not self._more:
                 wanted = frames.wanted
-                if wanted > SMALL_BUFFER and wanted > self._reserved:
+                if wanted > SMALL_BUFFER and wanted > self._reserved and not self._try_reserve(wanted):
                     return False
                 room = frames.room()
                 try:
@@ -236,7 +236,8 @@ class SmbConnection:
             self.service.budget.give(exchange.held)
             raise
         if exchange.reserved:
-            self._frames.detach()  # or the storage would outlive what it has of the budget
+            # Or the storage would outlive what it has of the budget.
+            self._frames.detach(reuse=done)
         if done:
             if exchange.reserved:
                 self.service.budget.give(exchange.reserved)
@@ -357,8 +358,15 @@ class SmbConnection:
             self._room = trio.Event()
             await self._room.wait()
 
+    def _try_reserve(self, size: int) -> bool:
+        """Take memory for the message that arrives, or more of it, if nobody waits for any."""
+        if not self.service.budget.try_take(size - self._reserved):
+            return False
+        self._reserved = size
+        return True
+
     async def _reserve(self, size: int) -> None:
-        """Take memory for the message that arrives, or more of it."""
+        """Take memory for the message that arrives, or more of it, and wait for that if need be."""
         await self.service.budget.take(size - self._reserved, to_finish=self._reserved > 0)
         self._reserved = size
 

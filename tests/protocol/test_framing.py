@@ -206,6 +206,36 @@ def test_the_pool_keeps_only_so_much() -> None:
     assert pool.take() is one
 
 
+def test_the_pool_keeps_large_storage_too() -> None:
+    """Up to so many bytes, and for messages that it is not far too large for."""
+    pool = BufferPool(8, keep_large=40)
+    large, other = pool.take(30), pool.take(17)
+    for buffer in (large, other):
+        pool.give(buffer)
+    assert pool._large == [large]  # both would be too much
+    assert len(pool.take(14)) == 14
+    assert pool.take(15) is large
+    pool.give(other)
+    assert pool.take(12) is other
+    assert pool._large == []
+
+
+def test_large_messages_use_the_same_storage() -> None:
+    pool = BufferPool(SMALL_BUFFER)
+    frames = FrameBuffer(pool, 1_000_000)
+    for text in (b"a", b"b", b"c"):
+        assert run(frames, framed(text * 300_000)) == [text * 300_000]
+        frames.rest()
+    assert len(pool._large) == 1
+
+
+def test_room_for_a_large_message_ends_with_it() -> None:
+    pool = BufferPool(16)
+    frames = FrameBuffer(pool, 1000)
+    feed(frames, framed(b"x" * 100)[:10])
+    assert len(frames.room()) == 94
+
+
 def test_room_is_never_empty() -> None:
     """Even where the storage of the pool holds no more than a prefix."""
     frames = FrameBuffer(BufferPool(PREFIX_SIZE), 100)
