@@ -13,11 +13,16 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
 import pytest
+
+from vfs_backends.errors import VfsError
+from vfs_backends.posix.change_watcher import check_watching
+from vfs_backends.posix.open_guard import check_guarding
 
 __all__ = ["MAX_QUEUED_EVENTS", "SHM", "SYSTEM_PYTHON", "Need", "is_met", "need", "needs", "set_xattr", "skip_unless"]
 
@@ -35,6 +40,7 @@ class Need(Enum):
     LINUX = "the storage is for Linux"
     ROOT = "only root can act as others, mount, and write attributes of the system"
     FUSE = "there is no /dev/fuse"
+    FANOTIFY = "fanotify(7) may not be used here to watch, and to stop, what others open"
     NAMESPACES = "no namespaces can be made here (ip, unshare)"
     SMBD = "smbd, smbclient and pdbedit are not installed"
     PYTHON3_SAMBA = "python3-samba is not installed"
@@ -71,6 +77,18 @@ def _has_ganesha() -> bool:
     return _has_programs("ganesha.nfsd") and any(Path("/usr/lib").glob("*/ganesha/libfsalvfs.so"))
 
 
+def _has_fanotify() -> bool:
+    directory = os.open(tempfile.gettempdir(), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        check_watching(directory)
+        check_guarding(directory)
+    except VfsError:
+        return False
+    finally:
+        os.close(directory)
+    return True
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -84,6 +102,7 @@ _PROBES: dict[Need, Callable[[], bool]] = {
     Need.LINUX: lambda: sys.platform == "linux",
     Need.ROOT: lambda: os.geteuid() == 0,
     Need.FUSE: lambda: os.path.exists("/dev/fuse"),
+    Need.FANOTIFY: _has_fanotify,
     Need.NAMESPACES: lambda: _has_programs("ip") and _runs("unshare", "-n", "-m", "true"),
     Need.SMBD: lambda: _has_programs("smbd", "smbclient", "pdbedit"),
     Need.PYTHON3_SAMBA: lambda: _runs(SYSTEM_PYTHON, "-c", _SAMBA),

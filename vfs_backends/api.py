@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.others import ChangeWatcher, OpenGuard, OutsideOpen
 from vfs_backends.records import (
     Caller,
     Capability,
@@ -55,35 +56,14 @@ __all__ = [
     "LockKind",
     "LockSegment",
     "NodeId",
+    "OpenGuard",
     "OutsideChange",
     "OutsideKind",
+    "OutsideOpen",
     "Stat",
     "StatChange",
     "StreamEntry",
 ]
-
-
-class ChangeWatcher(ABC):
-    """One queue of changes for all directories that are watched; its methods do not block."""
-
-    @abstractmethod
-    def add(self, directory: "Handle") -> int:
-        """Begin to watch what is directly in a directory; the watch. Raises `VfsError`: NO_SPACE if there are too many.
-
-        One directory has one watch, however often it is added.
-        """
-
-    @abstractmethod
-    def remove(self, watch: int) -> None:
-        """End a watch; what has happened before may still be told."""
-
-    @abstractmethod
-    async def changes(self) -> list[OutsideChange]:
-        """Wait for something to happen, and tell all that has, in its order. One task at a time."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give up all watches."""
 
 
 class DirectoryStream(ABC):
@@ -389,6 +369,13 @@ class FileSystem(ABC):
     async def open_by_id(self, inode: int) -> Handle:
         """A new path handle on the file with this inode number. Raises NOT_FOUND. [Capability.BY_ID]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"open by id {inode}")
+
+    def guard_opens(self, asked: Callable[[OutsideOpen], None], seconds: float) -> OpenGuard:
+        """Have `asked` called before those who use the storage without the gateway open guarded files; they wait.
+
+        Who is not answered within `seconds` goes on. Raises NOT_SUPPORTED, and says why. [Capability.GUARD]
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, "the storage cannot stop what others open")
 
     @property
     def lease_seconds(self) -> float:

@@ -66,6 +66,8 @@ class Capability(enum.Flag):
     """`Handle.set_locks`, `drop_locks`: byte-range locks that those see who use the storage without the gateway."""
     KERNEL_LEASES = enum.auto()
     """`Handle.set_lease`, `lease`: it tells before others, who use the storage without the gateway, open a file."""
+    GUARD = enum.auto()
+    """`FileSystem.guard_opens`: those who use the storage without the gateway ask it before they open files."""
     WATCH = enum.auto()
     """`FileSystem.watch_changes`: it tells what others do to the storage without going through it."""
 

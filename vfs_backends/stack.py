@@ -19,7 +19,9 @@ from vfs_backends.api import (
     IoAccess,
     LeaseKind,
     LockSegment,
+    OpenGuard,
     OutsideChange,
+    OutsideOpen,
     Stat,
     StatChange,
     StreamEntry,
@@ -206,6 +208,23 @@ class _StackedChangeWatcher(ChangeWatcher):
         self._below.close()
 
 
+class _StackedOpenGuard(OpenGuard):
+    """Passes on who asks."""
+
+    def __init__(self, file_system: "StackedFileSystem", below: OpenGuard) -> None:
+        self._file_system = file_system
+        self._below = below
+
+    def add(self, handle: Handle) -> None:
+        self._below.add(self._file_system.handle_below(handle))
+
+    def remove(self, handle: Handle) -> None:
+        self._below.remove(self._file_system.handle_below(handle))
+
+    def close(self) -> None:
+        self._below.close()
+
+
 class StackedFileSystem(FileSystem):
     """Passes on what is asked of a file system, with handles that do the same."""
 
@@ -337,6 +356,9 @@ class StackedFileSystem(FileSystem):
 
     async def open_by_id(self, inode: int) -> Handle:
         return await self.opening("open_by_id", "", self.below.open_by_id, inode)
+
+    def guard_opens(self, asked: Callable[[OutsideOpen], None], seconds: float) -> OpenGuard:
+        return _StackedOpenGuard(self, self.below.guard_opens(asked, seconds))
 
     @property
     def lease_seconds(self) -> float:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 __all__ = [
     "DIALECT_SYNONYMS",
     "ENCRYPTION_SYNONYMS",
+    "KERNEL_SHARE_MODES_SYNONYMS",
     "SIGNING_SYNONYMS",
     "Backend",
     "Dialect",
     "Encryption",
+    "KernelShareModes",
     "MapToGuest",
     "ShareEncryption",
     "Signing",
@@ -100,3 +102,16 @@ class Backend(enum.Enum):
 
     POSIX = enum.auto()
     MEMORY = enum.auto()
+
+
+class KernelShareModes(enum.Enum):
+    """Whether those who do not open files through a share have to respect its share modes."""
+
+    NO = enum.auto()
+    ENFORCE = enum.auto()
+
+
+KERNEL_SHARE_MODES_SYNONYMS: Mapping[str, KernelShareModes] = {
+    **dict.fromkeys(("yes", "true", "on"), KernelShareModes.ENFORCE),
+    **dict.fromkeys(("false", "off"), KernelShareModes.NO),
+}

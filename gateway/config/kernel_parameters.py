@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from gateway.config.choices import KERNEL_SHARE_MODES_SYNONYMS, KernelShareModes
 from gateway.config.parameters import parameter
-from gateway.config.values import Boolean
+from gateway.config.values import Boolean, Choice
 
 __all__ = ["KernelParameters"]
 
@@ -33,4 +34,11 @@ class KernelParameters:
         "Grant oplocks and leases only as far as the kernel can take them back (F_SETLEASE) when a local program opens "
         "the file, which then waits until the client has written what it kept.",
         synonyms=("kernel oplocks",),
+    )
+    kernel_share_modes: KernelShareModes = parameter(
+        "kernel share modes",
+        Choice(KernelShareModes, KERNEL_SHARE_MODES_SYNONYMS),
+        KernelShareModes.NO,
+        "`enforce`: a local program opens a file only if no client has it open that denies others reading or writing "
+        "(EBUSY, or EPERM before Linux 6.13), and after clients have given up leases that conflict (fanotify).",
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from acl.ntacl_xattr import Policy
 from gateway.config import Backend, Config
-from gateway.config.choices import ShareEncryption
+from gateway.config.choices import KernelShareModes, ShareEncryption
 from gateway.config.share_parameters import ShareConfig
 from gateway.nt.upcase import upcase
 from gateway.server.identities import Identities
@@ -81,6 +81,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         kernel_notify=share.kernel_notify,
         kernel_locks=share.kernel_locks,
         kernel_leases=share.kernel_leases,
+        kernel_share_modes=share.kernel_share_modes is KernelShareModes.ENFORCE,
     )
 
     def make(path: str) -> Share:

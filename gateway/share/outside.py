@@ -16,6 +16,7 @@ from gateway.share.opens import Open
 from gateway.share.outside_changes import OutsideChanges
 from gateway.share.outside_leases import KernelLeases
 from gateway.share.outside_locks import KernelLocks
+from gateway.share.outside_opens import KernelShareModes
 from vfs_backends.api import Capability
 from vfs_backends.errors import VfsError
 
@@ -40,11 +41,21 @@ def begin_outside(share: "Share") -> "Outside | None":
             share.outside_locks.append(KernelLocks(share.name))
         else:
             log.warning("%s: `kernel locks` has no effect: the storage has no such locks", share.name)
+    if settings.kernel_share_modes:
+        outside.share_modes = _share_modes(share)
     if settings.kernel_leases:
         outside.needs_leases = True
         outside.leases = _leases(share, outside)
     outside.start()
     return outside
+
+
+def _share_modes(share: "Share") -> KernelShareModes | None:
+    try:
+        return KernelShareModes(share)
+    except VfsError as error:
+        log.warning("%s: `kernel share modes` has no effect: %s", share.name, error)
+        return None
 
 
 def _changes(share: "Share") -> OutsideChanges | None:
@@ -67,7 +78,7 @@ def _leases(share: "Share", outside: "Outside") -> KernelLeases | None:
         outside.names = NameWatch(share, share.fs.watch_changes())
     except VfsError as error:
         log.warning("%s: `kernel leases`: no handles are cached: %s", share.name, error)
-    return KernelLeases(share, outside.names)
+    return KernelLeases(share, outside.names, is_guarded=outside.share_modes is not None)
 
 
 class Outside:
@@ -78,6 +89,7 @@ class Outside:
         self.changes: OutsideChanges | None = None
         self.leases: KernelLeases | None = None
         self.names: NameWatch | None = None
+        self.share_modes: KernelShareModes | None = None
         self.needs_leases = False
         """Whether files have leases of the kernel, or none at all."""
         self._scope = trio.CancelScope()
@@ -92,7 +104,7 @@ class Outside:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    for part in (self.changes, self.leases, self.names):
+                    for part in (self.changes, self.leases, self.names, self.share_modes):
                         if part is not None:
                             nursery.start_soon(part.run)
         except Exception:
@@ -105,7 +117,7 @@ class Outside:
         """Let go of everything."""
         self._scope.cancel()
         await self._ended.wait()
-        for part in (self.changes, self.names):
+        for part in (self.changes, self.names, self.share_modes):
             if part is not None:
                 part.close()
 
@@ -120,8 +132,15 @@ class Outside:
             self.changes.add(one)
         return granted
 
+    def opened(self, one: Open) -> None:
+        """A file was opened; who asked for it does not know yet."""
+        if self.share_modes is not None:
+            self.share_modes.opened(one)
+
     def closing(self, one: Open) -> None:
         """An open is about to be closed."""
+        if self.share_modes is not None:
+            self.share_modes.closing(one)
         if one.is_directory:
             if self.changes is not None:
                 self.changes.remove(one)

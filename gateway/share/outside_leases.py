@@ -43,8 +43,10 @@ class _Errand(NamedTuple):
 class KernelLeases:
     """The leases of a share's clients that the kernel knows of."""
 
-    def __init__(self, share: "Share", names: NameWatch | None) -> None:
+    def __init__(self, share: "Share", names: NameWatch | None, *, is_guarded: bool) -> None:
+        """`is_guarded`: others ask before they open what clients have open, so the kernel need not tell of it."""
         self._share = share
+        self._is_guarded = is_guarded
         self._breaks = share.breaks
         self._names = names
         """Without one, no handle can be kept."""
@@ -65,13 +67,15 @@ class KernelLeases:
         granted = await self._breaks.grant(one, request, holder)
         if not granted.state:
             return granted
-        if not one.stream:
+        if not one.stream and not self._is_guarded:
             self._opens.setdefault(one.node_id, {})[one.open_id] = one
             self._breaks.backed[one.node_id] = partial(self._align, one.node_id)
         if granted.breaking:
             return granted
         is_written = self._is_written(one.node_id, one.stream)
-        if not one.stream:
+        if self._is_guarded:
+            state, is_written = _undisturbed(one, granted.state), False
+        elif not one.stream:
             state = self._backed(one, granted.state)
         else:
             # Programs do not open streams, which are the gateway's own; but reads stand on nothing while others write.
@@ -157,6 +161,21 @@ class KernelLeases:
             # Somebody writes by now: there is nothing that reads could stand on.
             self._kernel_breaks(node_id, LeaseKind.NONE)
         handle.set_lease(LeaseKind.NONE, told)
+
+
+def _undisturbed(one: Open, state: int) -> int:
+    """What of `state` those leave who have the file open already: the kernel gives no lease beside them."""
+    if one.stream:
+        return state
+    for kind, left in ((LeaseKind.WRITE, state), (LeaseKind.READ, state & ~WRITE_CACHING)):
+        if one.handle.set_lease(kind, _not_told):
+            one.handle.set_lease(LeaseKind.NONE, _not_told)
+            return left
+    return 0
+
+
+def _not_told(left: LeaseKind) -> None:
+    """Nothing rests on the kernel's lease: it is given up at once."""
 
 
 def _needed(record: FileRecord | None) -> int:

@@ -30,6 +30,8 @@ class ShareSettings:
     """Whether others see the byte-range locks of clients, and clients those of others."""
     kernel_leases: bool = False
     """Whether leases and oplocks are granted only as far as others' opens can break them."""
+    kernel_share_modes: bool = False
+    """Whether others open a file only if those who have it open by the share let them."""
 
     def file_mode(self) -> int:
         """Permission bits of a new file."""
@@ -42,4 +44,4 @@ class ShareSettings:
     @property
     def heeds_others(self) -> bool:
         """Whether anything is to be done about those who use the storage without the share."""
-        return self.kernel_notify or self.kernel_locks or self.kernel_leases
+        return self.kernel_notify or self.kernel_locks or self.kernel_leases or self.kernel_share_modes

@@ -116,7 +116,10 @@ class Share:
         """Open or create a file. [MS-FSA] 2.1.5.1. Raises `StatusError` and `VfsError`; nothing has changed then."""
         intent.check()
         self.enter()
-        return await open_file(self, intent, token)
+        one = await open_file(self, intent, token)
+        if self.outside is not None:
+            self.outside.opened(one)
+        return one
 
     async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
         """Give an open an oplock, or let it join its lease. [MS-FSA] 2.1.5.18. Once, before its client knows of it."""

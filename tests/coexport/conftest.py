@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.servers import Configuration, Server, smbgate
+from tests.requirements import Need, needs
 
 HERE = Path(__file__).parent
 
@@ -14,6 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.interop)
+            item.add_marker(needs(Need.ROOT, Need.FANOTIFY))
 
 
 @pytest.fixture(scope="module")

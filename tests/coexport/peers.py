@@ -2,6 +2,7 @@
 
 import secrets
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,8 +14,8 @@ from gateway.wire.create import SMB2_OPLOCK_LEVEL_LEASE
 from gateway.wire.create_contexts import SMB2_CREATE_REQUEST_LEASE
 from gateway.wire.header import Opcode
 from gateway.wire.lease_contexts import LeaseV2, parse_lease
-from gateway.wire.oplock_break import OplockBreakNotification, parse_notification
-from tests.fuse.peers import Smb
+from gateway.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification, parse_notification
+from tests.fuse.peers import Smb, program
 from tests.interop.servers import Server
 from tests.smb.client import ANY, Call, Client, File
 
@@ -124,3 +125,33 @@ async def watch(one: Smb, path: str = "", *, recursive: bool = False, what: int 
     watching = Watch(one, directory, recursive=recursive, what=what)
     await watching.ask()
     return watching
+
+
+class Waiting:
+    """A program's call that waits for a client."""
+
+    def __init__(self, nursery: trio.Nursery, call, *arguments) -> None:
+        self.done = trio.Event()
+        self.result: object = None
+        self.seconds = 0.0
+        nursery.start_soon(self._run, call, *arguments)
+
+    async def _run(self, call, *arguments):
+        begin = time.monotonic()
+        try:
+            self.result = await program(call, *arguments)
+        except OSError as error:
+            self.result = error
+        self.seconds = time.monotonic() - begin
+        self.done.set()
+
+    async def still(self) -> bool:
+        """Whether it waits, as far as one can tell."""
+        with trio.move_on_after(0.3):
+            await self.done.wait()
+        return not self.done.is_set()
+
+
+async def told(client: LeasingSmb) -> LeaseBreakNotification:
+    with trio.fail_after(20):
+        return await client.told()

@@ -27,6 +27,7 @@ def storage(name, path):
     [
         ("kernel_notify", "kernel notify", Capability.WATCH),
         ("kernel_locks", "kernel locks", Capability.KERNEL_LOCKS),
+        ("kernel_share_modes", "kernel share modes", Capability.GUARD),
         ("kernel_leases", "kernel leases", Capability.KERNEL_LEASES),
     ],
 )

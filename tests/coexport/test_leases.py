@@ -11,8 +11,7 @@ import time
 import pytest
 import trio
 
-from gateway.wire.oplock_break import LeaseBreakNotification
-from tests.coexport.peers import LeasingSmb, smb
+from tests.coexport.peers import LeasingSmb, Waiting, smb, told
 from tests.fuse.peers import READ, WRITE, H, R, W, opened_and_closed, program
 from tests.interop.servers import Configuration, smbgate
 
@@ -32,36 +31,6 @@ def path(top, request):
 
 async def leased(client, path, state=ALL, access=WRITING):
     return await client.lease_with(path.name, state, access)
-
-
-class Waiting:
-    """A program's call that waits for a client."""
-
-    def __init__(self, nursery: trio.Nursery, call, *arguments) -> None:
-        self.done = trio.Event()
-        self.result: object = None
-        self.seconds = 0.0
-        nursery.start_soon(self._run, call, *arguments)
-
-    async def _run(self, call, *arguments):
-        begin = time.monotonic()
-        try:
-            self.result = await program(call, *arguments)
-        except OSError as error:
-            self.result = error
-        self.seconds = time.monotonic() - begin
-        self.done.set()
-
-    async def still(self) -> bool:
-        """Whether it waits, as far as one can tell."""
-        with trio.move_on_after(0.3):
-            await self.done.wait()
-        return not self.done.is_set()
-
-
-async def told(client: LeasingSmb) -> LeaseBreakNotification:
-    with trio.fail_after(20):
-        return await client.told()
 
 
 async def nothing_told(client: LeasingSmb) -> None:

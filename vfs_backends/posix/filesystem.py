@@ -20,6 +20,8 @@ from vfs_backends.api import (
     Fold,
     Handle,
     IoAccess,
+    OpenGuard,
+    OutsideOpen,
     Stat,
 )
 from vfs_backends.errors import Kind, VfsError
@@ -33,7 +35,7 @@ from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.lease_wait import break_seconds
 from vfs_backends.posix.leased_handles import LeasedHandle
 from vfs_backends.posix.names import name_to_bytes, path_to_bytes, text_to_bytes
-from vfs_backends.posix.outside import outside_capabilities, share_files, watch_changes
+from vfs_backends.posix.outside import guard_opens, outside_capabilities, share_files, watch_changes
 from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
@@ -404,6 +406,9 @@ class PosixFileSystem(FileSystem):
 
     def watch_changes(self) -> ChangeWatcher:
         return watch_changes(self._tree)
+
+    def guard_opens(self, asked: Callable[[OutsideOpen], None], seconds: float) -> OpenGuard:
+        return guard_opens(self._tree, asked, seconds)
 
     @property
     def lease_seconds(self) -> float:

@@ -1,22 +1,28 @@
 """What the kernel can do for those who use the storage beside the gateway: tell of changes, and share locks."""
 
 import contextlib
+from collections.abc import Callable
 
-from vfs_backends.api import Capability, ChangeWatcher
+from vfs_backends.api import Capability, ChangeWatcher, OpenGuard, OutsideOpen
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.change_watcher import PosixChangeWatcher, check_watching
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.kernel_locks import check_locking
+from vfs_backends.posix.open_guard import PosixOpenGuard, check_guarding
 from vfs_backends.posix.shared_files import SharedFiles, check_leases
 from vfs_backends.posix.volume import Tree
 
-__all__ = ["outside_capabilities", "share_files", "watch_changes"]
+__all__ = ["guard_opens", "outside_capabilities", "share_files", "watch_changes"]
 
 
 def outside_capabilities(tree: Tree) -> Capability:
-    """Which of WATCH, KERNEL_LOCKS and KERNEL_LEASES a tree has."""
+    """Which of WATCH, GUARD, KERNEL_LOCKS and KERNEL_LEASES a tree has."""
     found = Capability.KERNEL_LEASES if tree.shared is not None else Capability.NONE
-    for capability, check in ((Capability.WATCH, _check_watching), (Capability.KERNEL_LOCKS, _check_locking)):
+    for capability, check in (
+        (Capability.WATCH, _check_watching),
+        (Capability.KERNEL_LOCKS, _check_locking),
+        (Capability.GUARD, _check_guarding),
+    ):
         with contextlib.suppress(VfsError):
             check(tree)
             found |= capability
@@ -29,6 +35,12 @@ def watch_changes(tree: Tree) -> ChangeWatcher:
     return PosixChangeWatcher()
 
 
+def guard_opens(tree: Tree, asked: Callable[[OutsideOpen], None], seconds: float) -> OpenGuard:
+    """See `FileSystem.guard_opens`."""
+    _check_guarding(tree)
+    return PosixOpenGuard(tree, asked, seconds)
+
+
 def share_files(tree: Tree) -> SharedFiles:
     """What leases on a tree's files rest on. Raises `VfsError` if there can be none."""
     _check_local(tree, "kernel leases")
@@ -37,6 +49,11 @@ def share_files(tree: Tree) -> SharedFiles:
     except OSError as error:
         raise vfs_error(error, "kernel leases") from error
     return SharedFiles(acts_as_callers=tree.acts_as_callers)
+
+
+def _check_guarding(tree: Tree) -> None:
+    _check_local(tree, "opens by others")
+    check_guarding(tree.root)
 
 
 def _check_watching(tree: Tree) -> None:
