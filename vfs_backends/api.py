@@ -222,6 +222,11 @@ class Handle(ABC):
         """
         raise VfsError(Kind.NOT_SUPPORTED, f"{len(segments)} locks")
 
+    def is_locked(self, wanted: LockSegment) -> bool:
+        """Whether those who use the storage without the gateway have locked what conflicts. Never waits; the file must
+        be open for I/O. [Capability.KERNEL_LOCKS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "locks that others see")
+
     def drop_locks(self) -> None:
         """Unlock all of that. [Capability.KERNEL_LOCKS]"""
         raise VfsError(Kind.NOT_SUPPORTED, "locks")

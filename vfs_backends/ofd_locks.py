@@ -1,4 +1,4 @@
-"""Byte-range locks by open file description: F_OFD_SETLK, fcntl_locking(2)."""
+"""Byte-range locks by open file description: F_OFD_SETLK, F_OFD_GETLK, fcntl_locking(2)."""
 
 import errno
 import fcntl
@@ -9,7 +9,7 @@ from typing import Final
 
 from vfs_backends.records import LockKind, LockSegment
 
-__all__ = ["LAST_OFFSET", "set_locks"]
+__all__ = ["LAST_OFFSET", "is_locked", "set_locks"]
 
 LAST_OFFSET: Final = (1 << 63) - 1
 """The kernel's offsets end here, and a client's do not."""
@@ -33,3 +33,11 @@ def set_locks(fd: int, segments: Iterable[LockSegment]) -> bool:
                 return False
             raise
     return True
+
+
+def is_locked(fd: int, wanted: LockSegment) -> bool:
+    """Whether a lock of somebody else stands in the way of such a one. Never waits. Raises OSError."""
+    kind, start, length = wanted
+    request = _FLOCK.pack(_KINDS[kind], os.SEEK_SET, start, length, 0)
+    found: int = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request))[0]
+    return found != fcntl.F_UNLCK

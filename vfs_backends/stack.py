@@ -166,6 +166,9 @@ class StackedHandle(Handle):
     def set_locks(self, segments: Sequence[LockSegment]) -> bool:
         return self.below.set_locks(segments)
 
+    def is_locked(self, wanted: LockSegment) -> bool:
+        return self.below.is_locked(wanted)
+
     def drop_locks(self) -> None:
         self.below.drop_locks()
 

@@ -27,6 +27,13 @@ class KernelParameters:
         "Let local programs see the byte-range locks of clients as locks of fcntl(2), and clients theirs.",
         synonyms=("posix locking",),
     )
+    strict_locking: bool = parameter(
+        "strict locking",
+        Boolean(),
+        False,
+        "Refuse clients to read and write what a program has locked by fcntl(2), as what another client has. Locks on "
+        "the mount are heeded, and with `kernel locks` those on the share's directory; each read and write asks.",
+    )
     kernel_leases: bool = parameter(
         "kernel leases",
         Boolean(),

@@ -77,4 +77,7 @@ class Keeping:
         record = inode.mounted.share.table.peek_nowait(inode.node_id)
         if record is None:
             return False
+        if record.pending:
+            # It goes with whichever open is the last.
+            return True
         return any(entry.granted_access & access and entry.owner != self._owner for entry in record.opens)

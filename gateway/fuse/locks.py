@@ -13,9 +13,9 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -26,11 +26,14 @@ from gateway.share.mirroring import segments
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
 from vfs_backends.api import LockSegment
-from vfs_backends.ofd_locks import set_locks
+from vfs_backends.inline import may_wait
+from vfs_backends.ofd_locks import is_locked, set_locks
 
 __all__ = ["LockMirror"]
 
 log = logging.getLogger("gateway.fuse")
+
+T = TypeVar("T")
 
 _SECONDS: Final = 2.0
 """For so long the kernel is waited for; it may have to wait for a request in the same directory."""
@@ -55,6 +58,15 @@ class _Held:
             if self.descriptor < 0:
                 self.descriptor = self._open()
             return set_locks(self.descriptor, wanted)
+
+    def is_locked(self, wanted: LockSegment) -> bool:
+        """Whether somebody else has locked what is wanted. Raises OSError."""
+        with self.lock:
+            if self.is_closed:
+                return False
+            if self.descriptor < 0:
+                self.descriptor = self._open()
+            return is_locked(self.descriptor, wanted)
 
     def _open(self) -> int:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -81,11 +93,13 @@ class LockMirror:
         self._limiter = trio.CapacityLimiter(_THREADS)
         for mounted in core.mounted.values():
             mounted.share.outside_locks.append(self)
+            mounted.share.advised.add(core.owner)
 
     def end(self) -> None:
         """Follow no more; before the mount ends."""
         for mounted in self._core.mounted.values():
             mounted.share.outside_locks.remove(self)
+            mounted.share.advised.discard(self._core.owner)
         for held in self._by_open.values():
             self._close_soon(held)
         self._by_open.clear()
@@ -98,26 +112,50 @@ class LockMirror:
         record = one.share.record(one)
         own = [] if record is None else [lock for lock in record.locks if lock.open_id == one.open_id]
         if held is None:
-            mounted = next((one_of for one_of in self._core.mounted.values() if one_of.share is one.share), None)
-            if mounted is None or not own:
+            held = self._held(one) if own else None
+            if held is None:
                 return True
-            held = self._by_open[one.open_id] = self._new(mounted, one)
         with trio.move_on_after(_SECONDS, shield=True):
             try:
-                return await trio.to_thread.run_sync(
-                    self._call, held, segments(ranges, own), limiter=self._limiter, abandon_on_cancel=True
-                )
+                return await self._run(self._call, held, segments(ranges, own))
             except OSError as error:
                 log.debug("%s: locks are not seen by programs: %s", one.path, error)
                 return True
         log.warning("%s: locks are not seen by programs: the kernel does not answer", one.path)
         return True
 
+    async def blocks(self, one: Open, wanted: LockSegment) -> bool:
+        """Whether a program has locked what conflicts with reading, or writing, that range."""
+        may_wait()
+        held = self._held(one)
+        if held is None or one.is_directory:
+            return False
+        with trio.move_on_after(_SECONDS):
+            try:
+                return await self._run(self._ask, held, wanted)
+            except OSError as error:
+                log.debug("%s: locks of programs are not heeded: %s", one.path, error)
+                return False
+        log.warning("%s: locks of programs are not heeded: the kernel does not answer", one.path)
+        return False
+
     def closed(self, one: Open) -> None:
         """Its locks are gone."""
         held = self._by_open.pop(one.open_id, None)
         if held is not None:
             self._close_soon(held)
+
+    async def _run(self, call: Callable[[_Held, T], bool], held: _Held, argument: T) -> bool:
+        return await trio.to_thread.run_sync(call, held, argument, limiter=self._limiter, abandon_on_cancel=True)
+
+    def _held(self, one: Open) -> _Held | None:
+        """What stands for an open; None if it is in no share of the mount."""
+        held = self._by_open.get(one.open_id)
+        if held is None:
+            mounted = next((one_of for one_of in self._core.mounted.values() if one_of.share is one.share), None)
+            if mounted is not None:
+                held = self._by_open[one.open_id] = self._new(mounted, one)
+        return held
 
     def _new(self, mounted: Mounted, one: Open) -> _Held:
         number = self._core.inodes.number(mounted, one.node_id)
@@ -127,6 +165,10 @@ class LockMirror:
     def _call(self, held: _Held, wanted: Sequence[LockSegment]) -> bool:
         with self._own_thread():
             return held.set(wanted)
+
+    def _ask(self, held: _Held, wanted: LockSegment) -> bool:
+        with self._own_thread():
+            return held.is_locked(wanted)
 
     def _close_soon(self, held: _Held) -> None:
         # close(2) waits for the loop, too.

@@ -80,6 +80,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         inherit_owner=share.inherit_owner,
         kernel_notify=share.kernel_notify,
         kernel_locks=share.kernel_locks,
+        strict_locking=share.strict_locking,
         kernel_leases=share.kernel_leases,
         kernel_share_modes=share.kernel_share_modes is KernelShareModes.ENFORCE,
     )

@@ -21,8 +21,19 @@ from gateway.share.opens import Open
 from gateway.share.record import FileRecord, LockEntry
 from gateway.share.table import Table
 from vfs_backends.inline import may_wait, point_of_no_return
+from vfs_backends.ofd_locks import LAST_OFFSET
+from vfs_backends.records import LockKind, LockSegment
 
-__all__ = ["LockWaiters", "OutsideLocks", "lock", "lock_and_wait", "unlock"]
+__all__ = [
+    "LockWaiters",
+    "OutsideLocks",
+    "check_outside",
+    "check_read",
+    "check_write",
+    "lock",
+    "lock_and_wait",
+    "unlock",
+]
 
 _tickets = itertools.count(1)
 
@@ -38,6 +49,9 @@ class OutsideLocks(Protocol):
 
         False if one of them holds what conflicts with that; then some of it may be seen by others.
         """
+
+    async def blocks(self, one: Open, wanted: LockSegment) -> bool:
+        """Whether one of them has locked what conflicts with reading, or writing, that range."""
 
     def closed(self, one: Open) -> None:
         """It is closed, and has no locks any more. Must not wait."""
@@ -162,6 +176,17 @@ async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence
     await _follow(one, ranges)
     if outcome.status:
         raise StatusError(outcome.status)
+
+
+async def check_outside(one: Open, offset: int, length: int, *, writes: bool) -> None:
+    """Raise FILE_LOCK_CONFLICT if somebody who does not lock through the store has locked what is read or written."""
+    if one.owner in one.share.advised or one.stream or not length or offset >= LAST_OFFSET:
+        return
+    kind = LockKind.EXCLUSIVE if writes else LockKind.SHARED
+    wanted = LockSegment(kind, offset, min(length, LAST_OFFSET - offset))
+    for outside in one.share.outside_locks:
+        if await outside.blocks(one, wanted):
+            raise StatusError(STATUS_FILE_LOCK_CONFLICT)
 
 
 def check_read(record: FileRecord | None, one: Open, offset: int, length: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gateway.share.mirroring import segments
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
-from vfs_backends.api import NodeId
+from vfs_backends.api import LockSegment, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.ofd_locks import LAST_OFFSET
 
@@ -48,6 +48,16 @@ class KernelLocks:
         if not held:
             self._forget(one)
         return is_done
+
+    async def blocks(self, one: Open, wanted: LockSegment) -> bool:
+        """Whether a program has locked what conflicts with reading, or writing, that range."""
+        if one.is_directory:
+            return False
+        try:
+            return one.handle.is_locked(wanted)
+        except VfsError as error:
+            self._complain(error)
+            return False
 
     def closed(self, one: Open) -> None:
         """The open has no locks any more."""

@@ -26,6 +26,8 @@ class ShareSettings:
     """A new file belongs to its directory's owner."""
     kernel_notify: bool = False
     """Whether clients are told what others change in the storage."""
+    strict_locking: bool = False
+    """Whether locks of others stop what clients read and write there."""
     kernel_locks: bool = False
     """Whether others see the byte-range locks of clients, and clients those of others."""
     kernel_leases: bool = False

@@ -6,6 +6,7 @@ front end may ask without consequence (stat, reading attributes) it asks the ope
 
 import itertools
 import logging
+from collections.abc import Hashable
 
 from acl.token import Token
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_LAST_WRITE, FILE_NOTIFY_CHANGE_SIZE
@@ -17,7 +18,7 @@ from gateway.share.deleting import delete_name
 from gateway.share.intent import OpenIntent
 from gateway.share.leases import Granted, LeaseRequest
 from gateway.share.listing import contents_changed, directory_doomed, entry_changed
-from gateway.share.locking import LockWaiters, OutsideLocks, check_read, check_write
+from gateway.share.locking import LockWaiters, OutsideLocks, check_outside, check_read, check_write
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
 from gateway.share.outside import Outside, begin_outside
@@ -65,6 +66,8 @@ class Share:
         """Like `breaks`, the same for all shares of a table."""
         self.outside_locks: list[OutsideLocks] = []
         """Those who lock its files otherwise."""
+        self.advised: set[Hashable] = set()
+        """The owners of opens to whom such locks are but advice: programs, as among themselves."""
         self.attributes_lengths: Remembered[int] = Remembered(_REMEMBERED_FILES)
         """How long the extended attributes of files are."""
         self.watches = Watches()
@@ -174,6 +177,8 @@ class Share:
             await self.breaks.before_read(one)
             record = self.table.peek_nowait(one.node_id)
         check_read(record, one, offset, len(buffer))
+        if self.settings.strict_locking:
+            await check_outside(one, offset, len(buffer), writes=False)
         return await one.handle.read_into(offset, buffer)
 
     async def write(self, one: Open, offset: int, data: memoryview, *, through: bool = False) -> None:
@@ -189,6 +194,8 @@ class Share:
             await self.breaks.before_change(one)
             record = self.table.peek_nowait(one.node_id)
         check_write(record, one, offset, len(data))
+        if self.settings.strict_locking:
+            await check_outside(one, offset, len(data), writes=True)
         one.written = True
         kept = await kept_times(one, writes=True) if one.kept_times else None
         await one.handle.write(offset, data)

@@ -338,6 +338,9 @@ class PosixHandle(Handle):
     def set_locks(self, segments: Sequence[LockSegment]) -> bool:
         return self.volume.tree.locks.set(self.node_id, self._open_for_locks, segments)
 
+    def is_locked(self, wanted: LockSegment) -> bool:
+        return self.volume.tree.locks.is_locked(self.node_id, self.fd, wanted)
+
     def _open_for_locks(self) -> tuple[int, bool]:
         return open_for_locks(proc_path(self.fd))
 

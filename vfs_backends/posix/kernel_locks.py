@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.ofd_locks import LAST_OFFSET, set_locks
+from vfs_backends.ofd_locks import LAST_OFFSET, is_locked, set_locks
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.records import LockKind, LockSegment, NodeId
 
@@ -48,6 +48,14 @@ class KernelLocks:
                 shared = LockKind.SHARED
                 segments = [one._replace(kind=shared) if one.kind is LockKind.EXCLUSIVE else one for one in segments]
             return set_locks(fd, segments)
+        except OSError as error:
+            raise vfs_error(error, "locks") from error
+
+    def is_locked(self, node_id: NodeId, fd: int, wanted: LockSegment) -> bool:
+        """Whether somebody else has locked what is wanted; `fd` is any descriptor of the file. Raises `VfsError`."""
+        file = self._files.get(node_id)
+        try:
+            return is_locked(fd if file is None else file[0], wanted)
         except OSError as error:
             raise vfs_error(error, "locks") from error
 
