@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 import trio
 
 from gateway.nt.constants import FILE_DELETE_ON_CLOSE
-from tests.fuse.peers import program, smb
+from tests.fuse.mounts import Mount
+from tests.fuse.peers import READ, program, smb
 from tests.fuse.programs import ERROR, as_user, let_all_get_to
 from tests.interop.servers import Configuration
 from tests.requirements import Need, needs
@@ -82,6 +84,19 @@ async def test_what_nobody_can_change_any_more_is_kept_again(mount, top):
     await program(os.stat, path)
     await program((mount.server.shares["share"] / "again").write_text, "changed behind its back")
     assert (await program(os.stat, path)).st_size == 6
+
+
+async def test_what_is_about_to_go_is_not_kept(mount: Mount, top: Path) -> None:
+    path = top / "about to go"
+    await program(path.touch)
+    async with smb(mount) as client:
+        file = await client.open("about to go", options=FILE_DELETE_ON_CLOSE)
+        other = await client.open("about to go", access=READ)
+        await client.close(file)
+        await trio.sleep(2.1)
+        assert await program(path.exists)
+        await client.close(other)
+        assert not await program(path.exists)
 
 
 async def test_own_changes_are_seen_at_once(mount, top):

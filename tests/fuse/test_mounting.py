@@ -125,6 +125,48 @@ def test_what_was_killed_is_replaced(place, start):
     assert os.listdir(place) == []
 
 
+WRITER = """
+import itertools, os, sys
+file = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+for number in itertools.count():
+    os.write(file, b"%08d" % number)
+    name = f"{sys.argv[1]} {number}"
+    os.close(os.open(name + " new", os.O_CREAT | os.O_WRONLY))
+    os.rename(name + " new", name)
+    print(number, flush=True)
+"""
+
+
+def test_nothing_is_lost_that_was_acknowledged(place: Path, start: Start) -> None:
+    process = start()
+    command = [sys.executable, "-c", WRITER]
+    writers = [
+        subprocess.Popen(
+            [*command, place / f"docs/{name}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for name in "ab"
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout
+            while writer.stdout.readline() != "50\n":
+                pass
+        process.kill()
+        ended(process, -signal.SIGKILL)
+        # They end, since the mount has.
+        acknowledged = [50 + sum(1 for _ in writer.stdout or ()) for writer in writers]
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    start()
+    for name, last in zip("ab", acknowledged, strict=True):
+        numbers = range(last + 1)
+        assert (place / f"docs/{name}").read_bytes().startswith(b"".join(b"%08d" % number for number in numbers))
+        names = set(os.listdir(place / "docs"))
+        assert {f"{name} {number}" for number in numbers} <= names
+
+
 def test_a_mount_that_lives_is_not_replaced(place, start):
     start()
     said = ended(start(wait=False), 1)
