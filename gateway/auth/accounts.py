@@ -5,15 +5,14 @@ flag is ``D``, disabled. An NT hash is as good as the password, so nobody but it
 """
 
 import contextlib
-import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.auth.errors import AccountsError
+from gateway.files import locked_directory, replace_file
 from gateway.nt.upcase import upcase
 
 HEADER = "smbgate accounts 1"
@@ -139,19 +138,7 @@ class AccountDatabase:
 
         Raises OSError.
         """
-        path = path.resolve()
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(self.to_text())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:  # also if it is interrupted: hashes must not lie about in a file that nobody knows
-            os.unlink(temporary)
-            raise
-        with _directory(path.parent) as directory:
-            os.fsync(directory)
+        replace_file(path, self.to_text())
 
 
 def _parse_line(line: str) -> Account:
@@ -178,15 +165,6 @@ def _check_private(path: Path, status: os.stat_result) -> None:
 
 
 @contextlib.contextmanager
-def _directory(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
 def editing(path: Path) -> Iterator[AccountDatabase]:
     """The accounts in the file at *path*, none if there is no file, saved again at the end of the block.
 
@@ -194,8 +172,7 @@ def editing(path: Path) -> Iterator[AccountDatabase]:
     saved if the block raises. Raises what ``load`` and ``save`` raise.
     """
     path = path.resolve()
-    with _directory(path.parent) as directory:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+    with locked_directory(path.parent):
         try:
             database = AccountDatabase.load(path)
         except FileNotFoundError:

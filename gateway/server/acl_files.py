@@ -93,8 +93,12 @@ async def _open(config: Config, path: Path) -> tuple[Share, Handle]:
     share = Share(str(root), fs, MemoryTable(), descriptors, ShareSettings())
     try:
         await share.start()
+    except VfsError as error:
+        raise ServerError(f"{path}: {error}") from error
+    try:
         return share, await fs.lookup(share.root, name, case_sensitive=True)
     except VfsError as error:
+        await share.aclose()
         raise ServerError(f"{path}: {error}") from error
 
 

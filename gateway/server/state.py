@@ -1,8 +1,6 @@
 """What the server keeps from run to run, beside the accounts. All of it is for its owner's eyes only."""
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from acl.errors import AclError
 from acl.idmap import IdMap, dump_foreign, dump_machine_sid, load_foreign, load_machine_sid, machine_sid
 from acl.sid import Sid
 from gateway.config.server_parameters import GlobalConfig
+from gateway.files import locked_directory, replace_file
 from gateway.server.errors import ServerError
 from gateway.server.idmap import Foreign, ForeignTable, LiveIdMap
 
@@ -87,12 +86,7 @@ class StateDirectory:
         """Write a file that is either there as a whole or not at all. Raises `ServerError`."""
         self.prepare()
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix=path.name + ".", dir=self._path)
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, path)
+            replace_file(path, text)
         except OSError as error:
             raise ServerError(f"cannot write {path}: {error.strerror}") from error
 
@@ -101,14 +95,10 @@ class StateDirectory:
         """While this lasts no other process is here. Raises `ServerError`."""
         self.prepare()
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            with locked_directory(self._path):
+                yield
         except OSError as error:
-            raise ServerError(f"cannot open {self._path}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            raise ServerError(f"cannot lock {self._path}: {error.strerror}") from error
 
 
 class _IdMapFile:
