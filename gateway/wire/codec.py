@@ -85,6 +85,11 @@ class Fixed:
         built: Self = cls._build(*values)
         return built
 
+    @classmethod
+    def packed(cls, *values: int | bytes) -> bytes:
+        """The packed fields of a structure that has these values, which need not be made for it."""
+        return cls._pack(*values)
+
     def pack(self) -> bytes:
         """Only the packed fields."""
         return type(self)._pack(*type(self)._values(self))

@@ -1,5 +1,6 @@
 """CREATE ([MS-SMB2] 2.2.13, 2.2.14); what its contexts hold is in `create_contexts` and beside it."""
 
+from collections.abc import Sequence
 from typing import Final, Self
 
 from gateway.wire.codec import BODY, Body, pad8, take, u8, u16, u32, u64, utf16, utf16_bytes, wire
@@ -107,10 +108,15 @@ class CreateResponse(Body):
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
-        if not self.contexts:
-            self.create_contexts_offset = self.create_contexts_length = 0
-            return self.pack()
-        contexts = pack_create_contexts(self.contexts)
-        self.create_contexts_offset = self.end()
-        self.create_contexts_length = len(contexts)
-        return self.pack() + contexts
+        body = self.body(self._values(self)[:-2], self.contexts)
+        self.create_contexts_offset = self.end() if self.contexts else 0
+        self.create_contexts_length = len(body) - self.SIZE
+        return body
+
+    @classmethod
+    def body(cls, values: Sequence[int], contexts: tuple[CreateContext, ...]) -> bytes:
+        """The same from the values of all packed fields but the contexts' offset and length."""
+        if not contexts:
+            return cls.packed(*values, 0, 0)
+        area = pack_create_contexts(contexts)
+        return cls.packed(*values, cls.end(), len(area)) + area

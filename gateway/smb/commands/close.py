@@ -41,4 +41,4 @@ async def _attributes(one: FileOpen) -> Answer:
         stat = await one.file.handle.stat()
     except VfsError:
         return _PLAIN
-    return Answer(CloseResponse(60, SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, 0, *attributes_of(one, stat)).to_bytes())
+    return Answer(CloseResponse.packed(60, SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, 0, *attributes_of(one, stat)))

@@ -194,9 +194,8 @@ async def _opened(
         # Last, so that no break overtakes the response.
         level, lease = await grant_caching(share, file, one, caching)
         answers = lease + answers
-    attributes, file_id = attributes_of(one, file.created_stat), one.file_id
-    response = CreateResponse(89, level, 0, file.action, *attributes, 0, *file_id, contexts=answers)
-    return Answer(response.to_bytes(), file_id=file_id)
+    values = (89, level, 0, file.action, *attributes_of(one, file.created_stat), 0, *one.file_id)
+    return Answer(CreateResponse.body(values, answers), file_id=one.file_id)
 
 
 def _enter(session: Session, one: SmbOpen) -> None:

@@ -72,7 +72,7 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
             raise StatusError(STATUS_INVALID_PARAMETER)
     else:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    return Answer(QueryInfoResponse(output=data).to_bytes(), status)
+    return Answer(QueryInfoResponse.body(data), status)
 
 
 def _pipe(one: PipeOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
