@@ -98,13 +98,15 @@ async def set_delete(
         await share.breaks.before_name_change(one.node_id, one.open_id)
         await _check_deletable(share, one, ignore_readonly=ignore_readonly)
 
+    place = share.place(one.path)
+
     def decide(record: FileRecord | None) -> tuple[FileRecord | None, None]:
         if record is None:
             return None, None
         if on_close:
             return set_delete_on_close(record, one.open_id, delete), None
         if delete:
-            return set_delete_pending(record, one.open_id, one.caller, posix=posix), None
+            return set_delete_pending(record, one.open_id, one.caller, posix=posix, place=place), None
         return clear_delete_pending(record, one.open_id), None
 
     point_of_no_return()

@@ -5,6 +5,7 @@
 Nothing is deleted here: `close_open` says what has to be, and the caller does it.
 """
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from gateway.share.locks import release_all
@@ -46,7 +47,9 @@ class Closed(NamedTuple):
     """Leases and oplocks that ended with it; whoever waits for their breaks must look again."""
 
 
-def set_delete_pending(record: FileRecord, open_id: int, token: object, *, posix: bool = False) -> FileRecord:
+def set_delete_pending(
+    record: FileRecord, open_id: int, token: object, *, posix: bool = False, place: Hashable = None
+) -> FileRecord:
     """Decide by this open that its stream, or the file under its name, is deleted. [MS-FSA] 2.1.5.15.3.
 
     The first decision stays, with the token of who made it. Checks nothing (access, read-only, non-empty directories).
@@ -54,7 +57,7 @@ def set_delete_pending(record: FileRecord, open_id: int, token: object, *, posix
     entry = find_open(record, open_id)
     if entry is None or any(one.stream == entry.stream and one.link == entry.link for one in record.pending):
         return record
-    pending = DeletePending(entry.stream, entry.link, open_id, token, posix, (entry.owner, entry.parent_key))
+    pending = DeletePending(entry.stream, entry.link, open_id, token, posix, (entry.owner, entry.parent_key), place)
     return record._replace(pending=(*record.pending, pending))
 
 
@@ -84,8 +87,11 @@ def is_delete_pending(record: FileRecord | None, open_id: int) -> bool:
     return entry is not None and find_pending(record, entry.stream, entry.link) is not None
 
 
-def close_open(record: FileRecord | None, open_id: int) -> tuple[FileRecord | None, Closed]:
-    """End an open: its locks, waits and oplock go, and the lease and the file whose last open it was."""
+def close_open(record: FileRecord | None, open_id: int, place: Hashable = None) -> tuple[FileRecord | None, Closed]:
+    """End an open: its locks, waits and oplock go, and the lease and the file whose last open it was.
+
+    `place`: where its name is, should that be deleted.
+    """
     entry = find_open(record, open_id)
     if record is None or entry is None:
         return record, Closed(None)
@@ -94,7 +100,7 @@ def close_open(record: FileRecord | None, open_id: int) -> tuple[FileRecord | No
         waited = record.waiting
         return None, Closed(entry, abandoned=waited) if waited else Closed(entry)
     if entry.delete_on_close:
-        record = set_delete_pending(record, open_id, entry.token)
+        record = set_delete_pending(record, open_id, entry.token, place=place)
     abandoned = tuple([lock for lock in record.waiting if lock.open_id == open_id])
     before = record.leases
     record, granted = release_all(record, open_id)

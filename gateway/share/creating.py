@@ -6,6 +6,7 @@ table (which checks the other opens once more: the world may have moved) and, if
 """
 
 import contextlib
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from acl import mask
@@ -116,7 +117,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         granted = grant.access
         check_attributes(intent, stat, granted)
         caller = share.caller(token, overrules=grant.unlinks_anyway)
-        entry = _entry(intent, caller, share.new_open_id(), granted)
+        link = share.place(handle.path) if stat.nlink > 1 and not stat.is_directory else None
+        entry = _entry(intent, caller, share.new_open_id(), granted, link)
         if _admitted(share, intent, handle, entry):
             for observer in share.watches.observers:
                 await observer.before_opening(handle.node_id, granted, entry.owner)
@@ -293,14 +295,14 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
 # --- both
 
 
-def _entry(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int) -> OpenEntry:
+def _entry(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int, link: Hashable = None) -> OpenEntry:
     return OpenEntry(
         open_id,
         intent.owner,
         granted,
         intent.share_access,
         upcase(intent.stream) if intent.stream else "",
-        None,
+        link,
         bool(intent.options & nt.FILE_DELETE_ON_CLOSE),
         intent.lease_key,
         intent.parent_key,

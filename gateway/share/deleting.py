@@ -22,14 +22,15 @@ _NOT_THERE = (Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.STALE)
 
 
 async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None:
-    """Remove the name, or the stream, that `one` was opened by. Somebody may have been faster; that is as good."""
+    """Remove the name or stream that is to go, now that `one` is closed. Somebody may have been faster: as good."""
     try:
         if pending.stream:
             await one.handle.remove_stream(pending.stream)
             told = f"{one.path}:{one.handle.stream}"
             share.watches.tell(told, FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME)
             return
-        parent, name = await open_parent(share, one.path)
+        # The open that ends last may have come by another name of the file.
+        parent, name = await open_parent(share, share.path_at(pending.place) or one.path)
         try:
             caller = pending.token if isinstance(pending.token, Caller) else None
             await share.fs.remove(parent, name, one.handle, caller)

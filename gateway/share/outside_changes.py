@@ -217,7 +217,7 @@ class OutsideChanges:
             if target is None:
                 await name_removed(share, directory, name, NOBODY, is_directory=is_directory)
                 return
-            update_paths(share, join(directory.path, name), join(target.path, change.new_name))
+            await update_paths(share, join(directory.path, name), join(target.path, change.new_name))
             old, new = (directory, name), (target, change.new_name)
             await name_moved(share, old, new, NOBODY, is_directory=is_directory)
         else:

@@ -8,7 +8,7 @@ The values are named tuples rather than frozen dataclasses: making one takes a q
 two of them.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "add_open",
     "find_open",
     "find_pending",
+    "name_links",
     "remove_open",
+    "rename_links",
     "rename_stream_opens",
     "replace_open",
     "settled",
@@ -43,7 +45,7 @@ class OpenEntry(NamedTuple):
     stream: str = ""
     """The stream's folded name; empty for the default data stream and for a directory."""
     link: Hashable = None
-    """Which of the file's names it was opened by, if it matters; renaming replaces it."""
+    """Which of the file's names it was opened by; None stands for each of them. Renaming replaces it."""
     delete_on_close: bool = False
     """FILE_DELETE_ON_CLOSE: closing it makes the file or stream delete pending."""
     lease_key: bytes = b""
@@ -111,6 +113,8 @@ class DeletePending(NamedTuple):
     """FILE_DISPOSITION_POSIX_SEMANTICS: the name goes as soon as `open_id` is closed."""
     by: tuple[Hashable, bytes] = (None, b"")
     """`owner` and `parent_key` of that open."""
+    place: Hashable = None
+    """Where the name is that goes, for whoever carries it out; renaming replaces it."""
 
 
 class FileRecord(NamedTuple):
@@ -192,6 +196,22 @@ def rename_stream_opens(record: FileRecord, old: str, new: str) -> FileRecord:
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.waiting]),
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.leases]),
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.pending]),
+    )
+
+
+def name_links(record: FileRecord, links: Mapping[int, Hashable]) -> FileRecord:
+    """The record after the file has got a second name: by which name each open came, where that was not told yet."""
+    opens = [
+        entry if entry.link is not None else entry._replace(link=links.get(entry.open_id)) for entry in record.opens
+    ]
+    return record._replace(opens=tuple(opens))
+
+
+def rename_links(record: FileRecord, new: Callable[[Hashable], Hashable]) -> FileRecord:
+    """The record after names of the file have changed; `new` gives what a link or place has become."""
+    return record._replace(
+        opens=tuple([entry._replace(link=new(entry.link)) for entry in record.opens]),
+        pending=tuple([one._replace(link=new(one.link), place=new(one.place)) for one in record.pending]),
     )
 
 

@@ -1,5 +1,6 @@
 """Giving a file another name, or one more. [MS-FSA] 2.1.5.15.11 (rename), 2.1.5.15.6 (link)."""
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from acl import mask
@@ -18,7 +19,7 @@ from gateway.share.granting import grant_maximal
 from gateway.share.listing import name_added, name_moved
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
-from gateway.share.record import FileRecord, OpenEntry
+from gateway.share.record import FileRecord, OpenEntry, name_links, rename_links
 from gateway.share.sharemodes import conflicting_opens
 from gateway.share.shortnames import long_path
 from vfs_backends.api import Handle
@@ -180,22 +181,33 @@ async def _move(
         await first_effect(
             share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
         )
-        update_paths(share, one.path, join(new_parent.path, first))
+        await update_paths(share, one.path, join(new_parent.path, first))
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
-            update_paths(share, one.path, join(new_parent.path, new_name))
+            await update_paths(share, one.path, join(new_parent.path, new_name))
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
         await parent.aclose()
 
 
-def update_paths(share: "Share", old: str, new: str) -> None:
+async def update_paths(share: "Share", old: str, new: str) -> None:
     """Let everything that is open know where it is now."""
-    for other in share.opens.values():
-        if other.path == old or is_below(other.path, old):
-            other.path = other.handle.path = new + other.path[len(old) :]
+    moved = [other for other in share.opens.values() if other.path == old or is_below(other.path, old)]
+    for other in moved:
+        other.path = other.handle.path = new + other.path[len(old) :]
     share.watches.moved()
+
+    def renamed(place: Hashable) -> Hashable:
+        path = share.path_at(place)
+        if path is None or not (path == old or is_below(path, old)):
+            return place
+        return share.place(new + path[len(old) :])
+
+    for node_id in {other.node_id for other in moved}:
+        await share.table.transact(
+            node_id, lambda record: (None if record is None else rename_links(record, renamed), None)
+        )
 
 
 async def link(
@@ -242,6 +254,10 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
                 await existing.aclose()
         caller = share.caller(one.token, overrules=overrules)
         await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
+        links = {each.open_id: share.place(each.path) for each in share.opens.values() if each.node_id == one.node_id}
+        await share.table.transact(
+            one.node_id, lambda record: (None if record is None else name_links(record, links), None)
+        )
         await name_added(share, parent, name, (one.owner, one.parent_key), is_directory=False)
     finally:
         await parent.aclose()

@@ -37,6 +37,7 @@ log = logging.getLogger("gateway.vfs")
 
 _REMEMBERED_FILES = 32768
 _open_ids = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 class Share:
@@ -75,6 +76,7 @@ class Share:
         self.write_times = write_times if settings.write_time_delay else None
         """None if writes show in the time of the last write at once."""
         self.tunnel = Tunnel() if settings.short_names else None
+        self._number = next(_numbers)
         self.volume_id = 0
         """64 bits that name the storage."""
         self._caller: tuple[Token | None, Caller | None, Caller | None] = None, None, None
@@ -111,6 +113,14 @@ class Share:
         if not self.fs.inline:
             may_wait()
 
+    def place(self, path: str) -> tuple[int, str]:
+        """What stands for a name in records of files: other shares may have the same files by other paths."""
+        return self._number, path
+
+    def path_at(self, place: Hashable) -> str | None:
+        """The path of a place in this share; None if it is in another one."""
+        return str(place[1]) if isinstance(place, tuple) and place[0] == self._number else None
+
     def new_open_id(self) -> int:
         """A number that no other open of this process has."""
         return next(_open_ids)
@@ -137,7 +147,9 @@ class Share:
         self.enter()
         point_of_no_return()
         one.closed = True
-        closed = await self.table.transact(one.node_id, lambda record: _closed(record, one.open_id))
+        closed = await self.table.transact(
+            one.node_id, lambda record: _closed(record, one.open_id, self.place(one.path))
+        )
         if closed.granted or closed.abandoned:
             self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         for outside in self.outside_locks:
@@ -231,9 +243,9 @@ class Share:
         return self.table.peek_nowait(one.node_id)
 
 
-def _closed(record: FileRecord | None, open_id: int) -> tuple[FileRecord | None, Closed]:
+def _closed(record: FileRecord | None, open_id: int, place: Hashable) -> tuple[FileRecord | None, Closed]:
     """The end of an open; what is to be deleted stays pending until it is."""
-    left, closed = close_open(record, open_id)
+    left, closed = close_open(record, open_id, place)
     if closed.delete:
         left = left or EMPTY
         left = left._replace(pending=(*left.pending, *closed.delete))
