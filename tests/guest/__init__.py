@@ -1,0 +1,1 @@
+"""Tests that run in the virtual machine of `scripts/guest`."""
