@@ -25,6 +25,7 @@ CONFIGURATION = f"""\
     read only = no
     kernel notify = yes
     kernel locks = yes
+    kernel leases = yes
 """
 
 

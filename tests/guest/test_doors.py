@@ -67,7 +67,28 @@ def test_an_open_file_survives_its_name(pair):
     with one.open("rb", buffering=0) as file:
         other.unlink()
         assert file.read() == b"data"
-    assert not one.exists()
+    # The SMB client keeps closed files open for a second, and asks those.
+    eventually(lambda: not one.exists(), "the name is still there")
+
+
+@pytest.mark.parametrize("other", ["nfs", "local"])
+def test_what_a_client_keeps_is_written_before_others_read(doors, other):
+    name = f"kept-{other}"
+    with (doors["smb"] / name).open("wb", buffering=0) as writer:
+        writer.write(b"kept")
+        assert (DIRECTORY / name).stat().st_size == 0, "the client has not kept it, so nothing is tested"
+        assert (doors[other] / name).read_bytes() == b"kept"
+        writer.write(b" and more")
+    assert (doors[other] / name).read_bytes() == b"kept and more"
+
+
+def test_a_file_that_stays_open_is_read_anew(pair):
+    one, other = pair
+    one.write_bytes(b"before")
+    with other.open("rb", buffering=0) as reader:
+        assert reader.read() == b"before"
+        one.write_bytes(b"after!")
+        eventually(lambda: os.pread(reader.fileno(), 10, 0) == b"after!", "the reader is not told")
 
 
 @pytest.mark.parametrize("kind", [fcntl.LOCK_EX, fcntl.LOCK_SH])
