@@ -83,7 +83,7 @@ class FrameBuffer:
 
         It grows with what has come, in at most three steps: a prefix alone must not make us hold megabytes.
         """
-        pending = self.pending
+        pending = self._end - self._start
         if pending < PREFIX_SIZE:
             return 0
         whole = PREFIX_SIZE + self._length()
@@ -93,10 +93,11 @@ class FrameBuffer:
 
     def room(self) -> memoryview:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
-        need = max(self.wanted, PREFIX_SIZE)
-        if self._buffer is None:
-            self._adopt(self._pool.take(need))
-        elif self._start + need > len(self._buffer) or self._end == len(self._buffer):
+        if self._buffer is None:  # so nothing has come of the next message
+            self._adopt(self._pool.take())
+            return self._view[:]
+        need = self.wanted or PREFIX_SIZE
+        if self._start + need > len(self._buffer) or self._end == len(self._buffer):
             self._move(need)
         if need > self._pool.size:
             return self._view[self._end : self._start + need]  # or the next message would have to move
