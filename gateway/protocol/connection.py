@@ -168,7 +168,7 @@ class Connection:
         message += body
         return self._framed(message, sealed_by)
 
-    def _framed(self, message: bytearray, sealed_by: ChannelSecurity | None) -> list[Buffer]:
+    def _framed(self, message: bytearray | memoryview, sealed_by: ChannelSecurity | None) -> list[Buffer]:
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
             header, text = sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next())
             return [_PREFIX.pack(len(header) + len(text)) + header, text]
@@ -179,6 +179,8 @@ class Connection:
         last = len(replies) - 1
         for number, reply in enumerate(replies):
             message = self._message(reply, RELATED if reply.request.header.flags & RELATED else 0)
+            if isinstance(message, memoryview):
+                message = bytearray(message)  # to be made longer
             # The last one too, as Windows and Samba do it.
             message += bytes(-len(message) % 8)
             if number < last:
@@ -187,9 +189,9 @@ class Connection:
             whole += message
         return whole
 
-    def _message(self, reply: Reply, flags: int) -> bytearray:
+    def _message(self, reply: Reply, flags: int) -> bytearray | memoryview:
         body = reply.body
-        message = body if reply.headroom and isinstance(body, bytearray) else bytearray(_ROOM + body)
+        message = body if reply.headroom and not isinstance(body, bytes) else bytearray(_ROOM + body)
         request = reply.request
         header = request.header
         flags |= SMB2_FLAGS_SERVER_TO_REDIR
@@ -237,7 +239,7 @@ def _check_protection(request: Request, header: Header, security: ChannelSecurit
         request.refused = STATUS_ACCESS_DENIED
 
 
-def _protect(message: bytearray, reply: Reply, sealed_by: ChannelSecurity | None) -> None:
+def _protect(message: bytearray | memoryview, reply: Reply, sealed_by: ChannelSecurity | None) -> None:
     """Sign what is to be signed, and let the preauth hash take it in."""
     if reply.sign and sealed_by is None:
         security = reply.security

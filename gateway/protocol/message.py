@@ -47,7 +47,8 @@ class Batch:
 class Reply:
     """The answer to one element: a status and a body, and what else its header and trailer need.
 
-    `body` is the response structure; if `headroom`, it is a `bytearray` whose first 64 bytes are free for the header.
+    `body` is the response structure; if `headroom`, it can be written to, and its first 64 bytes are free for the
+    header.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Reply:
         "body",
         "hash",
         "headroom",
+        "lent",
         "request",
         "reserved",
         "security",
@@ -64,7 +66,9 @@ class Reply:
         "tree_id",
     )
 
-    def __init__(self, request: Request, status: int, body: bytes | bytearray, *, headroom: bool = False) -> None:
+    def __init__(
+        self, request: Request, status: int, body: bytes | bytearray | memoryview, *, headroom: bool = False
+    ) -> None:
         self.request = request
         self.status = status
         self.body = body
@@ -80,3 +84,5 @@ class Reply:
         """Takes in the finished message."""
         self.reserved = 0
         """Bytes of the memory budget that come back when it has been sent."""
+        self.lent: bytearray | None = None
+        """Storage of the pool that comes back with them."""

@@ -22,11 +22,22 @@ class Answer:
     `headroom`, a buffer in which the first 64 bytes are free for the header.
     """
 
-    __slots__ = ("body", "file_id", "hash", "headroom", "reserved", "security", "session_id", "status", "tree_id")
+    __slots__ = (
+        "body",
+        "file_id",
+        "hash",
+        "headroom",
+        "lent",
+        "reserved",
+        "security",
+        "session_id",
+        "status",
+        "tree_id",
+    )
 
     def __init__(
         self,
-        body: bytes | bytearray,
+        body: bytes | bytearray | memoryview,
         status: int = STATUS_SUCCESS,
         *,
         headroom: bool = False,
@@ -51,6 +62,8 @@ class Answer:
         """Takes in the finished message."""
         self.reserved = 0
         """Bytes of the memory budget that come back when the answer has been sent."""
+        self.lent: bytearray | None = None
+        """Storage of the pool that comes back with them."""
 
 
 Result = Answer | Response | bytearray

@@ -287,11 +287,16 @@ class SmbConnection:
             self.outbox.flush()
 
     def _put(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
-        reserved = 0
-        for reply in replies:
-            reserved += reply.reserved
-        sent = partial(self.service.budget.give, reserved) if reserved else None
+        large = [reply for reply in replies if reply.reserved]
+        sent = partial(self._sent, large) if large else None
         self.outbox.put(self.protocol.pack(replies, sealed_by), sent)
+
+    def _sent(self, large: list[Reply]) -> None:
+        """These have left, or never will: what they held is for others."""
+        for reply in large:
+            self.service.budget.give(reply.reserved)
+            if reply.lent is not None:
+                self.service.buffers.give(reply.lent)
 
     def notify(self, body: bytes, sealed_by: ChannelSecurity | None) -> bool:
         """Send an oplock break notification; False if the connection is at its end. [MS-SMB2] 3.3.4.6, 3.3.4.7."""

@@ -292,7 +292,8 @@ class Exchange:
             compound.tree_id = answer.tree_id
         if answer.file_id is not None:
             compound.file_id, compound.create_status = answer.file_id, 0
-        reply.security, reply.hash, reply.reserved = answer.security, answer.hash, answer.reserved
+        reply.security, reply.hash = answer.security, answer.hash
+        reply.reserved, reply.lent = answer.reserved, answer.lent
         reply.sign = answer.security is not None
         return reply
 

@@ -1,5 +1,7 @@
 """What one client may make the server hold and wait for: time, memory, messages, requests."""
 
+import os
+
 import pytest
 import trio
 import trio.testing
@@ -8,9 +10,11 @@ from gateway.auth.throttle import Throttle
 from gateway.nt.constants import FILE_DELETE_ON_CLOSE, FILE_OPEN, FSCTL_VALIDATE_NEGOTIATE_INFO
 from gateway.nt.status import STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_NOT_FOUND
 from gateway.smb.limits import Limits
+from gateway.smb.service import Encryption
 from gateway.transport.budget import MemoryBudget
 from gateway.wire.echo import EchoRequest
 from gateway.wire.header import Opcode
+from gateway.wire.read import ReadResponse
 from gateway.wire.session_setup import SessionSetupResponse
 from gateway.wire.validate_negotiate import ValidateNegotiateInfoRequest
 from tests.smb.client import Call, Client, ConnectionEnded, LogOn, Refused
@@ -241,6 +245,27 @@ async def test_what_takes_long_to_close_is_closed_all_the_same(server, autojump_
 
 
 # --- memory for all
+
+
+@pytest.mark.parametrize("protection", ["signed", "sealed"])
+async def test_large_answers_use_the_same_storage(make_server, protection) -> None:
+    """One after the other, and nothing of the one is in the other."""
+    server = await make_server(encryption=Encryption(required=protection == "sealed"))
+    client, tree = await server.with_tree()
+    await client.ask(Call(Opcode.ECHO, EchoRequest(), credits=200))
+    file = await client.create(tree, "file")
+    content = os.urandom(MIB)
+    await client.write(file, content)
+    pool = server.service.buffers
+    pool._large.clear()
+    for offset, length in ((0, MIB), (5, MIB - 5), (MIB // 2, MIB), (100, MIB // 2)):
+        assert await client.read(file, length, offset) == content[offset : offset + length]
+        assert len(pool._large) == 1
+    one, other = client.read_call(file, MIB // 2), client.read_call(file, MIB // 2, 7)
+    assert [bytes(answer.parse(ReadResponse).data) for answer in await client.ask(one, other)] == [
+        content[: MIB // 2],
+        content[7 : 7 + MIB // 2],
+    ]
 
 
 async def test_large_requests_share_a_budget(make_server) -> None:

@@ -41,15 +41,28 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         raise StatusError(STATUS_ACCESS_DENIED)
     if offset > LARGEST_OFFSET or offset + length > LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    if length <= SMALL_BUFFER:
-        return await _read(one.file, request)
-    await _reserve(ctx, length)
+    size = ReadResponse.HEADROOM + length
+    if length > SMALL_BUFFER:
+        return await _read_much(ctx, one.file, request, size)
+    buffer = bytearray(size)
+    filled = await _read(one.file, request, buffer)
+    if filled < size:
+        del buffer[filled:]
+    return buffer
+
+
+async def _read_much(ctx: OpenContext, file: Open, request: ReadRequest, size: int) -> Answer:
+    """Read into memory that is taken from the budget, and lent by the pool, until the answer has been sent."""
+    service = ctx.connection.service
+    await _reserve(ctx, request.length)
+    buffer = service.buffers.take(size)
     try:
-        answer = Answer(await _read(one.file, request), headroom=True)
+        filled = await _read(file, request, buffer)
     except BaseException:  # also if it is cancelled: the budget is everybody's
-        ctx.connection.service.budget.give(length)
+        service.budget.give(request.length)
         raise
-    answer.reserved = length
+    answer = Answer(memoryview(buffer)[:filled], headroom=True)
+    answer.reserved, answer.lent = request.length, buffer
     return answer
 
 
@@ -62,19 +75,17 @@ async def _reserve(ctx: OpenContext, size: int) -> None:
         raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
 
 
-async def _read(file: Open, request: ReadRequest) -> bytearray:
+async def _read(file: Open, request: ReadRequest, buffer: bytearray) -> int:
+    """Put data and body where they belong in a message; its size, which may be smaller than expected."""
     headroom, length = ReadResponse.HEADROOM, request.length
-    buffer = bytearray(headroom + length)
-    data = memoryview(buffer)[headroom:]
+    data = memoryview(buffer)[headroom : headroom + length]
     count = await file.share.read_into(file, request.offset, data)
     if count < request.minimum_count or (count == 0 and length):
         raise StatusError(STATUS_END_OF_FILE)
-    if count < length:
-        data.release()  # or the buffer could not be resized
-        del buffer[headroom + count :]
+    data.release()  # or the buffer could not be resized
     file.position = request.offset + count
     ReadResponse.pack_into(buffer, count)
-    return buffer
+    return headroom + count
 
 
 def _read_pipe(one: SmbOpen, length: int) -> Answer:
