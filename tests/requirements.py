@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -24,7 +25,18 @@ from vfs_backends.errors import VfsError
 from vfs_backends.posix.change_watcher import check_watching
 from vfs_backends.posix.open_guard import check_guarding
 
-__all__ = ["MAX_QUEUED_EVENTS", "SHM", "SYSTEM_PYTHON", "Need", "is_met", "need", "needs", "set_xattr", "skip_unless"]
+__all__ = [
+    "MAX_QUEUED_EVENTS",
+    "SHM",
+    "SYSTEM_PYTHON",
+    "Need",
+    "is_met",
+    "need",
+    "needs",
+    "reason_of",
+    "set_xattr",
+    "skip_unless",
+]
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The interpreter that Debian installs python3-samba for."""
@@ -138,7 +150,21 @@ def need(*all_of: Need) -> None:
 def skip_unless(is_there: bool, what: Need) -> None:
     """The same for what the caller has found out."""
     if not is_there:
-        pytest.skip(what.value)
+        _skip(what)
+
+
+class _Last:
+    reason = ""
+
+
+def _skip(what: Need) -> NoReturn:
+    _Last.reason = what.value
+    pytest.skip(what.value)
+
+
+def reason_of(told: str) -> str:
+    """The reason of the last skip, where pytest-trio tells none: it raises another exception in place of ours."""
+    return f"Skipped: {_Last.reason}" if told == "Skipped" else told
 
 
 def set_xattr(path: Path, name: str, value: bytes, what: Need) -> None:
@@ -148,4 +174,4 @@ def set_xattr(path: Path, name: str, value: bytes, what: Need) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOTSUP, errno.EPERM, errno.EACCES}:
             raise
-        pytest.skip(what.value)
+        _skip(what)
