@@ -30,6 +30,7 @@ STATE = ROOT / ".state"
 TEST_PACKAGES = (
     "acl",
     "attr",
+    "btrfs-progs",
     "git",
     "iproute2",
     "libnfs13",
