@@ -15,6 +15,7 @@ from gateway.nt.status import (
     STATUS_PRIVILEGE_NOT_HELD,
 )
 from gateway.smb.info.security import query_rights, set_rights
+from gateway.wire.error import ErrorResponse
 from gateway.wire.header import Opcode
 from gateway.wire.query_info import QueryInfoRequest, QueryInfoResponse
 from gateway.wire.set_info import SetInfoRequest
@@ -75,8 +76,14 @@ async def test_set_and_query(any_server: Server) -> None:
     assert await client.create_status(tree, "file", access=m.FILE_APPEND_DATA, disposition=FILE_OPEN) == (
         STATUS_ACCESS_DENIED
     )
+    # So it has to have room for a client to ask again with.
     (response,) = await client.ask(query(file, ALL_PARTS, 10))
     assert response.status == STATUS_BUFFER_TOO_SMALL
+    error = ErrorResponse.parse(memoryview(response.message))
+    needed = int.from_bytes(error.contexts[0].data if error.contexts else error.error_data, "little")
+    assert needed == len(after.to_bytes())
+    assert (await client.ask(query(file, ALL_PARTS, needed)))[0].status == 0
+    assert await status(client, query(file, ALL_PARTS, needed - 1)) == STATUS_BUFFER_TOO_SMALL
     assert await status(client, change(file, d.DACL_SECURITY_INFORMATION, b"nonsense")) == STATUS_INVALID_SECURITY_DESCR
     await client.close_file(file)
 
@@ -105,6 +112,8 @@ async def test_rights(server: Server) -> None:
         (d.ATTRIBUTE_SECURITY_INFORMATION, m.READ_CONTROL, m.WRITE_DAC),
         (d.SCOPE_SECURITY_INFORMATION, m.READ_CONTROL, m.ACCESS_SYSTEM_SECURITY),
         (d.PROTECTED_DACL_SECURITY_INFORMATION, 0, m.WRITE_DAC),
+        (d.UNPROTECTED_DACL_SECURITY_INFORMATION, 0, m.WRITE_DAC),
+        (d.PROTECTED_SACL_SECURITY_INFORMATION, 0, m.ACCESS_SYSTEM_SECURITY),
         (d.UNPROTECTED_SACL_SECURITY_INFORMATION, 0, m.ACCESS_SYSTEM_SECURITY),
         (
             d.BACKUP_SECURITY_INFORMATION,
