@@ -13,21 +13,21 @@ from functools import partial
 import trio
 
 from gateway.debug import connection_id
-from gateway.nt.status import STATUS_INSUFFICIENT_RESOURCES, StatusError
 from gateway.protocol.connection import Connection
 from gateway.protocol.dialect import Negotiated
 from gateway.protocol.errors import ProtocolError
 from gateway.protocol.framing import SMALL_BUFFER, FrameBuffer
-from gateway.protocol.message import Reply, Request
+from gateway.protocol.message import Reply
 from gateway.protocol.security import ChannelSecurity
 from gateway.smb.dispatch import Exchange
+from gateway.smb.inflight import InFlight
 from gateway.smb.multiprotocol import answer_smb1
 from gateway.smb.pending import Pending
 from gateway.smb.service import Service
 from gateway.smb.session import Session
 from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
-from gateway.wire.header import SMB2_FLAGS_ASYNC_COMMAND, Opcode
+from gateway.wire.header import Opcode
 from gateway.wire.smb1 import SMB1_MAGIC
 
 __all__ = ["SmbConnection"]
@@ -70,19 +70,10 @@ class SmbConnection:
         self.sessions: dict[int, Session] = {}
         """Sessions of this connection, those being set up too."""
         self._frames = FrameBuffer(service.buffers, limits.max_unauthenticated_message)
-        self._pendings: dict[tuple[int, int], Pending] = {}
-        """Requests in tasks, by message id and element: CANCEL finds them."""
-        self._by_async_id: dict[int, Pending] = {}
-        self._last_async_id = 0
-        self._sweeping = False
         self._starting = 0
         """Requests that have gone to tasks which have not begun. What comes after them has to wait for that much."""
-        self._running = 0
-        """Requests in tasks, but for those that may wait for ever."""
-        self._room: trio.Event | None = None
         self._reserved = 0
         """Bytes of the memory budget for the message that arrives."""
-        self._most_running = limits.max_requests_in_flight
         self._more = False
         """Whether whole messages are left that have not been handled."""
         self._at_end = False
@@ -91,6 +82,7 @@ class SmbConnection:
         self._ended = False
         self._began = 0.0
         self._nursery: trio.Nursery
+        self.in_flight: InFlight
         self.outbox: Outbox
         self.delivery: Delivery
 
@@ -104,6 +96,7 @@ class SmbConnection:
         limits = self.service.limits
         try:
             async with trio.open_nursery() as self._nursery:
+                self.in_flight = InFlight(limits, self._nursery.start_soon)
                 self.outbox = Outbox(
                     self._sock,
                     limit=limits.output_queue,
@@ -180,7 +173,7 @@ class SmbConnection:
                     return False
                 frames.received(count)
             self._more = self._take_all()
-            if self._more or self._starting or self.outbox.full or self._running >= self._most_running:
+            if self._more or self._starting or self.outbox.full or self.in_flight.full:
                 return False
             if not frames.pending:
                 break
@@ -195,12 +188,24 @@ class SmbConnection:
             await trio.lowlevel.checkpoint()
         if self.outbox.full:
             await self.outbox.has_room()
-        if self._running >= self._most_running:
-            await self._requests_end()
+        if self.in_flight.full:
+            await self.in_flight.has_room()
         # If whole messages are left, the peer may wait for their answers before it sends the rest of another.
         wanted = self._frames.wanted
         if not self._more and wanted > SMALL_BUFFER and wanted > self._reserved:
             await self._reserve(wanted)
+
+    def _try_reserve(self, size: int) -> bool:
+        """Take memory for the message that arrives, or more of it, if nobody waits for any."""
+        if not self.service.budget.try_take(size - self._reserved):
+            return False
+        self._reserved = size
+        return True
+
+    async def _reserve(self, size: int) -> None:
+        """Take memory for the message that arrives, or more of it, and wait for that if need be."""
+        await self.service.budget.take(size - self._reserved, to_finish=self._reserved > 0)
+        self._reserved = size
 
     def _take_all(self) -> bool:
         """Handle the messages that have arrived; True if it stopped before the last of them."""
@@ -248,7 +253,7 @@ class SmbConnection:
             else:
                 self._frames.detach()
         pending = exchange.pending()
-        self.wait_for(pending)
+        self.in_flight.enter(pending)
         self._nursery.start_soon(self._finish, exchange, pending)
         if pending.request.header.command not in _UNORDERED:
             self._starting += 1
@@ -321,88 +326,6 @@ class SmbConnection:
             self.close()
         finally:
             self.service.budget.give(exchange.held)
-
-    def wait_for(self, pending: Pending) -> None:
-        """Enter a request that goes on in a task, so that it is announced in time and can be cancelled."""
-        header = pending.request.header
-        self._pendings[header.message_id, id(pending)] = pending
-        self._running += 1
-        if not self._sweeping:
-            self._sweeping = True
-            self._nursery.start_soon(self._sweep)
-
-    def settled(self, pending: Pending) -> None:
-        """The request has its answer."""
-        self._pendings.pop((pending.request.header.message_id, id(pending)), None)
-        self._by_async_id.pop(pending.async_id, None)
-        if pending.unbounded_in is not None:
-            pending.unbounded_in.pending -= 1
-        else:
-            self._leave()
-
-    def wait_unbounded(self, pending: Pending, session: Session) -> None:
-        """The request waits for something that may never happen; other requests need not wait for it.
-
-        Raises INSUFFICIENT_RESOURCES if the session has too many of those.
-        """
-        if session.pending >= self.service.limits.max_async_requests:
-            raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
-        session.pending += 1
-        pending.unbounded_in = session
-        self._leave()
-
-    def _leave(self) -> None:
-        self._running -= 1
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-
-    async def _requests_end(self) -> None:
-        """Wait until fewer requests go on in tasks than may."""
-        while self._running >= self._most_running:
-            self._room = trio.Event()
-            await self._room.wait()
-
-    def _try_reserve(self, size: int) -> bool:
-        """Take memory for the message that arrives, or more of it, if nobody waits for any."""
-        if not self.service.budget.try_take(size - self._reserved):
-            return False
-        self._reserved = size
-        return True
-
-    async def _reserve(self, size: int) -> None:
-        """Take memory for the message that arrives, or more of it, and wait for that if need be."""
-        await self.service.budget.take(size - self._reserved, to_finish=self._reserved > 0)
-        self._reserved = size
-
-    def new_async_id(self, pending: Pending) -> int:
-        """The id by which the client is told that the request goes on."""
-        self._last_async_id += 1
-        self._by_async_id[self._last_async_id] = pending
-        return self._last_async_id
-
-    def cancel(self, request: Request) -> None:
-        """CANCEL: [MS-SMB2] 3.3.5.16. Has no answer."""
-        header = request.header
-        if header.flags & SMB2_FLAGS_ASYNC_COMMAND:
-            pending = self._by_async_id.get(header.async_id)
-            if pending is not None:
-                pending.cancel()
-            return
-        for (message_id, _), pending in list(self._pendings.items()):
-            if message_id == header.message_id:
-                pending.cancel()
-
-    async def _sweep(self) -> None:
-        """Announce the requests that take long."""
-        delay = self.service.limits.interim_seconds
-        while any(pending.awaits_announcement for pending in self._pendings.values()):
-            await trio.sleep(delay)
-            due = trio.current_time() - delay
-            for pending in list(self._pendings.values()):
-                if pending.awaits_announcement and pending.since <= due:
-                    pending.announce()
-        self._sweeping = False
 
     # --- what was agreed
 

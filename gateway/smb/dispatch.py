@@ -105,7 +105,7 @@ class Exchange:
             if request.header.command != Opcode.CANCEL:
                 return request
             if not request.refused:
-                self.connection.cancel(request)
+                self.connection.in_flight.cancel(request)
             self._index += 1
         return None
 
@@ -138,12 +138,12 @@ class Exchange:
                 if self._held is not None:
                     self._held.leave()
                     self._held = None
-            self.connection.settled(pending)
+            self.connection.in_flight.settled(pending)
             self._index += 1
             if self._next() is None:
                 return
             pending = self.pending()
-            self.connection.wait_for(pending)
+            self.connection.in_flight.enter(pending)
 
     async def _answer_cancellable(self, pending: Pending) -> Reply:
         request = pending.request
@@ -166,7 +166,7 @@ class Exchange:
         """Send STATUS_PENDING for an element, and the finished replies of its compound with it. [MS-SMB2] 3.3.4.2."""
         if pending.async_id:
             return
-        pending.async_id = self.connection.new_async_id(pending)
+        pending.async_id = self.connection.in_flight.new_async_id(pending)
         interim = Reply(pending.request, STATUS_PENDING, _EMPTY_ERROR)
         interim.async_id = pending.async_id
         interim.session_id = self._compound.session_id

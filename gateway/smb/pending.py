@@ -54,7 +54,7 @@ class Pending:
         """
         if self.request is not self.exchange.batch.requests[-1]:
             raise StatusError(STATUS_INTERNAL_ERROR)
-        self.exchange.connection.wait_unbounded(self, session)
+        self.exchange.connection.in_flight.wait_unbounded(self, session)
         self.announce()
         self.exchange.let_go()
 

@@ -181,10 +181,10 @@ async def test_requests_in_tasks(make_server) -> None:
     for one in calls:
         await client.send(one)
     for one in calls:
-        most = max(most, connection._running)
+        most = max(most, connection.in_flight.running)
         assert (await client.answer(one)).status == 0
     assert 1 < most <= 4
-    assert connection._running == 0
+    assert connection.in_flight.running == 0
 
 
 async def test_a_peer_that_does_not_read(make_server, autojump_clock) -> None:
@@ -425,7 +425,7 @@ async def test_what_waits_for_ever_holds_nothing(make_server) -> None:
     assert (await client.final(write.message_id)).status == 0
     interim = await client.next(notify.message_id)
     assert server.service.budget.used == 0
-    (pending,) = server.connections[-1]._pendings.values()
+    (pending,) = server.connections[-1].in_flight.pendings.values()
     assert behind(pending.request.message) < 4096
     await client.cancel(0, interim.header.async_id)
     assert (await client.final(notify.message_id)).status == STATUS_CANCELLED
@@ -440,7 +440,7 @@ async def test_small_requests_in_tasks_hold_little(server) -> None:
     frames = [client.frame(one) for one in calls]
     await client.send_bytes(b"".join(len(one).to_bytes(4, "big") + one for one in frames))
     await trio.testing.wait_all_tasks_blocked()
-    pendings = server.connections[-1]._pendings.values()
+    pendings = server.connections[-1].in_flight.pendings.values()
     held = {id(one.request.message.obj): behind(one.request.message) for one in pendings}
     assert len(held) == 50
     assert sum(held.values()) < 50 * 4096
