@@ -395,6 +395,16 @@ async def test_a_key_is_for_one_file(store, autojump_clock) -> None:
     await store.opened("there", **how)
 
 
+async def test_a_lease_is_on_all_names_of_a_file(store, autojump_clock) -> None:
+    ann = Client(store, "ann")
+    one = await ann.open(lease="RWH", key="a")
+    await store.in_task(lambda: link(store.share, one, "linked", replace=False))
+    await ann.open("linked", lease="RWH", key="a")
+    assert ann.was_told() == []
+    await store.opened("linked", owner="bob")
+    assert ann.was_told() == [("RWH", "RH")]
+
+
 async def test_a_key_is_free_again_when_all_is_closed(store, autojump_clock) -> None:
     ann = Client(store, "ann")
     opens = [await ann.open(lease="RWH", key="a") for _ in range(3)]
