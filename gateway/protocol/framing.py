@@ -37,9 +37,9 @@ class BufferPool:
         """Storage of at least `need` bytes, with anything in it."""
         if need <= self.size:
             return self._free.pop() if self._free else bytearray(self.size)
-        for number, buffer in enumerate(self._large):
-            if need <= len(buffer) <= 2 * need:
-                self._keep_large += len(buffer)
+        for number in reversed(range(len(self._large))):  # what was used last is the likeliest to be in the cache
+            if need <= len(self._large[number]) <= 2 * need:
+                self._keep_large += len(self._large[number])
                 return self._large.pop(number)
         return bytearray(need)
 
