@@ -187,11 +187,11 @@ class _Answer:
     def mapped(self) -> int:
         return sum(one is not None for one in self.found)
 
-    def index(self, one: Named | None) -> int:
+    def _index(self, one: Named | None) -> int:
         """That of its domain."""
         return NO_DOMAIN if one is None else self.domains.index((one.domain, one.domain_sid))
 
-    def write_domains(self, writer: NdrWriter) -> None:
+    def _write_domains(self, writer: NdrWriter) -> None:
         """A pointer to LSAPR_REFERENCED_DOMAIN_LIST ([MS-LSAT] 2.2.12)."""
 
         def elements() -> None:
@@ -208,15 +208,20 @@ class _Answer:
         writer.pointer(None if self._is_refused else domains)
         writer.flush()
 
-    def write_found(self, writer: NdrWriter, element: Callable[[int], None]) -> None:
-        """The count and an array of what was found, in the order of what was asked for."""
+    def write(self, writer: NdrWriter, write_one: Callable[[int, Named | None], None], *, extended: bool) -> None:
+        """The domains, and what was found in the order of what was asked for, with flags if `extended`."""
 
         def elements() -> None:
             writer.u32(len(self.found))
-            for number in range(len(self.found)):
+            for number, one in enumerate(self.found):
                 writer.align(4)
-                element(number)
+                writer.u16(one.use if one else SidUse.UNKNOWN)
+                write_one(number, one)
+                writer.u32(self._index(one))
+                if extended:
+                    writer.u32(0)
 
+        self._write_domains(writer)
         writer.u32(len(self.found))
         writer.pointer(elements if self.found else None)
         writer.flush()
@@ -269,17 +274,11 @@ def _lookup_sids(*, extended: bool) -> Operation:
         found = [] if refusal else [names.of_sid(sid) if sid is not None else None for sid in sids]
         answer = _Answer(found, refusal)
 
-        def translated(number: int) -> None:
-            """LSAPR_TRANSLATED_NAME and _EX ([MS-LSAT] 2.2.19, 2.2.21)."""
-            one = answer.found[number]
-            writer.u16(one.use if one else SidUse.UNKNOWN)
+        def write_name(number: int, one: Named | None) -> None:
+            """What differs from a SID in LSAPR_TRANSLATED_NAME and _EX ([MS-LSAT] 2.2.19, 2.2.21)."""
             write_string(writer, one.name if one else str(sids[number] or ""))
-            writer.u32(answer.index(one))
-            if extended:
-                writer.u32(0)
 
-        answer.write_domains(writer)
-        answer.write_found(writer, translated)
+        answer.write(writer, write_name, extended=extended)
 
     return operation
 
@@ -296,7 +295,10 @@ def _write_whole_sid(writer: NdrWriter, one: Named | None) -> None:
 
 
 def _lookup_names(write_sid_of: Callable[[NdrWriter, Named | None], None], *, extended: bool) -> Operation:
-    """LsarLookupNames, _2 with flags, and _3 with whole SIDs ([MS-LSAT] 3.1.4.8, 3.1.4.7, 3.1.4.6)."""
+    """LsarLookupNames, _2 with flags, and _3 with whole SIDs ([MS-LSAT] 3.1.4.8, 3.1.4.7, 3.1.4.6).
+
+    Its results are LSA_TRANSLATED_SID, _EX and _EX2 (2.2.13, 2.2.23, 2.2.25).
+    """
 
     def operation(call: Call, reader: NdrReader, writer: NdrWriter) -> None:
         policy = call.handles.read(reader, Policy)
@@ -310,17 +312,7 @@ def _lookup_names(write_sid_of: Callable[[NdrWriter, Named | None], None], *, ex
         names = call.server.names
         answer = _Answer([] if refusal else [names.of_name(text) for text in texts], refusal)
 
-        def translated(number: int) -> None:
-            """LSA_TRANSLATED_SID, _EX and _EX2 ([MS-LSAT] 2.2.13, 2.2.23, 2.2.25)."""
-            one = answer.found[number]
-            writer.u16(one.use if one else SidUse.UNKNOWN)
-            write_sid_of(writer, one)
-            writer.u32(answer.index(one))
-            if extended:
-                writer.u32(0)
-
-        answer.write_domains(writer)
-        answer.write_found(writer, translated)
+        answer.write(writer, lambda _number, one: write_sid_of(writer, one), extended=extended)
 
     return operation
 
