@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from smbprotocol.connection import Connection
 from smbprotocol.exceptions import AccessDenied
-from smbprotocol.file_info import FileInformationClass, FileRenameInformation, InfoType
+from smbprotocol.file_info import FileInformationClass, FileLinkInformation, FileRenameInformation, InfoType
 from smbprotocol.open import (
     CreateDisposition,
     CreateOptions,
@@ -68,6 +68,7 @@ operations = {
     "rename": lambda top: os.rename(f"{top}/file", f"{top}/new"),
     "replace": lambda top: os.rename(f"{top}/file", f"{top}/other"),
     "move": lambda top: os.rename(f"{top}/file", f"free/{top}"),
+    "link": lambda top: os.link(f"{top}/file", f"{top}/new"),
     "rmdir": lambda top: os.rmdir(f"{top}/empty"),
 }
 done = {}
@@ -81,7 +82,7 @@ json.dump(done, sys.stdout)
 """
 OPERATIONS = (
     *("stat", "read", "write", "empty", "chmod", "list", "create", "mkdir"),
-    *("delete", "rename", "replace", "move", "rmdir"),
+    *("delete", "rename", "replace", "move", "link", "rmdir"),
 )
 READING = frozenset({"stat", "read", "list"})
 
@@ -182,6 +183,13 @@ class Client:
     def _replace(self, top: str) -> None:
         self._rename_to(f"{top}\\file", f"{top}\\other", replace=True)
 
+    def _link(self, top: str) -> None:
+        information = FileLinkInformation()
+        information["file_name"] = f"{top}\\new".encode("utf-16-le")
+        with self._open(f"{top}\\file", FILE.FILE_READ_ATTRIBUTES) as one:
+            kind = FileInformationClass.FILE_LINK_INFORMATION
+            self._set(one, InfoType.SMB2_0_INFO_FILE, kind, information.pack())
+
     def _move(self, top: str) -> None:
         self._rename_to(f"{top}\\file", f"smb\\free\\{top.partition(chr(92))[2]}")
 
@@ -273,6 +281,8 @@ def check_effects(top: Path, name: str, who: LocalUser, *, is_allowed: bool) -> 
         assert (directory / "file").exists() is not is_allowed
         assert operation != "rename" or new.exists() is is_allowed
         assert operation != "move" or (top / "free" / name).exists() is is_allowed
+    elif operation == "link":
+        assert new.exists() is is_allowed
     elif operation == "rmdir":
         assert (directory / "empty").exists() is not is_allowed
     elif operation == "empty":
