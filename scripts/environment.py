@@ -114,6 +114,17 @@ def prepare(extra: str = "") -> Path:
     return python
 
 
+def compiled_environment(python: Path) -> dict[str, str]:
+    """The environment in which a Python with the extra `compile` imports the compiled copy of the packages."""
+    command = [python, ROOT / "scripts/compiling.py"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        print(done.stdout, end="")
+        fail("the packages could not be compiled")
+    # Imported from there whatever the working directory.
+    return dict(os.environ) | {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
+
+
 def install_packages(packages: Sequence[str], purpose: str) -> None:
     """Install those of Debian's packages that are missing; only root can."""
     missing = [package for package in packages if not _is_installed(package)]

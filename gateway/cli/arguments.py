@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.common import version_line
 from gateway.config import default_config_path
-from gateway.config.macros import smbgate_version
 from gateway.debug import COMPONENTS
 
 __all__ = ["parser"]
@@ -97,7 +97,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; `module` in its result names the module of `gateway.cli` whose `run` does it."""
     top = _Parser(prog="smbgate", description=_MAIN)
-    top.add_argument("--version", action="version", version=f"smbgate {smbgate_version()}")
+    top.add_argument("--version", action="version", version=version_line())
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     config = str(default_config_path())
     _serve(commands.add_parser("serve", help="run the server", description=_SERVE.format(config=config)))

@@ -1,12 +1,14 @@
 """What the commands share: failures, finding the configuration, asking for passwords."""
 
 import getpass
+import importlib.util
 import sys
 from pathlib import Path
 
 from gateway.config import Config, default_config_path, load
+from gateway.config.macros import smbgate_version
 
-__all__ = ["Failure", "ask_password", "configuration", "warn"]
+__all__ = ["Failure", "ask_password", "configuration", "version_line", "warn"]
 
 PASSWORD_LIMIT = 128
 """Characters: no client sends more."""
@@ -19,6 +21,13 @@ class Failure(Exception):
 def warn(text: object) -> None:
     """Tell the user something that is not the command's result."""
     print(f"smbgate: warning: {text}", file=sys.stderr)
+
+
+def version_line() -> str:
+    """The program with its version; says so if the modules of the data path are compiled."""
+    found = importlib.util.find_spec("gateway.protocol.framing")
+    is_compiled = found is not None and not (found.origin or "").endswith(".py")
+    return f"smbgate {smbgate_version()}{' (compiled)' if is_compiled else ''}"
 
 
 def configuration(path: Path | None) -> Config:

@@ -5,9 +5,9 @@ import dataclasses
 import os
 
 from gateway import server
+from gateway.cli.common import version_line
 from gateway.cli.running import configuration_of, run_server
 from gateway.config import Backend, Config
-from gateway.config.macros import smbgate_version
 
 __all__ = ["run"]
 
@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _announce(config: Config, addresses: list[str]) -> None:
-    print(f"smbgate {smbgate_version()}, process {os.getpid()}")
+    print(f"{version_line()}, process {os.getpid()}")
     for share in config.shares.values():
         place = (share.directory or share.path) if share.backend is Backend.POSIX else "memory"
         print(f"sharing {share.name}: {place}{', read-only' if share.read_only else ''}")

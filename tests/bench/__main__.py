@@ -38,6 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=5, metavar="N", help="rounds, of which the median counts (default: 5)")
     add("--seconds", type=float, default=1.0, metavar="S", help="the most a round takes (default: 1)")
     add("--alone", action="store_true", help="without smbd")
+    add("--compiled", action="store_true", help="smbgate once more, with its data path compiled")
     add("--cpus", metavar="SERVER,CLIENT", help="which CPUs they run on (default: the first two)")
     add(
         "--directory",
@@ -84,7 +85,7 @@ def measure(taking_part: Sequence[Contestant], arguments: argparse.Namespace) ->
 
 def print_head() -> None:
     head = _WHOLE.format("ops/s", "MB/s", "p50 us", "p99 us", "CPU us/op")
-    print(f"{'scenario':13} {'mode':5} {'server':7} {head} {'ratio':>6}", flush=True)
+    print(f"{'scenario':13} {'mode':5} {'server':8} {head} {'ratio':>6}", flush=True)
 
 
 def print_row(name: str, mode: str, samples: dict[str, list[Sample]]) -> None:
@@ -93,7 +94,7 @@ def print_row(name: str, mode: str, samples: dict[str, list[Sample]]) -> None:
         texts = _WHOLE.format(*(f"{figure:,.1f}" if figure < 1000 else f"{figure:,.0f}" for figure in figures))
         other = samples.get("smbd")
         ratio = f"{figures[-1] / median(other, 'server_cpu'):6.2f}" if other and server != "smbd" else ""
-        print(f"{name:13} {mode:5} {server:7} {texts} {ratio}".rstrip(), flush=True)
+        print(f"{name:13} {mode:5} {server:8} {texts} {ratio}".rstrip(), flush=True)
         name = mode = ""
 
 
@@ -101,7 +102,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> Results:
     server_cpu, client_cpu = choose_cpus(arguments.cpus)
     with contextlib.ExitStack() as stack:
         taking_part = []
-        for name in contestants(arguments.alone):
+        for name in contestants(arguments.alone, arguments.compiled):
             server = started(stack, name, directory, server_cpu)
             lay_out(server.shares["share"])
             taking_part.append(Contestant(name, server, {}))

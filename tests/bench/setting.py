@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,12 +27,21 @@ _SMBD = {
     "map archive": "no",
     "map readonly": "no",
 }
-_PARAMETERS = {"smbgate": {}, "smbd": _SMBD}
+_PARAMETERS = {"smbgate": {}, "compiled": {}, "smbd": _SMBD}
 
 
-def contestants(alone: bool) -> list[str]:
-    """The servers there are to be measured."""
-    return ["smbgate"] if alone or not shutil.which("smbd") or os.geteuid() != 0 else ["smbd", "smbgate"]
+def contestants(alone: bool, compiled: bool = False) -> list[str]:
+    """The servers there are to be measured; `compiled` is smbgate with its data path compiled."""
+    own = ["smbgate", "compiled"] if compiled else ["smbgate"]
+    return own if alone or not shutil.which("smbd") or os.geteuid() != 0 else ["smbd", *own]
+
+
+def _compiled_environment() -> dict[str, str]:
+    progress("compiling")
+    root = Path(__file__).parents[2]
+    command = [sys.executable, str(root / "scripts/compiling.py")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
 
 
 def started(
@@ -47,8 +57,11 @@ def started(
     progress(f"starting {name}")
     (directory / name).mkdir()
     own = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
-    configuration = Configuration(own | dict(parameters or {}), shares or {"share": {}}, 1 << 40, module)
-    server = stack.enter_context(SERVERS[name](directory / name, configuration))
+    environment = _compiled_environment() if name == "compiled" else {}
+    all_shares = shares or {"share": {}}
+    configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, environment)
+    serves = SERVERS["smbd" if name == "smbd" else "smbgate"]
+    server = stack.enter_context(serves(directory / name, configuration))
     os.sched_setaffinity(server.process.pid, {cpu})
     return server
 

@@ -30,7 +30,7 @@ def no_default_config(monkeypatch, tmp_path):
 
 def test_version(capsys):
     assert main(["--version"]) == 0
-    assert re.fullmatch(r"smbgate [\w.]+\n", capsys.readouterr().out)
+    assert re.fullmatch(r"smbgate [\w.]+( \(compiled\))?\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("argv", [[], ["serve"], ["user"], ["user", "add"], ["share", "list"], ["testparm"]])

@@ -51,6 +51,8 @@ class Configuration:
     max_memory: int = 200 * MEGABYTE
     module: str = "gateway"
     """What Python runs as smbgate."""
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What smbgate has in its environment beside the test's own."""
     users: tuple[LocalUser, ...] = ()
     """Users whom the server finds in the system, and nobody else does; they have accounts with `PASSWORD`."""
 
@@ -184,7 +186,8 @@ def smbgate(directory: Path, configuration: Configuration) -> Iterator[Server]:
     sections = {"global": parameters | dict(configuration.parameters)} | _share_sections(configuration, paths)
     file = directory / "smbgate.conf"
     file.write_text(_configuration_file(sections))
-    command = [sys.executable, "-m", configuration.module]
+    variables = [f"{name}={value}" for name, value in configuration.environment.items()]
+    command = ["env", *variables, sys.executable, "-m", configuration.module]
     add_user = [*command, "user", "add", "-c", str(file)]
     for name in (USER, *(user.name for user in configuration.users)):
         given = f"{PASSWORD}\n"

@@ -1,0 +1,106 @@
+"""What `scripts/compile` does: a copy of the packages with the modules of the data path compiled by mypyc.
+
+The copy stands beside the checkout, under a name that follows from all that went into it: so a changed source leads to
+another copy, never to an old one. It runs with the environment's Python, which has mypy and setuptools.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from environment import ROOT, STATE, fail, say
+
+__all__ = ["MODULES", "compiled_tree"]
+
+PACKAGES = ("acl", "gateway", "vfs_backends")
+MODULES = (
+    "gateway/crypto/sealing.py",
+    "gateway/crypto/signing.py",
+    "gateway/protocol/connection.py",
+    "gateway/protocol/credits.py",
+    "gateway/protocol/framing.py",
+    "gateway/protocol/message.py",
+    "gateway/protocol/security.py",
+    "gateway/smb/answer.py",
+    "gateway/smb/commands/close.py",
+    "gateway/smb/commands/read.py",
+    "gateway/smb/commands/write.py",
+    "gateway/smb/compound.py",
+    "gateway/smb/dispatch.py",
+    "gateway/smb/opens.py",
+    "gateway/smb/pending.py",
+    "gateway/transport/outbox.py",
+    "gateway/wire/header.py",
+)
+"""What a request passes through on its way from the socket to the storage, and its answer on the way back."""
+
+_BUILD = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+modules, sys.argv = sys.argv[1:], ["compile", "--quiet", "build_ext", "--inplace"]
+setup(name="compiled", packages=[], ext_modules=mypycify(modules, opt_level="2", debug_level="0"))
+"""
+_COMPLETE = ".complete"
+
+
+def compiled_tree() -> Path:
+    """The directory to import from; it is made if there is none for the sources as they are."""
+    tree = STATE / "compiled" / _fingerprint()
+    if not (tree / _COMPLETE).exists():
+        say(f"compiling {len(MODULES)} modules, which takes a minute or two")
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=tree.parent) as name:
+            made = Path(name) / "tree"
+            _build(made)
+            shutil.rmtree(tree, ignore_errors=True)
+            made.rename(tree)
+    return tree
+
+
+def _sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.suffix == ".py" or path.name == "py.typed":
+                yield path.relative_to(ROOT)
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for part in (sys.version, platform.machine(), version("mypy"), _BUILD, *MODULES):
+        digest.update(part.encode() + b"\0")
+    for path in _sources():
+        digest.update(str(path).encode() + b"\0" + hashlib.sha256((ROOT / path).read_bytes()).digest())
+    return digest.hexdigest()[:20]
+
+
+def _build(tree: Path) -> None:
+    for path in _sources():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, tree / path)
+    done = subprocess.run(
+        [sys.executable, "-c", _BUILD, *MODULES],
+        cwd=tree,
+        env=dict(os.environ) | {"MYPYPATH": str(tree)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        print(done.stdout, end="")
+        fail("the modules could not be compiled")
+    shutil.rmtree(tree / "build")
+    (tree / _COMPLETE).touch()
+
+
+if __name__ == "__main__":
+    print(compiled_tree())

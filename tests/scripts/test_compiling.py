@@ -1,0 +1,42 @@
+"""The compiled copy of the packages: it is the same program."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTED = ("crypto", "protocol", "smb", "transport", "wire")
+"""What goes through compiled modules."""
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """An environment in which the compiled packages are imported."""
+    done = subprocess.run(
+        [sys.executable, "scripts/compiling.py"], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return os.environ | {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
+
+
+def run(environment, *arguments):
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_it_says_what_it_is(compiled):
+    assert run(compiled, "gateway", "--version").stdout.endswith("(compiled)\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_the_unit_tests_pass(compiled):
+    """The tests of this checkout, with the packages of the other place."""
+    places = [f"tests/{name}" for name in TESTED]
+    done = run(compiled, "pytest", "-q", "--import-mode=append", "-o", "pythonpath=", "-p", "no:cacheprovider", *places)
+    assert done.returncode == 0, done.stdout[-10_000:]
