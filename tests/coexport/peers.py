@@ -17,7 +17,7 @@ from gateway.wire.lease_contexts import LeaseV2, parse_lease
 from gateway.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification, parse_notification
 from tests.fuse.peers import Smb, program
 from tests.interop.servers import Server
-from tests.smb.client import ANY, Call, Client, File
+from tests.smb.client import ANY, Call, Client, File, Response
 
 ADDED, REMOVED, MODIFIED, OLD_NAME, NEW_NAME = 1, 2, 3, 4, 5
 """FILE_ACTION_*, [MS-FSCC] 2.7.1."""
@@ -92,11 +92,18 @@ class Watch:
         # The server has begun to watch by the time that it answers something else.
         await self._smb.client.ask(self._smb.client.query_info_call(self._directory, 4))
 
-    async def told(self) -> list[tuple[int, str]]:
-        """What the answer says; `ENUM_DIR` if that it was too much. Asks again."""
+    async def _answer(self) -> Response:
         assert self._message_id is not None
         with trio.fail_after(PATIENCE):
-            response = await self._smb.client.final(self._message_id)
+            return await self._smb.client.final(self._message_id)
+
+    async def status(self) -> int:
+        """What the request ends with."""
+        return (await self._answer()).status
+
+    async def told(self) -> list[tuple[int, str]]:
+        """What the answer says; `ENUM_DIR` if that it was too much. Asks again."""
+        response = await self._answer()
         output = bytes(response.parse(ChangeNotifyResponse).output)
         await self.ask()
         return _changes(output) if output else ENUM_DIR

@@ -232,6 +232,33 @@ async def test_who_takes_the_name_breaks_the_handle(server, path, tmp_path, name
         await client.close(file)
 
 
+async def test_a_directory_above_is_not_looked_at(server, path):
+    above = path.with_name(f"{path.name} directory")
+    above.mkdir()
+    path.rename(above / "file")
+    async with smb(server) as client:
+        file, _, granted = await client.lease_with(f"{above.name}/file", ALL, WRITING)
+        assert granted == ALL
+        await program(above.rename, f"{above} moved")
+        await nothing_told(client)
+        await client.close(file)
+
+
+async def test_who_does_not_wait_need_not_wait_long_for_those_who_read(server, path):
+    async with smb(server) as client:
+        file, _, granted = await leased(client, path, R | H, READING)
+        assert granted == R | H
+        with pytest.raises(BlockingIOError):
+            await program(opened_and_closed, path, os.O_WRONLY | os.O_NONBLOCK)
+        broken = await told(client)
+        assert broken.new_lease_state == 0
+        # The client has not answered yet, and need not.
+        await trio.sleep(0.2)
+        await program(opened_and_closed, path, os.O_WRONLY | os.O_NONBLOCK)
+        await client.acknowledge(broken)
+        await client.close(file)
+
+
 async def test_an_own_rename_keeps_the_lease_and_its_name(server, path):
     async with smb(server) as client:
         file, key, granted = await leased(client, path)

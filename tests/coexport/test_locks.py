@@ -14,6 +14,8 @@ from tests.coexport.peers import smb
 from tests.fuse.peers import READ, program, until
 from tests.interop.servers import Configuration, smbgate
 from tests.smb.client import EXCLUSIVE, NOW, SHARED, UNLOCK
+from vfs_backends.api import LockKind, LockSegment
+from vfs_backends.ofd_locks import set_locks
 
 CONFIGURATION = Configuration(shares={"share": {"kernel locks": "yes"}})
 END = (1 << 63) - 1
@@ -78,6 +80,19 @@ async def test_what_a_client_locks_a_program_cannot(server, path, local):
         assert local.picture([9, 10, 19, 20, 29, 30, 39, 40]) == "-----ss-"
         await client.close(file)
         assert local.could(fcntl.LOCK_EX, 0, 0)
+
+
+async def test_locks_by_open_file_description(server, path, local):
+    """Neither does it matter which kind of lock of fcntl(2) it is."""
+    with path.open("r+b") as opened:
+        assert set_locks(opened.fileno(), [LockSegment(LockKind.EXCLUSIVE, 10, 10)])
+        async with smb(server) as client:
+            file = await client.open(path.name)
+            assert await locked(client, file, (15, 1, SHARED | NOW)) == STATUS_LOCK_NOT_GRANTED
+            assert await locked(client, file, (20, 1, EXCLUSIVE | NOW)) == 0
+            assert not set_locks(opened.fileno(), [LockSegment(LockKind.SHARED, 20, 1)])
+            await client.close(file)
+        assert set_locks(opened.fileno(), [LockSegment(LockKind.SHARED, 20, 1)])
 
 
 async def test_what_a_program_locks_a_client_cannot(server, path, local):

@@ -5,8 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import trio
 
 from gateway.nt.constants import FILE_DIRECTORY_FILE
+from gateway.nt.status import STATUS_DELETE_PENDING
 from tests.coexport.peers import ADDED, ENUM_DIR, MODIFIED, NEW_NAME, OLD_NAME, REMOVED, smb, watch
 from tests.fuse.peers import H, R, program
 from tests.interop.servers import Configuration
@@ -168,6 +170,25 @@ async def test_renaming_by_a_program_is_followed(server, place):
         await watching.until((NEW_NAME, "after"))
         await client.close(file)
         assert not (place / "after" / "file").exists()
+
+
+async def test_the_watched_directory_itself_goes(server, place):
+    """Only its parent's watch tells of it; and what was open there ends as it should."""
+    for name in ("alone", "seen"):
+        (place / name).mkdir()
+    async with smb(server) as client:
+        alone = await watch(client, f"{place.name}\\alone")
+        directory, _, granted = await client.lease(f"{place.name}\\alone", R | H, options=FILE_DIRECTORY_FILE)
+        assert granted == R | H
+        (place / "alone").rmdir()
+        with trio.move_on_after(0.3):
+            pytest.fail(f"was told {await alone.status()}")
+        await client.close(directory)
+        seen = await watch(client, f"{place.name}\\seen")
+        above = await watch(client, place.name)
+        (place / "seen").rmdir()
+        assert (REMOVED, "seen") in await above.until((REMOVED, "seen"))
+        assert await seen.status() == STATUS_DELETE_PENDING
 
 
 async def test_too_much_at_once(server, place):
