@@ -17,6 +17,8 @@ PATIENCE = 20.0
 """Seconds for what has to happen."""
 SETTLED = 0.4
 """Seconds for what could happen, and does not."""
+TOLD = 3.0
+"""The same for being told of something, which may take a moment."""
 CONTENTS = b"0123456789" * 10
 CHANGED = b"abcdefghij"
 
@@ -126,7 +128,7 @@ def _writing_under_a_lease(world: World, path: str, other: str) -> str:
         assert reader.lease == "R"
         assert reader.read(0, 10) == CONTENTS[:10]
         writer.write(0, CHANGED)
-        told = world.smb.told(SETTLED)
+        told = world.smb.told(TOLD)
         assert reader.read(0, 10) == CHANGED
         return "is told" if told else "is not told"
     finally:
@@ -257,7 +259,7 @@ def notification(world: World, row: str, other: str) -> str:
     with watching.watch(directory) as is_told:
         time.sleep(0.1)
         world.others[other].create(f"{directory}/new")
-        return "told" if is_told(SETTLED) else "not told"
+        return "told" if is_told(TOLD) else "not told"
 
 
 SCENES: Mapping[str, Callable[[World, str, str], str]] = {
