@@ -52,21 +52,19 @@ class _Held:
 
     def set(self, wanted: Sequence[LockSegment]) -> bool:
         """Lock and unlock; False if somebody is in the way. Raises OSError."""
-        with self.lock:
-            if self.is_closed:
-                return True
-            if self.descriptor < 0:
-                self.descriptor = self._open()
-            return set_locks(self.descriptor, wanted)
+        return self._call(lambda descriptor: set_locks(descriptor, wanted), True)
 
     def is_locked(self, wanted: LockSegment) -> bool:
         """Whether somebody else has locked what is wanted. Raises OSError."""
+        return self._call(lambda descriptor: is_locked(descriptor, wanted), False)
+
+    def _call(self, call: Callable[[int], bool], if_closed: bool) -> bool:
         with self.lock:
             if self.is_closed:
-                return False
+                return if_closed
             if self.descriptor < 0:
                 self.descriptor = self._open()
-            return is_locked(self.descriptor, wanted)
+            return call(self.descriptor)
 
     def _open(self) -> int:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -117,7 +115,7 @@ class LockMirror:
                 return True
         with trio.move_on_after(_SECONDS, shield=True):
             try:
-                return await self._run(self._call, held, segments(ranges, own))
+                return await self._run(held.set, segments(ranges, own))
             except OSError as error:
                 log.debug("%s: locks are not seen by programs: %s", one.path, error)
                 return True
@@ -132,7 +130,7 @@ class LockMirror:
             return False
         with trio.move_on_after(_SECONDS):
             try:
-                return await self._run(self._ask, held, wanted)
+                return await self._run(held.is_locked, wanted)
             except OSError as error:
                 log.debug("%s: locks of programs are not heeded: %s", one.path, error)
                 return False
@@ -145,8 +143,12 @@ class LockMirror:
         if held is not None:
             self._close_soon(held)
 
-    async def _run(self, call: Callable[[_Held, T], bool], held: _Held, argument: T) -> bool:
-        return await trio.to_thread.run_sync(call, held, argument, limiter=self._limiter, abandon_on_cancel=True)
+    async def _run(self, call: Callable[[T], bool], argument: T) -> bool:
+        def run() -> bool:
+            with self._own_thread():
+                return call(argument)
+
+        return await trio.to_thread.run_sync(run, limiter=self._limiter, abandon_on_cancel=True)
 
     def _held(self, one: Open) -> _Held | None:
         """What stands for an open; None if it is in no share of the mount."""
@@ -161,14 +163,6 @@ class LockMirror:
         number = self._core.inodes.number(mounted, one.node_id)
         path = b"/".join([self._directory, to_kernel(mounted.name), to_kernel(one.path)])
         return _Held(path, number)
-
-    def _call(self, held: _Held, wanted: Sequence[LockSegment]) -> bool:
-        with self._own_thread():
-            return held.set(wanted)
-
-    def _ask(self, held: _Held, wanted: LockSegment) -> bool:
-        with self._own_thread():
-            return held.is_locked(wanted)
 
     def _close_soon(self, held: _Held) -> None:
         # close(2) waits for the loop, too.
