@@ -23,7 +23,15 @@ SMB, MOUNT, MOUNT_NFS = "SMB client", "program on the mount", "NFS client of the
 LOCAL, LOCAL_NFS = "local program", "NFS client of the directory"
 STRANGER = ("nobody", "Stranger.123")
 CONFIGURATION = Configuration(
-    parameters={"fuse sharing timeout": "0"}, shares={"share": {"kernel notify": "yes", "kernel locks": "yes"}}
+    parameters={"fuse sharing timeout": "0"},
+    shares={
+        "share": {
+            "kernel notify": "yes",
+            "kernel locks": "yes",
+            "kernel leases": "yes",
+            "kernel share modes": "enforce",
+        }
+    },
 )
 CELLS = cells(DOCUMENT.read_text(encoding="utf-8"))
 
