@@ -51,8 +51,8 @@ class Imported:
 def parse(text: str) -> Imported:
     """The SIDs in what one or several of the tools have printed; other lines are not looked at.
 
-    A group that Samba maps means that group; `Domain Users` and `Domain Guests` mean, if they are not mapped, all who
-    have logged on, and guests.
+    A group that Samba maps means that group. Only the primary groups of its accounts, `Domain Users` and `Domain
+    Guests`, mean all who have logged on, and guests: smbd counts all accounts among them, whatever they are mapped to.
     """
     imported = Imported()
     everybodys: dict[str, Sid] = {}
@@ -72,8 +72,7 @@ def parse(text: str) -> Imported:
         elif match := _GROUP.fullmatch(line):
             imported.add(match[2], _group(match[3]), f"there is no group {match[3]!r} here, for {match[1]!r}")
     for sid, meaning in everybodys.items():
-        if not any(str(known) == sid for known in imported.found):
-            imported.add(sid, meaning, "")
+        imported.add(sid, meaning, "")
     return imported
 
 

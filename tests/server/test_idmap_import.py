@@ -75,9 +75,10 @@ def test_groups() -> None:
     assert "'Lost'" in imported.skipped[0]
 
 
-def test_a_group_that_is_mapped_is_that_group() -> None:
-    imported = parse(f"{ACCOUNTS}Domain Users ({DOMAIN}-513) -> staff\n")
-    assert imported.found[DOMAIN.child(513)] == PosixId(gid=7200)
+def test_a_group_of_all_accounts_is_theirs_even_if_it_is_mapped() -> None:
+    mapped = f"Domain Users ({DOMAIN}-513) -> staff\n"
+    assert parse(ACCOUNTS + mapped).found[DOMAIN.child(513)] == AUTHENTICATED_USERS
+    assert parse(mapped).found[DOMAIN.child(513)] == PosixId(gid=7200)
 
 
 def test_a_dump() -> None:
