@@ -26,6 +26,7 @@ from vfs_backends.posix.change_watcher import check_watching
 from vfs_backends.posix.open_guard import check_guarding
 
 __all__ = [
+    "MAX_FANOTIFY_EVENTS",
     "MAX_QUEUED_EVENTS",
     "SHM",
     "SYSTEM_PYTHON",
@@ -42,6 +43,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 """The interpreter that Debian installs python3-samba for."""
 SHM = Path("/dev/shm")
 
+MAX_FANOTIFY_EVENTS = Path("/proc/sys/fs/fanotify/max_queued_events")
 MAX_QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 _SAMBA = "import samba.dcerpc.smb_acl, samba.dcerpc.xattr, samba.gensec, samba.samba3.libsmb_samba_internal"
 
@@ -62,6 +64,7 @@ class Need(Enum):
     IPV6 = "the loopback interface has no IPv6 address"
     SHM = "there is no /dev/shm to write to"
     SHORT_QUEUE = f"{MAX_QUEUED_EVENTS} allows so many events that filling the queue takes too long"
+    SHORT_FANOTIFY_QUEUE = f"{MAX_FANOTIFY_EVENTS} allows so many events that filling the queue takes too long"
     MOUNT = "tmpfs cannot be mounted here"
     LOOP = "no file system can be mounted from a file here"
     USER_QUOTAS = "the kernel has no quotas for users of ext4 (CONFIG_QFMT_V2)"
@@ -126,6 +129,7 @@ _PROBES: dict[Need, Callable[[], bool]] = {
     Need.GLIBC: lambda: platform.libc_ver()[0] == "glibc",
     Need.IPV6: _has_ipv6,
     Need.SHM: lambda: os.access(SHM, os.W_OK),
+    Need.SHORT_FANOTIFY_QUEUE: lambda: int(MAX_FANOTIFY_EVENTS.read_text()) <= 20_000,
     Need.SHORT_QUEUE: lambda: int(MAX_QUEUED_EVENTS.read_text()) <= 20_000,
 }
 """How it is found out whether something is there. What is not in here is for the test to find out: it depends on where

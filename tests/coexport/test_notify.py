@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 import trio
@@ -12,6 +11,7 @@ from gateway.nt.status import STATUS_DELETE_PENDING
 from tests.coexport.peers import ADDED, ENUM_DIR, MODIFIED, NEW_NAME, OLD_NAME, REMOVED, smb, watch
 from tests.fuse.peers import H, R, program
 from tests.interop.servers import Configuration
+from tests.requirements import MAX_FANOTIFY_EVENTS, Need, needs
 
 CONFIGURATION = Configuration(shares={"share": {"kernel notify": "yes"}})
 
@@ -22,10 +22,6 @@ def place(top, request):
     path = top / request.node.name[:60]
     path.mkdir()
     return path
-
-
-def longest_queue() -> int:
-    return int(Path("/proc/sys/fs/fanotify/max_queued_events").read_text())
 
 
 async def test_names(server, place):
@@ -191,12 +187,13 @@ async def test_the_watched_directory_itself_goes(server, place):
         assert await seen.status() == STATUS_DELETE_PENDING
 
 
+@needs(Need.SHORT_FANOTIFY_QUEUE)
 async def test_too_much_at_once(server, place):
     async with smb(server) as client:
         watching = await watch(client, place.name, what=0x3)
         directory, _, granted = await client.lease(place.name, R | H, options=FILE_DIRECTORY_FILE)
         assert granted
-        most = longest_queue()
+        most = int(MAX_FANOTIFY_EVENTS.read_text())
         server.process.send_signal(signal.SIGSTOP)
         try:
             for number in range(most + 10):

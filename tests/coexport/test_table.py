@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 import trio
 
-from tests.coexport.peers import ADDED, LeasingSmb, Waiting, smb, watch
+from tests.coexport.peers import ADDED, PATIENCE, LeasingSmb, Waiting, smb, watch
 from tests.fuse.peers import READ, WRITE, H, R, W, opened_and_closed
 from tests.interop.servers import Configuration
 from tests.matrix.table import tables
@@ -121,22 +121,26 @@ async def notified(client: LeasingSmb, target: Target, call: Callable[[Target], 
     return "told" if [name for _, name in seen if name != "last"] else "not told"
 
 
-async def breaking(client: LeasingSmb, target: Target, call: Callable[[Target], object], state: int) -> str:
+async def breaking(
+    client: LeasingSmb, target: Target, call: Callable[[Target], object], state: int, expected: str
+) -> str:
+    """What is expected says only for how long to look."""
     path, access = f"{target.path.parent.name}/file", WRITING if state & W else READING
     file, _, granted = await client.lease_with(path, state, access)
-    outcome = "nothing" if granted else "not granted"
     assert granted in (0, state)
+    outcome = "nothing" if granted else "not granted"
     async with trio.open_nursery() as nursery:
         waiting = Waiting(nursery, call, target)
-        with trio.move_on_after(SETTLED):
+        with trio.move_on_after(PATIENCE if expected.startswith("breaks") else SETTLED):
             broken = await client.told()
             left = broken.new_lease_state
             assert left in (0, state & ~H)
             outcome = "breaks H" if left else "breaks it"
-            with trio.CancelScope(shield=True):
-                if not left and await waiting.still():
-                    outcome += ", waits"
-                await client.acknowledge(broken)
+        if outcome != "nothing" and outcome != "not granted":
+            with trio.move_on_after(SETTLED if expected.endswith("waits") else PATIENCE):
+                await waiting.done.wait()
+            outcome += "" if waiting.done.is_set() else ", waits"
+            await client.acknowledge(broken)
     await client.close(file)
     return outcome
 
@@ -184,7 +188,8 @@ async def test_it_is_as_documented(server, place, row, column, expected):
             if share == "notify":
                 outcome = await notified(client, target, call)
             elif share == "leases":
-                outcome = await breaking(client, target, call, R | W | H if column.endswith("RWH") else R | H)
+                state = R | W | H if column.endswith("RWH") else R | H
+                outcome = await breaking(client, target, call, state, expected)
             elif share == "share modes":
                 outcome = await refusing(client, target, call)
             else:
