@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -52,3 +53,25 @@ def test_a_scenario_there_is_not():
     done = bench("--scenario", "fly")
     assert done.returncode == 1
     assert "echo" in done.stderr
+
+
+def test_curves_become_pictures(tmp_path):
+    """Well-formed, with every point inside, whether the axes are logarithmic or not."""
+    points = {"steep": [[1000, 3.5], [10_000, 40], [100_000, 900]], "flat": [[0, 0], [250, 5.1], [500, 9.9]]}
+    rows = [
+        {"case": f"{name}, <drawn>", "server": server, "x": "entries", "unit": "us & more", "points": curve}
+        for name, curve in points.items()
+        for server in ("smbd", "smbgate")
+    ]
+    file = tmp_path / "figures.json"
+    file.write_text(json.dumps(rows))
+    command = [sys.executable, "-m", "tests.bench.growth.draw", str(file), str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    pictures = sorted(tmp_path.glob("*.svg"))
+    assert len(pictures) == 2
+    for picture in pictures:
+        root = ElementTree.parse(picture).getroot()
+        width, height = float(root.get("width", 0)), float(root.get("height", 0))
+        dots = root.findall("{http://www.w3.org/2000/svg}circle")
+        assert len(dots) == 6
+        assert all(0 < float(dot.get("cx", 0)) < width and 0 < float(dot.get("cy", 0)) < height for dot in dots)
