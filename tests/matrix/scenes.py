@@ -88,7 +88,7 @@ def _until_open(world: World, opens: "Future[Opened]") -> tuple[str, str]:
 
 def _is_waiting(call: "Future[Opened]") -> bool:
     try:
-        call.result(SETTLED / 2)
+        call.result(2 * SETTLED)
     except NotYet:
         return True
     return False
