@@ -75,9 +75,9 @@ def _enter_test_controls(config: Config) -> None:
 
 
 def _budget(config: Config) -> MemoryBudget:
-    # Half of what is allowed. The rest goes to copies while messages are sealed, and to gaps between buffers that the C
-    # library cannot use: with a hundred clients and the largest messages it is as much again.
-    return MemoryBudget(max(config.memory_budget // 2, _LARGEST_MESSAGE))
+    # Not all of what is allowed: the rest goes to copies while messages are sealed, to storage that is kept to be used
+    # again, and to gaps that the C library cannot use. A hundred clients with the largest messages need that much.
+    return MemoryBudget(max(config.memory_budget * 3 // 8, _LARGEST_MESSAGE))
 
 
 def _negotiate_policy(config: Config) -> NegotiatePolicy:
