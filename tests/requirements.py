@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,7 @@ SHM = Path("/dev/shm")
 
 MAX_FANOTIFY_EVENTS = Path("/proc/sys/fs/fanotify/max_queued_events")
 MAX_QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
+_MAX_HANDLE_SZ = 128
 _SAMBA = "import samba.dcerpc.smb_acl, samba.dcerpc.xattr, samba.gensec, samba.samba3.libsmb_samba_internal"
 
 
@@ -59,6 +61,7 @@ class Need(Enum):
     SMBD = "smbd, smbclient and pdbedit are not installed"
     PYTHON3_SAMBA = "python3-samba is not installed"
     GANESHA = "nfs-ganesha, its FSAL_VFS and libnfs are not installed"
+    EXPORTABLE = "no NFS server can find the file system of temporary files (a root that is no mount), or files on it"
     GIT = "git is not installed"
     GLIBC = "the C library has no mallopt(3)"
     IPV6 = "the loopback interface has no IPv6 address"
@@ -95,6 +98,19 @@ def _has_ganesha() -> bool:
     return _has_programs("ganesha.nfsd") and any(Path("/usr/lib").glob("*/ganesha/libfsalvfs.so"))
 
 
+def _is_exportable() -> bool:
+    """What FSAL_VFS of nfs-ganesha goes by: the list of mounts, and handles of files."""
+    handle = ctypes.create_string_buffer(struct.pack("Ii", _MAX_HANDLE_SZ, 0), 8 + _MAX_HANDLE_SZ)
+    at, mount_id = os.open(tempfile.gettempdir(), os.O_RDONLY | os.O_DIRECTORY), ctypes.c_int()
+    try:
+        if ctypes.CDLL(None).name_to_handle_at(at, b".", handle, ctypes.byref(mount_id), 0):
+            return False
+    finally:
+        os.close(at)
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    return str(mount_id.value) in {line.split()[0] for line in mounts}
+
+
 def _has_fanotify() -> bool:
     directory = os.open(tempfile.gettempdir(), os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -125,6 +141,7 @@ _PROBES: dict[Need, Callable[[], bool]] = {
     Need.SMBD: lambda: _has_programs("smbd", "smbclient", "pdbedit"),
     Need.PYTHON3_SAMBA: lambda: _runs(SYSTEM_PYTHON, "-c", _SAMBA),
     Need.GANESHA: _has_ganesha,
+    Need.EXPORTABLE: _is_exportable,
     Need.GIT: lambda: _has_programs("git"),
     Need.GLIBC: lambda: platform.libc_ver()[0] == "glibc",
     Need.IPV6: _has_ipv6,

@@ -17,7 +17,7 @@ from tests.requirements import Need, needs
 
 pytestmark = [
     pytest.mark.interop,
-    needs(Need.ROOT, Need.FANOTIFY, Need.SMBD, Need.GANESHA),
+    needs(Need.ROOT, Need.FANOTIFY, Need.SMBD, Need.GANESHA, Need.EXPORTABLE),
     pytest.mark.timeout(120),
 ]
 

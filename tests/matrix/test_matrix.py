@@ -17,7 +17,11 @@ from tests.matrix.smb import smb_client
 from tests.matrix.table import DOCUMENT, Cell, cells, tables
 from tests.requirements import Need, needs
 
-pytestmark = [pytest.mark.interop, needs(Need.ROOT, Need.FUSE, Need.SMBD, Need.GANESHA), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.interop,
+    needs(Need.ROOT, Need.FUSE, Need.SMBD, Need.GANESHA, Need.EXPORTABLE),
+    pytest.mark.timeout(120),
+]
 
 SMB, MOUNT, MOUNT_NFS = "SMB client", "program on the mount", "NFS client of the mount"
 LOCAL, LOCAL_NFS = "local program", "NFS client of the directory"

@@ -12,7 +12,7 @@ import pytest
 from tests.matrix.nfs import Client, ganesha
 from tests.requirements import Need, needs
 
-pytestmark = [pytest.mark.interop, needs(Need.ROOT, Need.FUSE, Need.GANESHA), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, needs(Need.ROOT, Need.FUSE, Need.GANESHA, Need.EXPORTABLE), pytest.mark.timeout(120)]
 
 PATHS = ("/", "/directory", "/directory/file", "/link")
 
