@@ -140,6 +140,15 @@ def install_packages(packages: Sequence[str], purpose: str) -> None:
         run("apt-get", "-qq", "-y", *shlex.split(command)[1:], quiet=True)
 
 
+def link_mount_table() -> None:
+    """Make /etc/mtab what it is on every Debian that systemd has started: nfs-ganesha finds file systems in it."""
+    table = Path("/etc/mtab")
+    if os.geteuid() == 0 and not table.exists():
+        say(f"making {table}, which a system started by systemd has")
+        table.unlink(missing_ok=True)
+        table.symlink_to("../proc/self/mounts")
+
+
 @contextlib.contextmanager
 def _lock() -> Iterator[None]:
     """Two scripts at the same time do not install into the same environment."""

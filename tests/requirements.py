@@ -108,7 +108,7 @@ def _is_exportable() -> bool:
     finally:
         os.close(at)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    return str(mount_id.value) in {line.split()[0] for line in mounts}
+    return Path("/etc/mtab").exists() and str(mount_id.value) in {line.split()[0] for line in mounts}
 
 
 def _has_fanotify() -> bool:
