@@ -32,8 +32,8 @@ TORTURE = """\
         os.abort()
 """
 SERVER = """\
-    import signal, socket, sys
-    print(sys.argv[1:])
+    import os, signal, socket, sys
+    print(sys.argv[1:], flush=True)
     if "broken" in open(sys.argv[sys.argv.index("-c") + 1]).read():
         sys.exit("no such thing")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -41,7 +41,9 @@ SERVER = """\
     while True:
         with listener.accept()[0] as connection:
             if connection.recv(3) == b"end":
-                sys.exit("Traceback (most recent call last):")
+                # At once, as if killed: the client is not to go on while this one is still on its way out.
+                print("Traceback (most recent call last):", flush=True)
+                os._exit(1)
 """
 
 
