@@ -1,6 +1,7 @@
 """SMB clients, and local programs that use the share's directory itself."""
 
 import secrets
+import signal
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -162,3 +163,17 @@ class Waiting:
 async def told(client: LeasingSmb) -> LeaseBreakNotification:
     with trio.fail_after(20):
         return await client.told()
+
+
+async def killed_while_a_program_waits(server: Server, client: LeasingSmb, waits) -> object:
+    """Kill a server whose client is asked to give something up, in the middle of it; what the program's call returns,
+    which must go on."""
+    async with trio.open_nursery() as nursery:
+        waiting = Waiting(nursery, waits)
+        await told(client)
+        assert await waiting.still()
+        server.good_codes = frozenset({-signal.SIGKILL})
+        await program(server.stop, signal.SIGKILL)
+        with trio.fail_after(5):
+            await waiting.done.wait()
+    return waiting.result

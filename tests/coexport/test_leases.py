@@ -11,7 +11,7 @@ import time
 import pytest
 import trio
 
-from tests.coexport.peers import LeasingSmb, Waiting, smb, told
+from tests.coexport.peers import LeasingSmb, Waiting, killed_while_a_program_waits, smb, told
 from tests.fuse.peers import READ, WRITE, H, R, W, opened_and_closed, program
 from tests.interop.servers import Configuration, smbgate
 
@@ -396,15 +396,7 @@ async def test_leases_do_not_outlive_the_server(tmp_path):
             _, _, granted = await leased(client, path)
             assert granted == ALL
             assert holders(path) == 1
-            async with trio.open_nursery() as nursery:
-                waiting = Waiting(nursery, path.read_bytes)
-                await told(client)
-                assert await waiting.still()
-                server.good_codes = frozenset({-signal.SIGKILL})
-                await program(server.stop, signal.SIGKILL)
-                with trio.fail_after(5):
-                    await waiting.done.wait()
-            assert waiting.result == b"x"
+            assert await killed_while_a_program_waits(server, client, path.read_bytes) == b"x"
             assert holders(path) == 0
 
 

@@ -4,14 +4,13 @@ import errno
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 
 import pytest
 import trio
 
-from tests.coexport.peers import Waiting, smb, told
+from tests.coexport.peers import Waiting, killed_while_a_program_waits, smb, told
 from tests.fuse.peers import READ, WRITE, H, R, W, opened_and_closed, program
 from tests.interop.servers import Configuration, smbgate
 
@@ -214,15 +213,7 @@ async def test_nobody_hangs_when_the_server_is_killed(tmp_path):
         async with smb(server) as client:
             _, _, granted = await client.lease_with(path.name, ALL, WRITING)
             assert granted == ALL
-            async with trio.open_nursery() as nursery:
-                waiting = Waiting(nursery, path.read_bytes)
-                await told(client)
-                assert await waiting.still()
-                server.good_codes = frozenset({-signal.SIGKILL})
-                await program(server.stop, signal.SIGKILL)
-                with trio.fail_after(5):
-                    await waiting.done.wait()
-            assert waiting.result == b"x"
+            assert await killed_while_a_program_waits(server, client, path.read_bytes) == b"x"
 
 
 async def test_nobody_hangs_when_the_server_stops(tmp_path):

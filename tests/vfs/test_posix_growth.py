@@ -53,45 +53,42 @@ async def find_what_is_not_there(fs: FileSystem, directory: Handle) -> None:
         await fs.lookup(directory, "nothing")
 
 
+async def list_all(fs: FileSystem, directory: Handle) -> None:
+    found = 0
+    stream = await directory.open_directory()
+    while entries := await stream.read(100):
+        found += len(entries)
+    await stream.aclose()
+    assert directory.path.endswith(f"of {found}")
+
+
+async def calls_of(operation: Callable[[FileSystem, Handle], Awaitable[None]], top: Path, *, before: int) -> list[int]:
+    """How many calls an operation takes in a small directory and in a large one, after it was done `before` times."""
+    fs = posix(top)
+    await fs.start()
+    root = await fs.root()
+    calls: list[int] = []
+    for size in (SMALL, LARGE):
+        fill(top / f"of {size}", size)
+        directory = await fs.lookup(root, f"of {size}")
+        for _ in range(before):
+            await operation(fs, directory)
+        with counted(calls):
+            await operation(fs, directory)
+        await directory.aclose()
+    await root.aclose()
+    await fs.aclose()
+    return calls
+
+
 @pytest.mark.parametrize("operation", [create, find_in_another_case, find_what_is_not_there])
 async def test_the_size_of_a_directory_does_not_matter(
     tmp_path: Path, no_leaks: None, operation: Callable[[FileSystem, Handle], Awaitable[None]]
 ) -> None:
-    fs = posix(tmp_path)
-    await fs.start()
-    root = await fs.root()
-    calls: list[int] = []
-    for size in (SMALL, LARGE):
-        fill(tmp_path / f"of {size}", size)
-        directory = await fs.lookup(root, f"of {size}")
-        for _ in range(3):  # the names are read once, and changes are noticed
-            await operation(fs, directory)
-        with counted(calls):
-            await operation(fs, directory)
-        await directory.aclose()
-    await root.aclose()
-    await fs.aclose()
-    small, large = calls
+    small, large = await calls_of(operation, tmp_path, before=3)  # the names are read once, and changes are noticed
     assert 0 < large <= small + 2
 
 
 async def test_listing_costs_the_same_for_each(tmp_path: Path, no_leaks: None) -> None:
-    fs = posix(tmp_path)
-    await fs.start()
-    root = await fs.root()
-    calls: list[int] = []
-    for size in (SMALL, LARGE):
-        fill(tmp_path / f"of {size}", size)
-        directory = await fs.lookup(root, f"of {size}")
-        with counted(calls):
-            found = 0
-            stream = await directory.open_directory()
-            while entries := await stream.read(100):
-                found += len(entries)
-            await stream.aclose()
-        assert found == size
-        await directory.aclose()
-    await root.aclose()
-    await fs.aclose()
-    small, large = calls
+    small, large = await calls_of(list_all, tmp_path, before=0)
     assert large / LARGE <= 1.05 * small / SMALL
