@@ -97,18 +97,7 @@ def prepare(extra: str = "") -> Path:
             install_packages(BUILD_PACKAGES, f"building what {extra}s need")
         # What the server needs has wheels for all; some packages that only tests need are built here.
         wheels = () if extra else ("--only-binary", ":all:")
-        run(
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            *wheels,
-            "--editable",
-            target,
-            quiet=True,
-        )
+        pip_install(python, *wheels, "--editable", target)
         for stamp in stamps:
             stamp.write_text(wanted)
     return python
@@ -123,6 +112,11 @@ def compiled_environment(python: Path) -> dict[str, str]:
         fail("the packages could not be compiled")
     # Imported from there whatever the working directory.
     return dict(os.environ) | {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
+
+
+def pip_install(python: str | Path, *arguments: str | Path) -> None:
+    """Let pip of this Python install what it is told to, and end if it fails."""
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments, quiet=True)
 
 
 def install_packages(packages: Sequence[str], purpose: str) -> None:

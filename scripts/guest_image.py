@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from environment import ROOT, STATE, install_packages, prepare, run, say
+from environment import ROOT, STATE, install_packages, pip_install, prepare, run, say
 
 SUITE = "bookworm"
 PYTHON = "3.11"
@@ -96,22 +96,8 @@ def _fingerprint() -> str:
 
 
 def _install_libraries(target: Path) -> None:
-    run(
-        prepare("test"),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--only-binary",
-        ":all:",
-        "--python-version",
-        PYTHON,
-        "--target",
-        target,
-        *_requirements(),
-        quiet=True,
-    )
+    wheels = ("--only-binary", ":all:", "--python-version", PYTHON)
+    pip_install(prepare("test"), *wheels, "--target", target, *_requirements())
 
 
 def _make_bootable(tree: Path) -> None:
