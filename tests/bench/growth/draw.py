@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _WIDTH, _HEIGHT = 560, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 40, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 36, 50, 50
 _COLOURS = {"smbgate": "#1f6fb2", "smbd": "#b2521f"}
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ def picture(case: str, rows: Sequence[Row]) -> str:
             parts += [
                 f'<circle cx="{xs.at(x):.1f}" cy="{ys.at(y):.1f}" r="3" fill="{colour}"/>' for x, y in row["points"]
             ]
-        parts.append(_text(_LEFT + 12, _TOP + 14 + 16 * number, row["server"], colour, anchor="start"))
+        parts.append(_text(_LEFT + 80 * number, 36, row["server"], colour, anchor="start"))
     return "\n".join([*parts, "</svg>", ""])
 
 
