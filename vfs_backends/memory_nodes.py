@@ -185,6 +185,7 @@ class Node:
             self.dos_attributes,
             self.rdev,
             self.version,
+            bool(self.xattrs),
         )
 
     def clear(self) -> None:

@@ -113,6 +113,9 @@ class Stat:
     version: int = 0
     """Another number whenever anything of the file has changed, as far as the storage's clock is fine enough to tell:
     in nanoseconds since 1970, or just counted. Unlike a time, nobody can set it."""
+    has_xattrs: bool | None = None
+    """Whether users have set extended attributes, as an enumeration tells (it may say so in vain, but not fail to);
+    None where that was not looked at."""
 
     @property
     def is_directory(self) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "Attribute",
     "attributes_length",
     "ea_length",
+    "entry_attributes_length",
     "read_attributes",
     "replace_attributes",
     "set_attribute",
@@ -54,14 +55,29 @@ async def read_attributes(share: "Share", one: Open) -> list[Attribute]:
     return await _read(one.handle) if Capability.XATTRS in share.fs.capabilities else []
 
 
-async def attributes_length(share: "Share", one: Open, stat: Stat) -> int:
-    """ExtendedAttributesLength of an open file; `stat` is what the storage has just told of it. Raises `VfsError`."""
+async def attributes_length(share: "Share", handle: Handle, stat: Stat) -> int:
+    """ExtendedAttributesLength of a file; `stat` is what the storage has just told of it. Raises `VfsError`."""
     length = share.attributes_lengths.get(stat)
     if length is None:
         now = time.time_ns()
-        length = ea_length(await read_attributes(share, one))
+        length = ea_length(await _read(handle)) if Capability.XATTRS in share.fs.capabilities else 0
         share.attributes_lengths.keep(stat, length, now)
     return length
+
+
+async def entry_attributes_length(share: "Share", directory: Handle, name: str, stat: Stat) -> int:
+    """The same of a name in a directory; 0 if it cannot be looked at (any more)."""
+    length = share.attributes_lengths.get(stat)
+    if length is not None:
+        return length
+    try:
+        handle = await share.fs.lookup(directory, name, case_sensitive=True)
+        try:
+            return await attributes_length(share, handle, stat)
+        finally:
+            await handle.aclose()
+    except VfsError:
+        return 0
 
 
 async def set_attributes(share: "Share", one: Open, changes: Sequence[Attribute]) -> None:

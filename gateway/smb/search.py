@@ -6,9 +6,11 @@ import trio
 
 from gateway.nt.shortnames import short_name
 from gateway.nt.wildcard import Matcher, compile_pattern, matches_everything
+from gateway.share.extended import attributes_length, entry_attributes_length
 from gateway.share.visibility import readable
 from gateway.smb.info.directory import DirectoryPacker
-from vfs_backends.api import DirectoryEntry, DirectoryStream
+from gateway.smb.info.ea import ea_size
+from vfs_backends.api import DirectoryEntry, DirectoryStream, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import may_wait
 
@@ -37,6 +39,8 @@ class Search:
         self._hides = hide_unreadable
         self._unchecked: list[DirectoryEntry] = []
         """What was read, and of which it is not known yet whether the caller may."""
+        self._dots: dict[str, int] = {}
+        """How long the extended attributes of `.` and `..` are."""
         self._dots_read = False
         self._at_end = False
         self.started = False
@@ -50,7 +54,12 @@ class Search:
             if taken == len(self._entries) and not await self._read_more(packer):
                 break
             entry = self._entries[taken]
-            if not packer.add(entry.name, entry.stat):
+            stat = entry.stat
+            if stat is not None and stat.has_xattrs and packer.has_ea_size:
+                added = packer.add(entry.name, stat, ea_size(await self._attributes_length(entry.name, stat)))
+            else:
+                added = packer.add(entry.name, stat)
+            if not added:
                 break
             taken += 1
             if single:
@@ -58,6 +67,12 @@ class Search:
         del self._entries[:taken]
         if taken:
             self.started = True
+
+    async def _attributes_length(self, name: str, stat: Stat) -> int:
+        length = self._dots.get(name)
+        if length is not None:
+            return length
+        return await entry_attributes_length(self._file.share, self._file.handle, name, stat)
 
     async def aclose(self) -> None:
         """Give the enumeration up. May be called twice."""
@@ -67,7 +82,7 @@ class Search:
     async def _read_more(self, packer: DirectoryPacker) -> bool:
         """Read further entries; whether there were any. What has been read stays, should the request run again."""
         if not self._dots_read:
-            dots = await self._dots()
+            dots = await self._read_dots(packer)
             self._dots_read = True
             if dots:
                 self._entries.extend(dots)
@@ -97,16 +112,19 @@ class Search:
                 return True
         return False
 
-    async def _dots(self) -> list[DirectoryEntry]:
+    async def _read_dots(self, packer: DirectoryPacker) -> list[DirectoryEntry]:
         """`.` and `..`, which a storage does not list. The root's parent is the root: nothing above it is told."""
         names = [name for name in (".", "..") if self._matches(name)]
         if not names:
             return []
+        share, path = self._file.share, self._file.path
         own = await self._file.handle.stat()
         above = own
-        path = self._file.path
+        if packer.has_ea_size:
+            length = await attributes_length(share, self._file.handle, own)
+            self._dots = {".": length, "..": length}
+            own.has_xattrs = length > 0
         if path and ".." in names:
-            share = self._file.share
             try:
                 parent = await share.fs.lookup(share.root, path.rpartition("/")[0], case_sensitive=True)
             except VfsError as error:
@@ -115,6 +133,9 @@ class Search:
             else:
                 try:
                     above = await parent.stat()
+                    if packer.has_ea_size:
+                        length = self._dots[".."] = await attributes_length(share, parent, above)
+                        above.has_xattrs = length > 0
                 finally:
                     await parent.aclose()
         return [DirectoryEntry(name, own if name == "." else above) for name in names]

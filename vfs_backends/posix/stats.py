@@ -43,7 +43,7 @@ def birth_of(fields: StatxFields) -> int:
     return fields[10] * _SECOND + fields[11] if fields[0] & _BTIME else 0
 
 
-def stat_of(node_id: NodeId, fields: StatxFields, dos: DosAttributes | None) -> Stat:
+def stat_of(node_id: NodeId, fields: StatxFields, dos: DosAttributes | None, has_xattrs: bool | None = None) -> Stat:
     """`dos`: what is stored with the file, if anything is."""
     mask, nlink, uid, gid, mode, _, size, blocks, a, a_ns, b, b_ns, c, c_ns, m, m_ns, rma, rmi, _, _ = fields
     ctime = version = c * _SECOND + c_ns
@@ -74,6 +74,7 @@ def stat_of(node_id: NodeId, fields: StatxFields, dos: DosAttributes | None) -> 
         attributes,
         os.makedev(rma, rmi) if rma or rmi else 0,
         version,
+        has_xattrs,
     )
 
 

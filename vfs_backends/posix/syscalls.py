@@ -35,6 +35,8 @@ __all__ = [
     "inotify_add_watch",
     "inotify_init",
     "inotify_rm_watch",
+    "list_xattrs",
+    "list_xattrs_at",
     "name_to_handle",
     "open_by_handle",
     "openat2",
@@ -52,6 +54,7 @@ _renameat2 = _libc["renameat2"]
 _fgetxattr = _libc["fgetxattr"]
 _getxattr = _libc["getxattr"]
 _lgetxattr = _libc["lgetxattr"]
+_llistxattr = _libc["llistxattr"]
 _fallocate = _libc["fallocate"]
 _fstatfs = _libc["fstatfs"]
 _utimensat = _libc["utimensat"]
@@ -61,12 +64,13 @@ _inotify_add_watch = _libc["inotify_add_watch"]
 _inotify_rm_watch = _libc["inotify_rm_watch"]
 _name_to_handle_at = _libc["name_to_handle_at"]
 _open_by_handle_at = _libc["open_by_handle_at"]
-# These two return ssize_t, of which an int would be the lower half.
-_fgetxattr.restype = _getxattr.restype = _lgetxattr.restype = ctypes.c_ssize_t
+# These return ssize_t, of which an int would be the lower half.
+_fgetxattr.restype = _getxattr.restype = _lgetxattr.restype = _llistxattr.restype = ctypes.c_ssize_t
 
 # The same on every architecture that Linux 5.6 runs on, but alpha.
 _NR_OPENAT2 = ctypes.c_long(437)
 _NR_GETXATTRAT = ctypes.c_long(464)
+_NR_LISTXATTRAT = ctypes.c_long(465)
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -179,6 +183,21 @@ def get_xattr_at(directory: int, name: bytes, flags: int, attribute: bytes) -> b
     size: int = _syscall(
         _NR_GETXATTRAT, directory, name, flags, attribute, buffers.xattr_reference, _XATTR_ARGUMENTS_SIZE
     )
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
+
+
+def list_xattrs(path: bytes) -> bytes | int:
+    """The names of the extended attributes of a file (a link itself), each ended by a zero byte, or the negative error
+    number: ERANGE for more than 4096 bytes."""
+    buffers = _buffers
+    size: int = _llistxattr(path, buffers.value_reference, _VALUE_SIZE)
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
+
+
+def list_xattrs_at(directory: int, name: bytes) -> bytes | int:
+    """The same of a name in a directory, by listxattrat(2), which came with getxattrat(2)."""
+    buffers = _buffers
+    size: int = _syscall(_NR_LISTXATTRAT, directory, name, AT_SYMLINK_NOFOLLOW, buffers.value_reference, _VALUE_SIZE)
     return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 

@@ -29,11 +29,14 @@ from vfs_backends.posix.syscalls import (
     get_xattr,
     get_xattr_at,
     has_getxattrat,
+    list_xattrs,
+    list_xattrs_at,
     openat2,
     proc_path,
     statx,
 )
 from vfs_backends.posix.threads import Pace, Threads
+from vfs_backends.posix.xattrs import has_user
 
 if TYPE_CHECKING:
     from vfs_backends.posix.shared_files import SharedFiles
@@ -43,6 +46,7 @@ __all__ = ["Tree", "Volume"]
 
 _FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 _ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
+_ATTRIBUTE = XATTR + b"\0"
 
 _S_IFMT, _S_IFLNK, _S_IFDIR = 0o170000, 0o120000, 0o040000
 _WITH_XATTRS = frozenset({0o100000, 0o040000})
@@ -148,9 +152,9 @@ class Volume:
         self.writes = Pace(never_slow=kind.in_memory)
         self.reads_nowait = not kind.in_memory and not kind.slow
         """Whether preadv2(RWF_NOWAIT) is worth trying."""
-        self._known: dict[int, tuple[int, int, DosAttributes | None]] = {}
+        self._known: dict[int, tuple[int, int, DosAttributes | None, bool | None]] = {}
         """What user.DOSATTRIB says, by inode, with the time of the last change of status (seconds, nanoseconds): as
-        long as that stays, so does the attribute."""
+        long as that stays, so does the attribute. Last, if it is known, whether there are attributes of users."""
 
     def stat(self, fd: int, *, node_id: NodeId, is_io: bool) -> Stat:
         """What the storage tells of a descriptor's file. Raises OSError."""
@@ -184,14 +188,16 @@ class Volume:
                 return found
         return get_xattr_at(tree.proc, b"%d" % fd, 0, attribute)
 
-    def _learn(self, fields: StatxFields, stored: bytes | int, now: int) -> DosAttributes | None:
+    def _learn(
+        self, fields: StatxFields, stored: bytes | int, now: int, has_xattrs: bool | None = None
+    ) -> DosAttributes | None:
         """Take note of the value of user.DOSATTRIB as read at `now` or later; what is malformed counts as absent."""
         dos = None if isinstance(stored, int) else DosAttributes.parse(stored)
         seconds, nanoseconds = fields[12], fields[13]
         if now - seconds * 1_000_000_000 - nanoseconds > _RACY_NS and not self.kind.slow:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            self._known[fields[5]] = seconds, nanoseconds, dos
+            self._known[fields[5]] = seconds, nanoseconds, dos, has_xattrs
         return dos
 
     def entry_stat(self, directory: int, name: bytes, path: str) -> Stat | None:
@@ -205,6 +211,7 @@ class Volume:
         if kind == _S_IFLNK and tree.follows_symlinks:
             followed = self._stat_through(directory, name, path)
             if followed is not None:
+                followed.has_xattrs = tree.has_xattrs
                 return followed
         is_own = fields[18] == self._major and fields[19] == self._minor
         if is_own:
@@ -214,14 +221,29 @@ class Volume:
         if not tree.has_xattrs or kind not in _WITH_XATTRS or (not is_own and not self.kind.slow):
             return stat_of(node_id, fields, None)
         known = self._known.get(fields[5]) if is_own else None
-        if known is not None and known[1] == fields[13] and known[0] == fields[12]:
-            return stat_of(node_id, fields, known[2])
+        if known is not None and known[1] == fields[13] and known[0] == fields[12] and known[3] is not None:
+            return stat_of(node_id, fields, known[2], known[3])
         now = time.time_ns() if is_own else 0
-        if tree.has_getxattrat:
-            stored = get_xattr_at(directory, name, AT_SYMLINK_NOFOLLOW, XATTR)
+        stored, has_xattrs = self._read_entry(directory, name)
+        return stat_of(node_id, fields, self._learn(fields, stored, now, has_xattrs), has_xattrs)
+
+    def _read_entry(self, directory: int, name: bytes) -> tuple[bytes | int, bool]:
+        """user.DOSATTRIB of a name in a directory (or an error number), and whether there may be attributes of users.
+
+        To ask for the names costs as much as to ask for one attribute; so what has none is not asked again.
+        """
+        at = self.tree.has_getxattrat
+        path = b"" if at else proc_path(directory) + b"/" + name
+        listed = list_xattrs_at(directory, name) if at else list_xattrs(path)
+        if isinstance(listed, int):
+            has_xattrs = listed == -errno.ERANGE  # so many names that some of them will be users'
+        elif _ATTRIBUTE not in listed:
+            return -errno.ENODATA, bool(listed) and has_user(listed)
         else:
-            stored = get_xattr(proc_path(directory) + b"/" + name, XATTR, follow=False)
-        return stat_of(node_id, fields, self._learn(fields, stored, now))
+            has_xattrs = has_user(listed)
+        if at:
+            return get_xattr_at(directory, name, AT_SYMLINK_NOFOLLOW, XATTR), has_xattrs
+        return get_xattr(path, XATTR, follow=False), has_xattrs
 
     def entry_stats(self, directory: int, names: list[bytes], path: str) -> list[Stat | None]:
         return [self.entry_stat(directory, name, path) for name in names]

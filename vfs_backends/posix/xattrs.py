@@ -5,6 +5,7 @@ that is open for I/O, or a path of /proc that stands for one that is not. They r
 """
 
 import errno
+import functools
 import os
 
 from vfs_backends.api import Fold
@@ -16,6 +17,7 @@ __all__ = [
     "ACCESS_ACL",
     "DEFAULT_ACL",
     "get_user",
+    "has_user",
     "list_user",
     "remove_user",
     "set_acls",
@@ -32,6 +34,7 @@ ABSENT = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM})
 """Error numbers of there being no such attribute: symbolic links and special files have no user attributes."""
 
 _PREFIX = "user."
+_USER = _PREFIX.encode()
 _MAX_NAME = 255
 
 _HIDDEN = frozenset({
@@ -61,6 +64,16 @@ def list_user(target: Target) -> list[str]:
             if not _is_hidden(name):
                 names.append(name)
     return names
+
+
+@functools.lru_cache(256)
+def has_user(listed: bytes) -> bool:
+    """Whether any of the names that listxattr(2) gave is one of the users' attributes."""
+    return any(
+        not _is_hidden(name.removeprefix(_USER).decode("ascii", "replace"))
+        for name in listed.split(b"\0")
+        if name.startswith(_USER)
+    )
 
 
 def _stored_name(target: Target, name: str, fold: Fold) -> str | None:

@@ -89,7 +89,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         return await _extended_attributes(one, request)
     file = one.file
     stat = await file.handle.stat()
-    length = await attributes_length(file.share, file, stat) if request.file_info_class in _NEEDS_EA_SIZE else 0
+    length = await attributes_length(file.share, file.handle, stat) if request.file_info_class in _NEEDS_EA_SIZE else 0
     streams: tuple[StreamInfo, ...] = ()
     if request.file_info_class == nt.FILE_STREAM_INFORMATION:
         streams = tuple([StreamInfo(*entry) for entry in await list_streams(file.share, file)])

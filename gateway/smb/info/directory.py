@@ -59,7 +59,6 @@ class DirectoryPacker:
     """Collects entries until they fill a client's buffer."""
 
     __slots__ = (
-        "_has_ea_size",
         "_has_id",
         "_hides",
         "_layout",
@@ -67,6 +66,7 @@ class DirectoryPacker:
         "_parts",
         "_size",
         "count",
+        "has_ea_size",
         "needs_stat",
     )
 
@@ -86,7 +86,8 @@ class DirectoryPacker:
         self._parts: list[bytes] = []
         self._size = 0
         self._has_id = info_class in _WITH_ID
-        self._has_ea_size = self._has_id or info_class in _WITH_EA_SIZE
+        self.has_ea_size = self._has_id or info_class in _WITH_EA_SIZE
+        """Whether entries tell how long their extended attributes are."""
         self.needs_stat = layout is not _NAMES
         """Whether entries need more than their names."""
         self.count = 0
@@ -133,7 +134,7 @@ class DirectoryPacker:
         )
         if self._has_id:
             return self._layout.pack(*common, ea_size, stat.node_id.inode)
-        if self._has_ea_size:
+        if self.has_ea_size:
             return self._layout.pack(*common, ea_size)
         return self._layout.pack(*common)
 
