@@ -178,6 +178,15 @@ class Handle(ABC):
         """Remove; raises NO_ATTRIBUTE if there is none. [Capability.XATTRS]"""
         raise VfsError(Kind.NOT_SUPPORTED, f"extended attribute {name}")
 
+    async def get_needed_xattrs(self) -> list[str]:
+        """The names that `set_needed_xattrs` was given, in any order. [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, "extended attributes")
+
+    async def set_needed_xattrs(self, names: Sequence[str]) -> None:
+        """Note names of extended attributes without which the file cannot be understood. The storage keeps them with
+        the file, apart from the attributes, and makes nothing of them. Raises TOO_LARGE. [Capability.XATTRS]"""
+        raise VfsError(Kind.NOT_SUPPORTED, f"notes of {len(names)} extended attributes")
+
     async def read_link(self) -> str:
         """Where a symbolic link leads, as its maker put it. Raises INVALID on others. [Capability.SPECIAL_FILES]"""
         raise VfsError(Kind.NOT_SUPPORTED, "symbolic links")

@@ -1,7 +1,7 @@
 """Handles of the in-memory file system: on files, on directories, and on named streams."""
 
 import stat as stat_module
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vfs_backends.api import (
@@ -165,6 +165,13 @@ class MemoryHandle(Handle):
         if stored is None:
             raise VfsError(Kind.NO_ATTRIBUTE, name)
         del self.node.xattrs[stored]
+        self.node.changed(self._realm.clock)
+
+    async def get_needed_xattrs(self) -> list[str]:
+        return list(self.node.needed_xattrs)
+
+    async def set_needed_xattrs(self, names: Sequence[str]) -> None:
+        self.node.needed_xattrs = tuple(names)
         self.node.changed(self._realm.clock)
 
     async def read_link(self) -> str:

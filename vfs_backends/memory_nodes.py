@@ -132,6 +132,7 @@ class Node:
     dos_attributes: int | None = None
     security: bytes | None = None
     xattrs: dict[str, bytes] = field(default_factory=dict)
+    needed_xattrs: tuple[str, ...] = ()
     streams: dict[str, Stream] = field(default_factory=dict)
     """By folded name."""
     children: dict[str, "Node"] = field(default_factory=dict)

@@ -46,6 +46,7 @@ CHANGES = frozenset({
     "remove_xattr",
     "rename",
     "rename_stream",
+    "set_needed_xattrs",
     "set_posix_acls",
     "set_security",
     "set_size",
@@ -140,6 +141,12 @@ class StackedHandle(Handle):
 
     async def remove_xattr(self, name: str) -> None:
         await self._around("remove_xattr", self.below.remove_xattr, name)
+
+    async def get_needed_xattrs(self) -> list[str]:
+        return await self._around("get_needed_xattrs", self.below.get_needed_xattrs)
+
+    async def set_needed_xattrs(self, names: Sequence[str]) -> None:
+        await self._around("set_needed_xattrs", self.below.set_needed_xattrs, names)
 
     async def read_link(self) -> str:
         return await self._around("read_link", self.below.read_link)

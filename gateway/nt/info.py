@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["FileInfo", "StreamInfo"]
+__all__ = ["ExtendedAttribute", "FileInfo", "StreamInfo"]
+
+
+class ExtendedAttribute(NamedTuple):
+    """An attribute; an empty value means that there is none, or that it shall be removed."""
+
+    name: str
+    value: bytes
+    flags: int = 0
+    """FILE_NEED_EA, or nothing."""
 
 
 class StreamInfo(NamedTuple):

@@ -27,6 +27,7 @@ from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
 from gateway.share.breaking import Admission, admit
 from gateway.share.closing import close_open, set_delete_on_close
+from gateway.share.extended import check_not_needed
 from gateway.share.granting import check_limit, grant_existing
 from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
@@ -116,6 +117,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         grant = await grant_existing(share, intent, token, handle, governing)
         granted = grant.access
         check_attributes(intent, stat, granted)
+        if intent.options & nt.FILE_NO_EA_KNOWLEDGE and not intent.stream:
+            await check_not_needed(share, handle)
         caller = share.caller(token, overrules=grant.unlinks_anyway)
         link = share.place(handle.path) if stat.nlink > 1 and not stat.is_directory else None
         entry = _entry(intent, caller, share.new_open_id(), granted, link)

@@ -5,11 +5,18 @@
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from gateway.nt.constants import FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_NOTIFY_CHANGE_EA
-from gateway.nt.status import STATUS_EA_TOO_LARGE, STATUS_EAS_NOT_SUPPORTED, STATUS_INVALID_EA_NAME, StatusError
+from gateway.nt.constants import FILE_NEED_EA, FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_NOTIFY_CHANGE_EA
+from gateway.nt.info import ExtendedAttribute
+from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
+    STATUS_EA_TOO_LARGE,
+    STATUS_EAS_NOT_SUPPORTED,
+    STATUS_INVALID_EA_NAME,
+    StatusError,
+)
 from gateway.nt.upcase import upcase
 from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
@@ -22,8 +29,8 @@ if TYPE_CHECKING:
     from gateway.share.share import Share
 
 __all__ = [
-    "Attribute",
     "attributes_length",
+    "check_not_needed",
     "ea_length",
     "entry_attributes_length",
     "read_attributes",
@@ -32,8 +39,7 @@ __all__ = [
     "set_attributes",
 ]
 
-Attribute = tuple[str, bytes]
-"""Name and value; an empty value stands for an attribute that is not there, or not to be there."""
+Attributes = Sequence[ExtendedAttribute]
 
 _MAX_LENGTH: Final = 65536 - 5
 _FIXED: Final = 5
@@ -45,14 +51,26 @@ _STATUS_OF_KIND: Final = {
 }
 
 
-def ea_length(attributes: Iterable[Attribute]) -> int:
+def ea_length(attributes: Iterable[ExtendedAttribute]) -> int:
     """What [MS-FSA] 2.1.1.3 calls ExtendedAttributesLength, in bytes."""
-    return sum([_FIXED + len(name.encode("utf-8", "surrogateescape")) + len(value) for name, value in attributes])
+    return sum([_FIXED + len(name.encode("utf-8", "surrogateescape")) + len(value) for name, value, _ in attributes])
 
 
-async def read_attributes(share: "Share", one: Open) -> list[Attribute]:
+async def read_attributes(share: "Share", one: Open) -> list[ExtendedAttribute]:
     """All extended attributes of an open file. Raises `VfsError`."""
-    return await _read(one.handle) if Capability.XATTRS in share.fs.capabilities else []
+    if Capability.XATTRS not in share.fs.capabilities:
+        return []
+    attributes = await _read(one.handle)
+    needed = await _needed(one.handle) if attributes else ()
+    return [found._replace(flags=FILE_NEED_EA) if upcase(found.name) in needed else found for found in attributes]
+
+
+async def check_not_needed(share: "Share", handle: Handle) -> None:
+    """Raise `StatusError` if the file must not be opened by who knows nothing of EAs. [MS-FSA] 2.1.5.1.2."""
+    if Capability.XATTRS in share.fs.capabilities:
+        needed = await _needed(handle)
+        if needed and any(upcase(name) in needed for name in await handle.list_xattrs()):
+            raise StatusError(STATUS_ACCESS_DENIED)
 
 
 async def attributes_length(share: "Share", handle: Handle, stat: Stat) -> int:
@@ -80,7 +98,7 @@ async def entry_attributes_length(share: "Share", directory: Handle, name: str, 
         return 0
 
 
-async def set_attributes(share: "Share", one: Open, changes: Sequence[Attribute]) -> None:
+async def set_attributes(share: "Share", one: Open, changes: Attributes) -> None:
     """Set, and by an empty value remove, attributes of an open file: all of them, or none. The access was checked.
 
     Raises `StatusError` (EAS_NOT_SUPPORTED, EA_TOO_LARGE, INVALID_EA_NAME) and `VfsError`. [MS-FSA] 2.1.5.15.5.
@@ -111,14 +129,14 @@ async def _changed(share: "Share", one: Open, change: Callable[[], Awaitable[Non
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_EA | FILE_NOTIFY_CHANGE_ATTRIBUTES)
 
 
-async def replace_attributes(share: "Share", handle: Handle, attributes: Sequence[Attribute]) -> None:
+async def replace_attributes(share: "Share", handle: Handle, attributes: Attributes) -> None:
     """Give a file that is created or overwritten these attributes, and no others. Raises as `set_attributes`."""
     if Capability.XATTRS in share.fs.capabilities:
         _check_length(_merged((), attributes))
         before = await _read(handle)
         if before or attributes:
-            wanted = {upcase(name) for name, _ in attributes}
-            removed = [(name, b"") for name, _ in before if upcase(name) not in wanted]
+            wanted = {upcase(one.name) for one in attributes}
+            removed = [ExtendedAttribute(one.name, b"") for one in before if upcase(one.name) not in wanted]
             await _change(handle, before, [*removed, *attributes])
     elif attributes:
         _check_supported(share)
@@ -129,32 +147,45 @@ def _check_supported(share: "Share") -> None:
         raise StatusError(STATUS_EAS_NOT_SUPPORTED)
 
 
-def _check_length(attributes: Iterable[Attribute]) -> None:
+def _check_length(attributes: Iterable[ExtendedAttribute]) -> None:
     if ea_length(attributes) > _MAX_LENGTH:
         raise StatusError(STATUS_EA_TOO_LARGE)
 
 
-def _merged(before: Sequence[Attribute], changes: Sequence[Attribute]) -> list[Attribute]:
+def _merged(before: Attributes, changes: Attributes) -> list[ExtendedAttribute]:
     """The attributes after the changes."""
-    after = {upcase(name): (name, value) for name, value in before}
-    for name, value in changes:
-        after[upcase(name)] = (name, value)
-    return [(name, value) for name, value in after.values() if value]
+    after = {upcase(one.name): one for one in (*before, *changes)}
+    return [one for one in after.values() if one.value]
 
 
-async def _read(handle: Handle) -> list[Attribute]:
-    return [(name, await handle.get_xattr(name)) for name in await handle.list_xattrs()]
+async def _read(handle: Handle) -> list[ExtendedAttribute]:
+    """All of them, without their flags."""
+    return [ExtendedAttribute(name, await handle.get_xattr(name)) for name in await handle.list_xattrs()]
 
 
-async def _change(handle: Handle, before: Sequence[Attribute], changes: Sequence[Attribute]) -> None:
+async def _needed(handle: Handle) -> frozenset[str]:
+    """The names that FILE_NEED_EA was set for, in upper case; there may be some of attributes that are gone."""
+    return frozenset(await handle.get_needed_xattrs())
+
+
+def _needed_after(needed: Collection[str], before: Attributes, changes: Attributes) -> frozenset[str]:
+    kept = [one._replace(flags=FILE_NEED_EA) for one in before if upcase(one.name) in needed]
+    return frozenset([upcase(one.name) for one in _merged(kept, changes) if one.flags & FILE_NEED_EA])
+
+
+async def _change(handle: Handle, before: Attributes, changes: Attributes) -> None:
     """Make the changes one after the other; if one fails, take those before it back."""
     done: list[str] = []
     try:
-        for name, value in changes:
+        needed = await _needed(handle)
+        for name, value, _ in changes:
             await _set(handle, name, value)
             done.append(name)
+        after = _needed_after(needed, before, changes)
+        if after != needed:
+            await handle.set_needed_xattrs(sorted(after))
     except VfsError as error:
-        values = {upcase(name): value for name, value in before}
+        values = {upcase(name): value for name, value, _ in before}
         for name in reversed(done):
             with contextlib.suppress(VfsError):  # the first error is the one to report
                 await _set(handle, name, values.get(upcase(name), b""))

@@ -20,6 +20,7 @@ from gateway.nt.constants import (
     FILE_CREATE_TREE_CONNECTION,
     FILE_DELETE_ON_CLOSE,
     FILE_DIRECTORY_FILE,
+    FILE_NO_EA_KNOWLEDGE,
     FILE_NO_INTERMEDIATE_BUFFERING,
     FILE_NON_DIRECTORY_FILE,
     FILE_OPEN,
@@ -32,6 +33,7 @@ from gateway.nt.constants import (
     FILE_SHARE_WRITE,
     FILE_SUPERSEDE,
 )
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INVALID_PARAMETER,
@@ -66,7 +68,7 @@ class OpenIntent:
     allocation_size: int = 0
     by_id: int | None = None
     """Open the file of this inode number; `path` is empty then. FILE_OPEN_BY_FILE_ID."""
-    extended_attributes: Sequence[tuple[str, bytes]] = ()
+    extended_attributes: Sequence[ExtendedAttribute] = ()
     """For a file that is created or overwritten."""
     owner: Hashable = None
     access_limit: int = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY
@@ -126,6 +128,8 @@ class OpenIntent:
             )
             if contradicts:
                 raise StatusError(STATUS_INVALID_PARAMETER)
+        if options & FILE_NO_EA_KNOWLEDGE and self.extended_attributes:
+            raise StatusError(STATUS_ACCESS_DENIED)
         if self.stream and options & FILE_DIRECTORY_FILE:
             raise StatusError(STATUS_NOT_A_DIRECTORY)
         if options & FILE_DELETE_ON_CLOSE and not self.access & (DELETE | MAXIMUM_ALLOWED):

@@ -8,6 +8,7 @@ import trio.testing
 
 from acl.mask import DELETE, FILE_READ_DATA
 from gateway.nt.constants import FILE_DIRECTORY_FILE, FILE_OPEN, FILE_OVERWRITE_IF
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_INVALID_OPLOCK_PROTOCOL,
@@ -531,7 +532,7 @@ async def test_changes_in_a_directory(store, autojump_clock) -> None:
     for act in (
         lambda: set_size(store.share, one, 1),
         lambda: set_stat(store.share, one, StatChange(mtime_ns=1)),
-        lambda: set_attributes(store.share, one, [("one", b"1")]),
+        lambda: set_attributes(store.share, one, [ExtendedAttribute("one", b"1")]),
         lambda: link(store.share, one, "directory/linked", replace=False),
         lambda: rename(store.share, one, "directory/renamed", replace=False),
         lambda: store.share.close(one),

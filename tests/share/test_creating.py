@@ -22,6 +22,7 @@ from gateway.nt.constants import (
     FILE_SUPERSEDE,
     FILE_SUPERSEDED,
 )
+from gateway.nt.info import ExtendedAttribute as EA
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
@@ -361,12 +362,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "open below": ("directory/file", {"disposition": FILE_OPEN}),
     "overwrite": ("old", {"disposition": FILE_OVERWRITE}),
     "overwrite, delete on close": ("old", {"disposition": FILE_OVERWRITE, "options": FILE_DELETE_ON_CLOSE}),
-    "supersede": ("old", {"disposition": FILE_SUPERSEDE, "extended_attributes": (("a", b"b"),)}),
+    "supersede": ("old", {"disposition": FILE_SUPERSEDE, "extended_attributes": (EA("a", b"b"),)}),
     "create": ("new", {"disposition": FILE_CREATE}),
     "create below": ("directory/new", {"disposition": FILE_OPEN_IF}),
     "create with everything": (
         "new",
-        {"attributes": HIDDEN, "allocation_size": 100_000, "extended_attributes": (("a", b"b"), ("c", b"d"))},
+        {
+            "attributes": HIDDEN,
+            "allocation_size": 100_000,
+            "extended_attributes": (EA("a", b"b"), EA("c", b"d")),
+        },
     ),
     "create and delete on close": ("new", {"options": FILE_DELETE_ON_CLOSE}),
     "create a directory": ("new", {"options": FILE_DIRECTORY_FILE, "attributes": HIDDEN}),

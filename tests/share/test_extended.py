@@ -2,7 +2,17 @@
 
 import pytest
 
-from gateway.nt.constants import FILE_CREATE, FILE_DIRECTORY_FILE, FILE_NOTIFY_CHANGE_EA, FILE_OPEN, FILE_OVERWRITE_IF
+from gateway.nt.constants import (
+    FILE_CREATE,
+    FILE_DIRECTORY_FILE,
+    FILE_NEED_EA,
+    FILE_NO_EA_KNOWLEDGE,
+    FILE_NOTIFY_CHANGE_EA,
+    FILE_OPEN,
+    FILE_OVERWRITE_IF,
+    FILE_SUPERSEDE,
+)
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_DISK_FULL,
@@ -12,7 +22,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.errors import status_of
-from gateway.share.extended import ea_length, set_attributes
+from gateway.share.extended import ea_length, read_attributes, set_attributes
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.times import KEEP_WRITE_TIME
@@ -24,10 +34,13 @@ from vfs_backends.faults import Fault
 MOST = 65536 - 5
 
 
-async def change(store: Store, one: Open, *changes: tuple[str, bytes]) -> int:
+Given = tuple[str, bytes] | tuple[str, bytes, int]
+
+
+async def change(store: Store, one: Open, *changes: Given) -> int:
     """Set attributes; the status."""
     try:
-        await store.run(lambda: set_attributes(store.share, one, changes))
+        await store.run(lambda: set_attributes(store.share, one, [ExtendedAttribute(*each) for each in changes]))
     except StatusError as error:
         return error.status
     except VfsError as error:
@@ -35,9 +48,10 @@ async def change(store: Store, one: Open, *changes: tuple[str, bytes]) -> int:
     return 0
 
 
-async def create(store: Store, disposition: int, *attributes: tuple[str, bytes], path: str = "file") -> int:
+async def create(store: Store, disposition: int, *attributes: Given, path: str = "file", options: int = 0) -> int:
     """Open with attributes; the status."""
-    return await status(store, path, disposition=disposition, extended_attributes=attributes)
+    given = [ExtendedAttribute(*each) for each in attributes]
+    return await status(store, path, disposition=disposition, options=options, extended_attributes=given)
 
 
 async def attributes(one: Open) -> dict[str, bytes]:
@@ -46,7 +60,7 @@ async def attributes(one: Open) -> dict[str, bytes]:
 
 def test_length():
     assert ea_length([]) == 0
-    assert ea_length([("ONE", b"1234"), ("zwö", b"")]) == (5 + 3 + 4) + (5 + 4)
+    assert ea_length([ExtendedAttribute("ONE", b"1234"), ExtendedAttribute("zwö", b"")]) == (5 + 3 + 4) + (5 + 4)
 
 
 async def test_set_replace_and_remove(store) -> None:
@@ -151,3 +165,67 @@ async def test_a_time_that_was_set_stays(store) -> None:
     one.kept_times = KEEP_WRITE_TIME
     assert await change(store, one, ("one", b"1")) == 0
     assert (await one.handle.stat()).mtime_ns == 5_000_000_000
+
+
+async def needed(store: Store, one: Open) -> dict[str, bool]:
+    found = await store.run(lambda: read_attributes(store.share, one))
+    return {name: flags == FILE_NEED_EA for name, _, flags in found}
+
+
+async def test_what_is_needed(store) -> None:
+    one = await store.opened()
+    assert await change(store, one, ("One", b"1", FILE_NEED_EA), ("two", b"2"), ("three", b"3", FILE_NEED_EA)) == 0
+    assert await needed(store, one) == {"One": True, "two": False, "three": True}
+    assert await change(store, one, ("two", b"22")) == 0
+    assert await needed(store, one) == {"One": True, "two": False, "three": True}
+    assert await change(store, one, ("ONE", b"11"), ("TWO", b"222", FILE_NEED_EA), ("three", b"")) == 0
+    assert await needed(store, one) == {"One": False, "two": True}
+    assert await change(store, one, ("three", b"3")) == 0
+    assert await needed(store, one) == {"One": False, "two": True, "three": False}
+
+
+async def test_who_does_not_know_them_cannot_open_what_needs_them(store) -> None:
+    await store.make("file", b"data")
+    await store.make("directory", directory=True)
+
+    async def opens(path: str, disposition: int = FILE_OPEN) -> int:
+        return await status(store, path, disposition=disposition, options=FILE_NO_EA_KNOWLEDGE)
+
+    for path, options in (("file", 0), ("directory", FILE_DIRECTORY_FILE)):
+        one = await store.opened(path, options=options)
+        assert await change(store, one, ("one", b"1")) == 0
+        assert await opens(path) == 0
+        assert await change(store, one, ("one", b"1", FILE_NEED_EA)) == 0
+        assert await opens(path) == STATUS_ACCESS_DENIED
+        await store.share.close(await store.opened(path, options=options))
+    assert await opens("file", FILE_OVERWRITE_IF) == STATUS_ACCESS_DENIED
+    assert store.tree()["file"] == b"data"
+    await store.share.close(await store.opened("file", stream="stream", options=FILE_NO_EA_KNOWLEDGE))
+    await one.handle.remove_xattr("one")  # by somebody who knows nothing of flags
+    assert await opens("directory") == 0
+    assert await create(store, FILE_CREATE, ("a", b"b"), path="new", options=FILE_NO_EA_KNOWLEDGE) == (
+        STATUS_ACCESS_DENIED
+    )
+    assert "new" not in store.tree()
+
+
+@pytest.mark.parametrize("disposition", [FILE_OVERWRITE_IF, FILE_SUPERSEDE])
+async def test_overwriting_takes_the_need_away(store, disposition) -> None:
+    one = await store.opened()
+    assert await change(store, one, ("one", b"1", FILE_NEED_EA)) == 0
+    assert await create(store, disposition, ("two", b"2", FILE_NEED_EA)) == 0
+    assert await needed(store, one) == {"two": True}
+    assert await create(store, disposition, ("two", b"2")) == 0
+    assert await needed(store, one) == {"two": False}
+    assert await create(store, disposition) == 0
+    assert await create(store, disposition, options=FILE_NO_EA_KNOWLEDGE) == 0
+    assert await needed(store, one) == {}
+
+
+async def test_a_need_that_cannot_be_kept_changes_nothing(store) -> None:
+    one = await store.opened()
+    assert await change(store, one, ("old", b"1")) == 0
+    store.fs.faults.append(Fault("set_needed_xattrs", Kind.TOO_LARGE, times=1))
+    assert await change(store, one, ("old", b"2"), ("new", b"3", FILE_NEED_EA)) == STATUS_EA_TOO_LARGE
+    assert await attributes(one) == {"old": b"1"}
+    assert await needed(store, one) == {"old": False}

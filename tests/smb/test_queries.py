@@ -5,7 +5,7 @@ import struct
 import pytest
 import trio
 
-from gateway.nt.constants import FILE_OPEN
+from gateway.nt.constants import FILE_NO_EA_KNOWLEDGE, FILE_OPEN
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BUFFER_OVERFLOW,
@@ -215,6 +215,24 @@ async def test_extended_attributes_in_create(opened) -> None:
         assert await client.create_status(tree, "other", contexts=[(b"ExtA", data)]) == status
         assert await change(client, file, FULL_EA, data) == status
     assert await client.create_status(tree, "other", disposition=FILE_OPEN) == STATUS_OBJECT_NAME_NOT_FOUND
+
+
+async def test_attributes_that_are_needed(opened) -> None:
+    client, tree, file = opened
+    needed, other = full_ea((b"ONE", b"first"), flags=0x80), full_ea((b"TWO", b"somewhat"))
+    assert await change(client, file, FULL_EA, needed) == 0
+    assert await change(client, file, FULL_EA, other) == 0
+    _, data = await query(client, file, FULL_EA, flags=1)
+    assert (needed[4:] in data, other[4:] in data) == (True, True)
+    no_knowledge = {"options": FILE_NO_EA_KNOWLEDGE}
+    assert await client.create_status(tree, "file", disposition=FILE_OPEN, **no_knowledge) == STATUS_ACCESS_DENIED
+    assert await client.create_status(tree, "file", disposition=FILE_OPEN) == 0
+    assert await change(client, file, FULL_EA, full_ea((b"ONE", b"first"))) == 0
+    assert await client.create_status(tree, "file", disposition=FILE_OPEN, **no_knowledge) == 0
+    contexts = [(b"ExtA", needed)]
+    assert await client.create_status(tree, "new", contexts=contexts, **no_knowledge) == STATUS_ACCESS_DENIED
+    assert await client.create_status(tree, "new", contexts=contexts) == 0
+    assert await client.create_status(tree, "new", disposition=FILE_OPEN, **no_knowledge) == STATUS_ACCESS_DENIED
 
 
 # --- setting

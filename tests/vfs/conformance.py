@@ -428,6 +428,21 @@ async def test_xattrs(fs: FileSystem, top: Handle) -> None:
             await handle.set_xattr("", b"1")
 
 
+async def test_needed_xattrs(fs: FileSystem, top: Handle) -> None:
+    if await lacks(fs, Capability.XATTRS, top.get_needed_xattrs):
+        return
+    for handle in (await make(fs, top, "file"), await fs.create_directory(top, "directory", 0o755)):
+        assert await handle.get_needed_xattrs() == []
+        await handle.set_needed_xattrs(["ONE", "ZWEI Ü"])
+        assert sorted(await (await fs.lookup(top, handle.path)).get_needed_xattrs()) == ["ONE", "ZWEI Ü"]
+        assert await handle.list_xattrs() == []
+        await handle.set_needed_xattrs(["ONE"])
+        assert await handle.get_needed_xattrs() == ["ONE"]
+        for _ in range(2):
+            await handle.set_needed_xattrs([])
+            assert await handle.get_needed_xattrs() == []
+
+
 async def test_security(fs: FileSystem, top: Handle) -> None:
     if await lacks(fs, Capability.SECURITY, top.get_security):
         return

@@ -235,6 +235,10 @@ async def test_attributes_have_limits(make_posix: MakePosix, tmp_path: Path) -> 
         await handle.set_xattr("x" * 251, b"1")
     with fails(Kind.TOO_LARGE):
         await handle.set_xattr("one", bytes(65537))
+    with fails(Kind.TOO_LARGE):
+        await handle.set_needed_xattrs([f"{number}" * 200 for number in range(10, 200)])
+    await handle.set_needed_xattrs(["ONE", "TWO"])
+    assert os.getxattr(tmp_path / "file", "user.smbgate.needed") == b"ONE\0TWO\0"
     failed = []
     for number in range(64):
         # For how many there is room depends on the file system.

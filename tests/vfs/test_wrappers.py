@@ -51,6 +51,7 @@ async def test_read_only() -> None:
         lambda: file.set_stat(StatChange(mode=0)),
         lambda: file.set_xattr("name", b""),
         lambda: file.remove_xattr("name"),
+        lambda: file.set_needed_xattrs([]),
         lambda: file.set_security(b""),
         lambda: fs.create_file(directory, "new", 0o644, READ),
         lambda: fs.create_directory(directory, "new", 0o755),

@@ -329,6 +329,15 @@ class PosixHandle(Handle):
         self._check_xattrs()
         await self.change(xattrs.remove_user, self._target, name, self.volume.tree.fold)
 
+    async def get_needed_xattrs(self) -> list[str]:
+        self._check_xattrs()
+        stored = await self.ask(self._read_xattr, xattrs.NEEDED)
+        return xattrs.needed_names(stored or b"")
+
+    async def set_needed_xattrs(self, names: Sequence[str]) -> None:
+        self._check_xattrs()
+        await self.change(xattrs.set_needed, self._target, names)
+
     def _check_streams(self) -> "StreamTable":
         table = self.volume.tree.streams
         if table is None:

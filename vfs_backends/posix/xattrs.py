@@ -7,6 +7,7 @@ that is open for I/O, or a path of /proc that stands for one that is not. They r
 import errno
 import functools
 import os
+from collections.abc import Sequence
 
 from vfs_backends.api import Fold
 from vfs_backends.errors import Kind, VfsError
@@ -16,11 +17,14 @@ __all__ = [
     "ABSENT",
     "ACCESS_ACL",
     "DEFAULT_ACL",
+    "NEEDED",
     "get_user",
     "has_user",
     "list_user",
+    "needed_names",
     "remove_user",
     "set_acls",
+    "set_needed",
     "set_security",
     "set_user",
 ]
@@ -29,6 +33,9 @@ Target = int | bytes
 
 ACCESS_ACL = b"system.posix_acl_access"
 DEFAULT_ACL = b"system.posix_acl_default"
+
+NEEDED = b"user.smbgate.needed"
+"""Names of users' attributes, each ended by a zero byte: Samba's form of an attribute has no room for flags."""
 
 ABSENT = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM})
 """Error numbers of there being no such attribute: symbolic links and special files have no user attributes."""
@@ -107,12 +114,16 @@ def set_user(target: Target, name: str, value: bytes, fold: Fold) -> None:
     if len(key) > _MAX_NAME:
         raise VfsError(Kind.NAME_TOO_LONG, name)
     stored = _stored_name(target, name, fold)
+    _store(target, key if stored is None else _key(stored), value)
+
+
+def _store(target: Target, key: bytes, value: bytes) -> None:
     try:
-        os.setxattr(target, key if stored is None else _key(stored), value)
+        os.setxattr(target, key, value)
     except OSError as error:
         # What keeps attributes in the inode or in one block says ENOSPC when that is full, the disk being so or not.
         if error.errno == errno.ENOSPC and os.statvfs(target).f_bavail:
-            raise VfsError(Kind.TOO_LARGE, name) from error
+            raise VfsError(Kind.TOO_LARGE, name_from_bytes(key)) from error
         raise
 
 
@@ -122,6 +133,18 @@ def remove_user(target: Target, name: str, fold: Fold) -> None:
     if stored is None:
         raise VfsError(Kind.NO_ATTRIBUTE, name)
     os.removexattr(target, _key(stored))
+
+
+def needed_names(stored: bytes) -> list[str]:
+    """The names in a value of `NEEDED`."""
+    return [name_from_bytes(name) for name in stored.split(b"\0") if name]
+
+
+def set_needed(target: Target, names: Sequence[str]) -> None:
+    if names:
+        _store(target, NEEDED, b"".join([text_to_bytes(name) + b"\0" for name in names]))
+    else:
+        set_security(target, NEEDED, None)
 
 
 def set_acls(target: Target, access: bytes | None, default: bytes | None, is_directory: bool) -> None:

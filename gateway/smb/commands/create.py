@@ -1,6 +1,6 @@
 """CREATE: [MS-SMB2] 3.3.5.9."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from acl.descriptor import SecurityDescriptor
@@ -14,6 +14,7 @@ from gateway.nt.constants import (
     FILE_OPENED,
     SECURITY_DELEGATE,
 )
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.names import parse_path
 from gateway.nt.status import (
     STATUS_BAD_IMPERSONATION_LEVEL,
@@ -63,7 +64,7 @@ class _Given(NamedTuple):
     """What a file has from the beginning, if it is created."""
 
     allocation_size: int = 0
-    extended_attributes: tuple[tuple[str, bytes], ...] = ()
+    extended_attributes: Sequence[ExtendedAttribute] = ()
     security: SecurityDescriptor | None = None
 
 
@@ -177,7 +178,7 @@ def _given(contexts: Contexts) -> _Given:
     security = contexts.get(SMB2_CREATE_SD_BUFFER)
     return _Given(
         0 if allocation is None else AllocationSize.unpack_from(allocation).allocation_size,
-        () if extended is None else tuple((one.name, one.value) for one in parse_full_ea(memoryview(extended))),
+        () if extended is None else parse_full_ea(memoryview(extended)),
         None if security is None else SecurityDescriptor.parse(bytes(security)),
     )
 

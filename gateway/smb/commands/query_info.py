@@ -1,7 +1,7 @@
 """QUERY_INFO: [MS-SMB2] 3.3.5.20."""
 
 from gateway.nt import constants as nt
-from gateway.nt.info import StreamInfo
+from gateway.nt.info import ExtendedAttribute, StreamInfo
 from gateway.nt.names import wire_path
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
@@ -17,7 +17,7 @@ from gateway.share.share import Share
 from gateway.share.streams import has_streams, list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
-from gateway.smb.info.ea import ExtendedAttribute, ea_size, pack_full_ea, parse_get_ea
+from gateway.smb.info.ea import ea_size, pack_full_ea, parse_get_ea
 from gateway.smb.info.file import file_class, pack_file_info
 from gateway.smb.info.filesystem import VolumeInfo, pack_file_system_info
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
@@ -112,7 +112,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
 
 async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
     """FileFullEaInformation: those asked for by name, or all, on from where the last query ended."""
-    attributes = [ExtendedAttribute(*found) for found in await read_attributes(one.file.share, one.file)]
+    attributes = await read_attributes(one.file.share, one.file)
     if len(request.input):
         by_name = {attribute.name.upper(): attribute for attribute in attributes}
         wanted = parse_get_ea(request.input)

@@ -104,7 +104,7 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
         case setfile.SizeChange():
             await _set_size(one, info_class, change.size)
         case setfile.EaChange():
-            await set_attributes(share, file, [(name, value) for name, value, _ in change.attributes])
+            await set_attributes(share, file, change.attributes)
         case _:
             raise StatusError(STATUS_NOT_SUPPORTED)
 

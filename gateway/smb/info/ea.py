@@ -5,8 +5,10 @@ Names are bytes of an 8-bit character set on the wire; here they are UTF-8, and 
 
 from collections.abc import Iterator, Sequence
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
+from gateway.nt.constants import FILE_NEED_EA
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_BUFFER_OVERFLOW,
     STATUS_BUFFER_TOO_SMALL,
@@ -18,10 +20,8 @@ from gateway.nt.status import (
     StatusError,
 )
 
-__all__ = ["FILE_NEED_EA", "MAX_LIST", "ExtendedAttribute", "ea_size", "pack_full_ea", "parse_full_ea", "parse_get_ea"]
+__all__ = ["MAX_LIST", "ea_size", "pack_full_ea", "parse_full_ea", "parse_get_ea"]
 
-FILE_NEED_EA: Final = 0x80
-"""The file must not be opened by who does not understand this attribute."""
 MAX_LIST: Final = 65536
 """The longest list that is looked at, in bytes: NTFS holds 64 KiB of attributes for a file."""
 
@@ -30,14 +30,6 @@ _GET: Final = Struct("<IB")
 _OFFSET: Final = Struct("<I")
 
 _RESERVED: Final = frozenset(b'"*+,/:;<=>?[\\]|') | frozenset(range(0x20))
-
-
-class ExtendedAttribute(NamedTuple):
-    """An attribute; an empty value means that there is none, or that it shall be removed."""
-
-    name: str
-    value: bytes
-    flags: int = 0
 
 
 def parse_full_ea(data: memoryview) -> list[ExtendedAttribute]:

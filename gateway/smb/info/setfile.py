@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from acl.mask import DELETE, FILE_WRITE_ATTRIBUTES, FILE_WRITE_DATA, FILE_WRITE_EA
 from gateway.nt import constants as nt
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_INFO_CLASS,
@@ -15,7 +16,7 @@ from gateway.nt.status import (
     STATUS_NOT_SUPPORTED,
     StatusError,
 )
-from gateway.smb.info.ea import ExtendedAttribute, parse_full_ea
+from gateway.smb.info.ea import parse_full_ea
 from gateway.wire.codec import take, utf16
 from gateway.wire.errors import WireError
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from impacket import smb, smb3structs
 from smbprotocol import file_info
 
+from gateway.nt.info import ExtendedAttribute
 from gateway.nt.status import (
     STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_INFO_CLASS,
@@ -15,7 +16,6 @@ from gateway.nt.status import (
     STATUS_NOT_SUPPORTED,
     StatusError,
 )
-from gateway.smb.info.ea import ExtendedAttribute
 from gateway.smb.info.setfile import (
     LEAVE_TIME,
     RESUME_TIME,
