@@ -36,6 +36,7 @@ from vfs_backends.records import (
     NodeId,
     OutsideChange,
     OutsideKind,
+    Permissions,
     Stat,
     StatChange,
     StreamEntry,
@@ -60,6 +61,7 @@ __all__ = [
     "OutsideChange",
     "OutsideKind",
     "OutsideOpen",
+    "Permissions",
     "Stat",
     "StatChange",
     "StreamEntry",
@@ -203,6 +205,11 @@ class Handle(ABC):
         """The access ACL and, of a directory, the default ACL, as of acl(5); None for what there is none of beyond the
         mode. Blobs, as the kernel keeps them. [Capability.POSIX_ACLS]"""
         raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
+
+    async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
+        """What `get_security` and `get_posix_acls` tell, as far as it is asked for."""
+        access, default = await self.get_posix_acls() if acls else (None, None)
+        return Permissions(await self.get_security() if security else None, access, default)
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         """Set both, or remove what is None: then the mode says everything, as it is. [Capability.POSIX_ACLS]"""

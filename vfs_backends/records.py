@@ -19,6 +19,7 @@ __all__ = [
     "NodeId",
     "OutsideChange",
     "OutsideKind",
+    "Permissions",
     "Stat",
     "StatChange",
     "StreamEntry",
@@ -32,6 +33,14 @@ class NodeId(NamedTuple):
     inode: int
     generation: int
     """Inode generation or birth time, so that a file deleted and its successor in the same inode differ."""
+
+
+class Permissions(NamedTuple):
+    """What a file has of that beyond owner and mode; None for what it has not got, or was not asked for."""
+
+    security: bytes | None
+    access: bytes | None
+    default: bytes | None
 
 
 class Capability(enum.Flag):

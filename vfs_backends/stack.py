@@ -22,6 +22,7 @@ from vfs_backends.api import (
     OpenGuard,
     OutsideChange,
     OutsideOpen,
+    Permissions,
     Stat,
     StatChange,
     StreamEntry,
@@ -159,6 +160,9 @@ class StackedHandle(Handle):
 
     async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
         return await self._around("get_posix_acls", self.below.get_posix_acls)
+
+    async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
+        return await self._around("get_permissions", lambda: self.below.get_permissions(security=security, acls=acls))
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         await self._around("set_posix_acls", self.below.set_posix_acls, access, default)

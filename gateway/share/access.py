@@ -135,15 +135,13 @@ class Descriptors:
 
     async def _key(self, handle: Handle, stat: Stat) -> _Key:
         blob = access = default = None
-        try:
-            if self.stores:
-                blob = await handle.get_security()
-            if self.has_acls:
-                access, default = await handle.get_posix_acls()
-        except VfsError as error:
-            # Whoever may not even read the file's attributes gets nothing of it that the kernel does not grant.
-            if error.kind is not Kind.ACCESS_DENIED:
-                raise
+        if self.stores or self.has_acls:
+            try:
+                blob, access, default = await handle.get_permissions(security=self.stores, acls=self.has_acls)
+            except VfsError as error:
+                # Whoever may not even read the file's attributes gets nothing of it that the kernel does not grant.
+                if error.kind is not Kind.ACCESS_DENIED:
+                    raise
         return _Key(blob, access, default, stat.mode, stat.uid, stat.gid)
 
     def _of_key(self, key: _Key) -> Governing:

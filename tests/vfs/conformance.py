@@ -451,8 +451,12 @@ async def test_security(fs: FileSystem, top: Handle) -> None:
         await handle.set_security(b"blob")
         assert await (await fs.lookup(top, handle.path)).get_security() == b"blob"
         assert await handle.list_xattrs() == []
+        for found in (handle, await fs.lookup(top, handle.path)):
+            assert await found.get_permissions(security=True, acls=False) == (b"blob", None, None)
+            assert await found.get_permissions(security=False, acls=False) == (None, None, None)
         await handle.set_security(None)
         await handle.set_security(None)
+        assert await handle.get_permissions(security=True, acls=False) == (None, None, None)
         assert await handle.get_security() is None
 
 

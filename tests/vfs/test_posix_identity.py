@@ -13,6 +13,7 @@ from vfs_backends.api import Caller, Capability, IoAccess, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import PosixFileSystem, identity
 from vfs_backends.posix.identity import act_as
+from vfs_backends.posix.kinds import FileSystemKind
 
 pytestmark = needs(Need.ROOT)
 
@@ -183,6 +184,40 @@ async def test_posix_acls(fs: PosixFileSystem) -> None:
     await file.set_posix_acls(None, None)
     assert await file.get_posix_acls() == (None, None)
     await file.aclose()
+    await top.aclose()
+    await fs.aclose()
+
+
+@pytest.mark.parametrize("getxattrat", [True, False])
+@pytest.mark.parametrize("lists", [True, False])
+async def test_permissions_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool, lists: bool
+) -> None:
+    if not getxattrat:
+        monkeypatch.setattr("vfs_backends.posix.volume.has_getxattrat", lambda fd: False)
+    kind = None if lists else FileSystemKind("unknown")
+    fs = PosixFileSystem(tmp_path, fold=str.casefold, kind=kind)
+    await fs.start()
+    skip_unless(Capability.POSIX_ACLS in fs.capabilities, Need.ACLS)
+    top = await fs.root()
+    acl = bytes.fromhex(
+        "02000000 01000600ffffffff 02000400591b0000 04000000ffffffff 10000400ffffffff 20000000ffffffff".replace(" ", "")
+    )
+    file = await fs.create_file(top, "file", 0o600, READ)
+    directory = await fs.create_directory(top, "directory", 0o700)
+    await file.set_xattr("other", b"1")
+    assert await file.get_permissions(security=True, acls=True) == (None, None, None)
+    await file.set_posix_acls(acl, None)
+    await directory.set_posix_acls(acl, acl)
+    await file.set_security(b"blob")
+    for one, default in ((file, None), (directory, acl)):
+        found = await fs.lookup(top, one.path)
+        for handle in (one, found):
+            blob = None if one is directory else b"blob"
+            assert await handle.get_permissions(security=True, acls=True) == (blob, acl, default)
+            assert await handle.get_permissions(security=True, acls=False) == (blob, None, None)
+        await found.aclose()
+        await one.aclose()
     await top.aclose()
     await fs.aclose()
 

@@ -14,6 +14,7 @@ from vfs_backends.api import (
     IoAccess,
     LockSegment,
     NodeId,
+    Permissions,
     Stat,
     StatChange,
     StreamEntry,
@@ -29,6 +30,7 @@ from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.kernel_locks import open_for_locks
 from vfs_backends.posix.lease_wait import once_given_up
 from vfs_backends.posix.names import name_from_bytes
+from vfs_backends.posix.permissions import read_acls, read_permissions
 from vfs_backends.posix.stats import stat_of
 from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
 from vfs_backends.posix.volume import Volume
@@ -397,11 +399,17 @@ class PosixHandle(Handle):
 
     async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
         self._check_acls()
-        return await self.ask(self._read_acls)
+        return await self.ask(lambda: read_acls(self._read_xattr, is_directory=self.is_directory))
 
-    def _read_acls(self) -> tuple[bytes | None, bytes | None]:
-        default = self._read_xattr(xattrs.DEFAULT_ACL) if self.is_directory else None
-        return self._read_xattr(xattrs.ACCESS_ACL), default
+    async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
+        if not self.volume.kind.lists_xattrs:
+            return await super().get_permissions(security=security, acls=acls)
+        return await self.ask(self._read_permissions, security, acls)
+
+    def _read_permissions(self, security: bool, acls: bool) -> Permissions:
+        listed = self.volume.list_xattrs(self.fd, mode=self.mode, is_io=self._access is not None)
+        attribute = self.volume.tree.security_xattr if security else None
+        return read_permissions(self._read_xattr, listed, attribute, acls=acls, is_directory=self.is_directory)
 
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         self._check_acls()

@@ -19,18 +19,20 @@ class FileSystemKind:
     """Has fallocate(2) with FALLOC_FL_KEEP_SIZE."""
     opens_by_inode: bool = False
     """A file handle without a generation is accepted by open_by_handle_at(2)."""
+    lists_xattrs: bool = False
+    """listxattr(2) tells of all extended attributes there are: also of those that `security.` and ACLs are kept in."""
 
 
-_EXT4 = FileSystemKind("ext4", preallocates=True, opens_by_inode=True)
+_EXT4 = FileSystemKind("ext4", preallocates=True, opens_by_inode=True, lists_xattrs=True)
 
 _BY_MAGIC = {
     0xEF53: _EXT4,
-    0x58465342: FileSystemKind("xfs", preallocates=True),
-    0x9123683E: FileSystemKind("btrfs", preallocates=True),
+    0x58465342: FileSystemKind("xfs", preallocates=True, lists_xattrs=True),
+    0x9123683E: FileSystemKind("btrfs", preallocates=True, lists_xattrs=True),
     0x2FC12FC1: FileSystemKind("zfs"),
     0xCA451A4E: FileSystemKind("bcachefs", preallocates=True),
     0xF2F52010: FileSystemKind("f2fs", preallocates=True),
-    0x01021994: FileSystemKind("tmpfs", in_memory=True, preallocates=True),
+    0x01021994: FileSystemKind("tmpfs", in_memory=True, preallocates=True, lists_xattrs=True),
     0x858458F6: FileSystemKind("ramfs", in_memory=True),
     0x794C7630: FileSystemKind("overlay"),
     0x4D44: FileSystemKind("vfat"),

@@ -28,6 +28,7 @@ __all__ = [
     "StatxFields",
     "fallocate_keep_size",
     "fget_xattr",
+    "flist_xattrs",
     "fs_magic",
     "get_xattr",
     "get_xattr_at",
@@ -54,6 +55,8 @@ _renameat2 = _libc["renameat2"]
 _fgetxattr = _libc["fgetxattr"]
 _getxattr = _libc["getxattr"]
 _lgetxattr = _libc["lgetxattr"]
+_flistxattr = _libc["flistxattr"]
+_listxattr = _libc["listxattr"]
 _llistxattr = _libc["llistxattr"]
 _fallocate = _libc["fallocate"]
 _fstatfs = _libc["fstatfs"]
@@ -65,7 +68,8 @@ _inotify_rm_watch = _libc["inotify_rm_watch"]
 _name_to_handle_at = _libc["name_to_handle_at"]
 _open_by_handle_at = _libc["open_by_handle_at"]
 # These return ssize_t, of which an int would be the lower half.
-_fgetxattr.restype = _getxattr.restype = _lgetxattr.restype = _llistxattr.restype = ctypes.c_ssize_t
+for _call in (_fgetxattr, _getxattr, _lgetxattr, _flistxattr, _listxattr, _llistxattr):
+    _call.restype = ctypes.c_ssize_t
 
 # The same on every architecture that Linux 5.6 runs on, but alpha.
 _NR_OPENAT2 = ctypes.c_long(437)
@@ -186,18 +190,26 @@ def get_xattr_at(directory: int, name: bytes, flags: int, attribute: bytes) -> b
     return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 
-def list_xattrs(path: bytes) -> bytes | int:
-    """The names of the extended attributes of a file (a link itself), each ended by a zero byte, or the negative error
-    number: ERANGE for more than 4096 bytes."""
+def flist_xattrs(fd: int) -> bytes | int:
+    """The names of the extended attributes of a file that is open for I/O, each ended by a zero byte, or the negative
+    error number: like the two below, ERANGE for more than 4096 bytes."""
     buffers = _buffers
-    size: int = _llistxattr(path, buffers.value_reference, _VALUE_SIZE)
+    size: int = _flistxattr(fd, buffers.value_reference, _VALUE_SIZE)
     return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 
-def list_xattrs_at(directory: int, name: bytes) -> bytes | int:
+def list_xattrs(path: bytes, *, follow: bool) -> bytes | int:
+    """The same by path, for kernels without `list_xattrs_at`."""
+    buffers = _buffers
+    call = _listxattr if follow else _llistxattr
+    size: int = call(path, buffers.value_reference, _VALUE_SIZE)
+    return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
+
+
+def list_xattrs_at(directory: int, name: bytes, flags: int) -> bytes | int:
     """The same of a name in a directory, by listxattrat(2), which came with getxattrat(2)."""
     buffers = _buffers
-    size: int = _syscall(_NR_LISTXATTRAT, directory, name, AT_SYMLINK_NOFOLLOW, buffers.value_reference, _VALUE_SIZE)
+    size: int = _syscall(_NR_LISTXATTRAT, directory, name, flags, buffers.value_reference, _VALUE_SIZE)
     return bytes(buffers.value_view[:size]) if size >= 0 else -ctypes.get_errno()
 
 

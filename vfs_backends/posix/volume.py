@@ -26,6 +26,7 @@ from vfs_backends.posix.syscalls import (
     How,
     StatxFields,
     fget_xattr,
+    flist_xattrs,
     get_xattr,
     get_xattr_at,
     has_getxattrat,
@@ -188,6 +189,19 @@ class Volume:
                 return found
         return get_xattr_at(tree.proc, b"%d" % fd, 0, attribute)
 
+    def list_xattrs(self, fd: int, *, mode: int, is_io: bool) -> bytes | int:
+        """The names of the extended attributes, each with a zero byte after it; or as above."""
+        if is_io:
+            return flist_xattrs(fd)
+        tree = self.tree
+        if not tree.has_getxattrat:
+            return list_xattrs(proc_path(fd), follow=True)
+        if mode & _S_IFMT == _S_IFDIR:
+            found = list_xattrs_at(fd, b".", 0)
+            if found != -errno.EACCES:
+                return found
+        return list_xattrs_at(tree.proc, b"%d" % fd, 0)
+
     def _learn(
         self, fields: StatxFields, stored: bytes | int, now: int, has_xattrs: bool | None = None
     ) -> DosAttributes | None:
@@ -234,7 +248,7 @@ class Volume:
         """
         at = self.tree.has_getxattrat
         path = b"" if at else proc_path(directory) + b"/" + name
-        listed = list_xattrs_at(directory, name) if at else list_xattrs(path)
+        listed = list_xattrs_at(directory, name, AT_SYMLINK_NOFOLLOW) if at else list_xattrs(path, follow=False)
         if isinstance(listed, int):
             has_xattrs = listed == -errno.ERANGE  # so many names that some of them will be users'
         elif _ATTRIBUTE not in listed:
