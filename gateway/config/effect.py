@@ -13,7 +13,6 @@ NOT_YET: frozenset[str] = frozenset(
         "kerberos service name",
         "kerberos support",
         "root directory",
-        "server multi channel support",
         "share:fake_fscaps",
         "smbd max io size",
         "time machine",

@@ -87,7 +87,7 @@ class _Network:
         "server multi channel support",
         Boolean(),
         False,
-        "Let a session use several connections.",
+        "Let a session use several connections (3.0 and newer).",
     )
     ipc_timeout: int = parameter(
         "ipc timeout",

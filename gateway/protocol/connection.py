@@ -235,7 +235,8 @@ def _check_protection(request: Request, header: Header, security: ChannelSecurit
             request.signed = True
         else:
             request.refused = STATUS_ACCESS_DENIED
-    elif security.signing_required and header.command != Opcode.SESSION_SETUP:
+    elif security.signing_required or security.sealing_required:
+        # A log-on, too, if the session is authenticated: it may be anybody's.
         request.refused = STATUS_ACCESS_DENIED
 
 

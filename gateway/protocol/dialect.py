@@ -19,6 +19,7 @@ from gateway.wire.negotiate import (
     SMB2_GLOBAL_CAP_ENCRYPTION,
     SMB2_GLOBAL_CAP_LARGE_MTU,
     SMB2_GLOBAL_CAP_LEASING,
+    SMB2_GLOBAL_CAP_MULTI_CHANNEL,
     SMB2_NEGOTIATE_SIGNING_ENABLED,
     SMB2_NEGOTIATE_SIGNING_REQUIRED,
     NegotiateRequest,
@@ -56,6 +57,8 @@ class NegotiatePolicy:
     signing_algorithms: tuple[int, ...] = (AES_GMAC, AES_CMAC, HMAC_SHA256)
     leases: bool = False
     """Whether leases are offered, of directories, too."""
+    multi_channel: bool = False
+    """Whether a session may use several connections."""
     max_transact_size: int = 8 << 20
     max_read_size: int = 8 << 20
     max_write_size: int = 8 << 20
@@ -116,6 +119,8 @@ def _without_contexts(request: NegotiateRequest, policy: NegotiatePolicy, dialec
         capabilities |= SMB2_GLOBAL_CAP_LEASING
         if dialect >= DIALECT_300:
             capabilities |= request.capabilities & SMB2_GLOBAL_CAP_DIRECTORY_LEASING
+    if policy.multi_channel and dialect >= DIALECT_300:
+        capabilities |= request.capabilities & SMB2_GLOBAL_CAP_MULTI_CHANNEL
     cipher = 0
     can_seal = request.capabilities & SMB2_GLOBAL_CAP_ENCRYPTION and policy.encryption
     if DIALECT_300 <= dialect < DIALECT_311 and can_seal and AES128_CCM in policy.ciphers:

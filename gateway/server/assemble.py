@@ -87,6 +87,7 @@ def _negotiate_policy(config: Config) -> NegotiatePolicy:
         signing_required=config.server_signing is Signing.MANDATORY,
         encryption=config.smb3_encryption is not EncryptionChoice.DISABLED,
         leases=config.smb2_leases,
+        multi_channel=config.server_multi_channel_support,
         max_transact_size=config.smb2_max_trans,
         max_read_size=config.smb2_max_read,
         max_write_size=config.smb2_max_write,

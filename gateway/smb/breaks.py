@@ -16,7 +16,7 @@ from gateway.wire.oplock_break import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from gateway.smb.connection import SmbConnection
     from gateway.smb.opens import FileOpen
@@ -45,36 +45,41 @@ class OpenHolder:
     def broken(self, told: Break) -> "SmbConnection | None":
         """Send the notification; the connection that took it, or None if all are at their end.
 
-        An oplock's goes to the connection that the open came by; a lease's to the oldest connection that the same user
-        has from the same client, as Windows does.
+        An oplock's goes to the connection that the open came by, or to another one of its session; a lease's to the
+        oldest connection that the same user has from the same client, as Windows does.
         """
         one = self._open
-        if not told.version:
-            return _send(one.tree.session, one, _oplock(one, told))
-        body = _lease(told)
-        for session in _sessions(one.tree.session):
-            connection = _send(session, one, body)
-            if connection is not None:
+        if told.version:
+            ways, body = _ways_of_client(told.holder[0], one.tree.session), _lease(told)
+        else:
+            ways, body = _ways_of_open(one), _oplock(one, told)
+        for connection, session in ways:
+            sealed = session.encrypt_data or one.tree.export.encrypt
+            if connection.notify(body, session.channels[connection] if sealed else None):
                 return connection
         return None
 
 
-def _sessions(own: "Session") -> "Iterator[Session]":
-    """A session of this one's user on each connection of its client."""
-    negotiated, token = own.connection.negotiated, own.token
-    if negotiated is None or token is None:
+def _ways_of_open(one: "FileOpen") -> "Iterator[tuple[SmbConnection, Session]]":
+    """The connections of an open's session, that first by which it came. [MS-SMB2] 3.3.4.6."""
+    session, origin = one.tree.session, one.origin
+    if origin in session.channels:
+        yield origin, session
+    for connection in tuple(session.channels):
+        if connection is not origin:
+            yield connection, session
+
+
+def _ways_of_client(client: "Hashable", own: "Session") -> "Iterator[tuple[SmbConnection, Session]]":
+    """Each connection of a client, and a session of the same user on it. [MS-SMB2] 3.3.4.7."""
+    token = own.token
+    if token is None:
         return
-    for connection in own.connection.service.clients.connections(negotiated.client_guid):
+    for connection in own.service.clients.connections(client):
         for session in connection.sessions.values():
             if session.token is not None and session.token.user == token.user:
-                yield session
+                yield connection, session
                 break
-
-
-def _send(session: "Session", one: "FileOpen", body: bytes) -> "SmbConnection | None":
-    sealed = session.encrypt_data or one.tree.export.encrypt
-    sent = session.connection.notify(body, session.security if sealed else None)
-    return session.connection if sent else None
 
 
 def _oplock(one: "FileOpen", told: Break) -> bytes:

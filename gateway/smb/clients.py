@@ -1,6 +1,6 @@
 """Which connections a client has: a lease is the client's, whichever connection it came by. [MS-SMB2] 3.3.1.4."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ class Clients:
     """The connections on which somebody has logged on, by the GUID of their client."""
 
     def __init__(self) -> None:
-        self._connections: dict[bytes, dict[SmbConnection, None]] = {}
+        self._connections: dict[Hashable, dict[SmbConnection, None]] = {}
 
     def add(self, connection: "SmbConnection") -> None:
         """Once somebody has logged on. May be called again."""
@@ -29,6 +29,6 @@ class Clients:
         if not connections:
             self._connections.pop(guid, None)
 
-    def connections(self, guid: bytes) -> Sequence["SmbConnection"]:
+    def connections(self, guid: Hashable) -> Sequence["SmbConnection"]:
         """Those of one client, oldest first."""
         return tuple(self._connections.get(guid, ()))

@@ -24,7 +24,7 @@ from gateway.smb.inflight import InFlight
 from gateway.smb.multiprotocol import answer_smb1
 from gateway.smb.pending import Pending
 from gateway.smb.service import Service
-from gateway.smb.session import Session
+from gateway.smb.session import Session, Setup
 from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
 from gateway.wire.header import Opcode
@@ -44,6 +44,8 @@ _FLUSH_SIZE = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
 _SMALL_MESSAGE = 4096
 """Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
+_ENDED_KEYS = 8
+"""Of so many sessions that have ended a connection keeps the keys."""
 _numbers = itertools.count(1)
 
 
@@ -65,10 +67,14 @@ class SmbConnection:
         """Whether every request is told of: asked once, since it is asked for every request."""
         self._sock = sock
         limits = service.limits
-        self.protocol = Connection(self._find_security, limits.unauthenticated_credits, limits.max_compound_elements)
+        self._keys: dict[int, ChannelSecurity] = {}
+        """The keys of its sessions, by session id."""
+        self.protocol = Connection(self._keys.get, limits.unauthenticated_credits, limits.max_compound_elements)
         self.negotiated: Negotiated | None = None
         self.sessions: dict[int, Session] = {}
         """Sessions of this connection, those being set up too."""
+        self.setups: dict[int, Setup] = {}
+        """Authentications that go on, by session id; also of sessions that are to be bound to the connection."""
         self._frames = FrameBuffer(service.buffers, limits.max_unauthenticated_message)
         self._starting = 0
         """Requests that have gone to tasks which have not begun. What comes after them has to wait for that much."""
@@ -141,8 +147,7 @@ class SmbConnection:
         self.service.clients.remove(self)
         self.service.lost(self)
         for session in list(self.sessions.values()):
-            self.service.sessions.remove(session)
-            await session.close()
+            await session.detach(self)
 
     # --- in
 
@@ -279,10 +284,6 @@ class SmbConnection:
         """A turn for which the reader need not wake; True if it may sleep on, for no deadline has come up."""
         return self._turn() and not self._frames.pending
 
-    def _find_security(self, session_id: int) -> ChannelSecurity | None:
-        session = self.sessions.get(session_id)
-        return None if session is None else session.security
-
     # --- out
 
     def send(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
@@ -344,6 +345,20 @@ class SmbConnection:
             largest = max(negotiated.max_write_size, negotiated.max_transact_size)
             self._frames.max_message = largest + self.service.limits.message_overhead
 
+    def enter_session(self, session: Session, security: ChannelSecurity) -> None:
+        """A session begins here, or is bound to this connection; `security` has its keys here."""
+        self.sessions[session.session_id] = session
+        self._keys[session.session_id] = security
+
     def forget_session(self, session: Session) -> None:
-        """The session has ended."""
+        """The session has ended, or is none of this connection's any more.
+
+        Its keys stay for a while: who does not know of it yet is told in a signed answer, for clients believe no other.
+        """
         self.sessions.pop(session.session_id, None)
+        self.setups.pop(session.session_id, None)
+        ended = [number for number in self._keys if number not in self.sessions]
+        if session.token is None:
+            self._keys.pop(session.session_id, None)
+        elif len(ended) > _ENDED_KEYS:
+            del self._keys[ended[0]]

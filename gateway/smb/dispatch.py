@@ -32,6 +32,7 @@ from gateway.protocol.errors import ProtocolError
 from gateway.protocol.message import Batch, Reply, Request
 from gateway.share.errors import status_of
 from gateway.smb.answer import Answer, Result
+from gateway.smb.binding import recognize
 from gateway.smb.compound import Compound
 from gateway.smb.context import FileContext, OpenContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -199,8 +200,9 @@ class Exchange:
         return self._error(request, STATUS_INTERNAL_ERROR)
 
     def _finish(self, request: Request, reply: Reply) -> None:
-        if request.signed and not reply.sign:
-            # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1.
+        if (request.signed or request.refused) and not reply.sign:
+            # Also without a session context: the answer to a signed ECHO is signed. [MS-SMB2] 3.3.4.1.1. And also where
+            # the signature was wrong or missing, as Samba does it: clients hang up on a refusal that nobody has signed.
             reply.sign, reply.security = True, request.security
         if self.connection.is_traced:
             header = request.header
@@ -255,6 +257,8 @@ class Exchange:
         if session is None or session.token is None:
             # Related elements after this one have nothing to be related to.
             compound.session_id = ANY_ID
+            if session is None:
+                recognize(connection.service, request)
             raise StatusError(STATUS_USER_SESSION_DELETED)
         if (
             session.expires is not None

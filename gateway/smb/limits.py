@@ -11,6 +11,8 @@ class Limits:
     max_connections_per_address: int = 64
     max_sessions: int = 1024
     max_sessions_per_connection: int = 64
+    max_channels_per_session: int = 32
+    """Connections that one session may use, as Windows has it."""
     max_trees_per_session: int = 1024
     max_opens: int = 100_000
     max_opens_per_session: int = 65_535

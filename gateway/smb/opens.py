@@ -14,6 +14,7 @@ from gateway.share.opens import Open
 from gateway.smb.lock_sequences import LockSequences
 
 if TYPE_CHECKING:
+    from gateway.smb.connection import SmbConnection
     from gateway.smb.pending import Pending
     from gateway.smb.search import Search
     from gateway.smb.tree import Tree
@@ -32,6 +33,8 @@ class SmbOpen(ABC):
         self.file_id = (persistent_file_id, volatile_file_id)
         self.tree = tree
         self.token = token
+        self.origin: SmbConnection | None = None
+        """The connection that it came by."""
         self.waiters: dict[Pending, int] = {}
         """Requests that wait for something to happen to it, and what closing it answers them with."""
         self._closing = False
@@ -80,7 +83,7 @@ class SmbOpen(ABC):
         """The first half of `close`: after it no request is on it any more, and none can come. Once only."""
         session = self.tree.session
         if session.opens.pop(self.volatile_file_id, None) is not None:
-            session.connection.service.opens -= 1
+            session.service.opens -= 1
         self.tree.opens.discard(self)
         self._closing = True
         if self.waiters:

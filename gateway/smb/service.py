@@ -41,7 +41,7 @@ class Encryption:
 
 
 def _new_session_id() -> int:
-    # 32 bits: there are clients that keep no more, and a session belongs to its connection anyway.
+    # 32 bits: there are clients that keep no more, and an id alone opens no session to anybody.
     return secrets.randbits(32)
 
 

@@ -8,24 +8,27 @@ import trio
 from acl.token import Token
 from gateway.auth.acceptor import Acceptor, Identity
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import NonceSequence
 from gateway.nt.status import STATUS_INSUFFICIENT_RESOURCES, STATUS_TOO_MANY_OPENED_FILES, StatusError
+from gateway.protocol.dialect import Negotiated
 from gateway.protocol.security import ChannelSecurity
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
     from gateway.smb.opens import SmbOpen
+    from gateway.smb.service import Service
     from gateway.smb.tree import Tree
 
 __all__ = ["Session", "SessionTable", "Setup"]
 
 
 class Setup:
-    """An authentication that goes on: the first one of a session, or a later one. [MS-SMB2] 3.3.5.5."""
+    """An authentication that goes on on one connection: the first one of a session, a later one, or one that binds the
+    session to the connection. [MS-SMB2] 3.3.5.5."""
 
-    __slots__ = ("acceptor", "hash")
+    __slots__ = ("acceptor", "hash", "session")
 
-    def __init__(self, acceptor: Acceptor, preauth_hash: PreauthHash) -> None:
+    def __init__(self, session: "Session", acceptor: Acceptor, preauth_hash: PreauthHash) -> None:
+        self.session = session
         self.acceptor = acceptor
         self.hash = preauth_hash
 
@@ -33,19 +36,23 @@ class Setup:
 class Session:
     """One logged-on user. It is made before anybody is authenticated; `token` is None until then."""
 
-    def __init__(self, session_id: int, connection: "SmbConnection") -> None:
+    def __init__(self, session_id: int, connection: "SmbConnection", negotiated: Negotiated) -> None:
         self.session_id = session_id
-        self.connection = connection
+        self.service: Service = connection.service
+        self.negotiated = negotiated
+        """What was agreed on the connection that it came by; connections that it is bound to agreed on the same."""
         self.token: Token | None = None
         """Immutable; replaced as a whole by a re-authentication, and looked up anew for each request."""
         self.identity: Identity | None = None
         self.security = ChannelSecurity(session_id)
-        self.nonces: NonceSequence | None = None
+        """The keys on its first connection, which are the session's own: a connection that is to be bound shows that it
+        knows them, and seals with them."""
+        self.channels: dict[SmbConnection, ChannelSecurity] = {}
+        """The keys on each of its connections, oldest first. [MS-SMB2] 3.3.1.14."""
         self.application_key = b""
         self.encrypt_data = False
         self.expires: int | None = None
         """When the log-on ends (ns since 1970); None if it does not."""
-        self.setup: Setup | None = None
         self.setup_lock = trio.Lock()
         """SESSION_SETUPs of one session take turns."""
         self.trees: dict[int, Tree] = {}
@@ -58,6 +65,18 @@ class Session:
         self.created = 0
         self.closed = False
         self._last_tree_id = 0
+        self.attach(connection, self.security)
+
+    def attach(self, connection: "SmbConnection", security: ChannelSecurity) -> None:
+        """Give it a connection more."""
+        self.channels[connection] = security
+        connection.enter_session(self, security)
+
+    async def detach(self, connection: "SmbConnection") -> None:
+        """One of its connections has ended; with the last one, so does the session."""
+        connection.forget_session(self)
+        if self.channels.pop(connection, None) is not None and not self.channels:
+            await self.close()
 
     def is_expired(self, now: int) -> bool:
         return self.expires is not None and now >= self.expires
@@ -76,11 +95,17 @@ class Session:
             raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
 
     async def close(self) -> None:
-        """End the session: everything it has open is closed, its requests are cancelled. May be called twice."""
+        """End the session on all its connections: everything it has open is closed, its requests are cancelled.
+
+        May be called twice.
+        """
         if self.closed:
             return
         self.closed = True
-        self.connection.forget_session(self)
+        self.service.sessions.remove(self)
+        for connection in self.channels:
+            connection.forget_session(self)
+        self.channels.clear()
         for tree in list(self.trees.values()):
             await tree.disconnect()
 
@@ -98,13 +123,13 @@ class SessionTable:
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
 
-    def add(self, connection: "SmbConnection") -> Session:
+    def add(self, connection: "SmbConnection", negotiated: Negotiated) -> Session:
         """Make a session with an id that nobody has and nobody can guess."""
         while True:
             session_id = self._new_id()
             if session_id not in (0, 0xFFFFFFFFFFFFFFFF) and session_id not in self._sessions:
                 break
-        session = self._sessions[session_id] = Session(session_id, connection)
+        session = self._sessions[session_id] = Session(session_id, connection, negotiated)
         return session
 
     def get(self, session_id: int) -> Session | None:

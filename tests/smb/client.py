@@ -4,7 +4,7 @@ Built on `gateway.wire` and `gateway.crypto`; who logs on does so by pyspnego.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import spnego
@@ -32,7 +32,7 @@ from gateway.wire.logoff import LogoffRequest
 from gateway.wire.negotiate import DIALECT_300, DIALECT_311, NegotiateRequest, NegotiateResponse
 from gateway.wire.negotiate_contexts import EncryptionCapabilities, PreauthIntegrityCapabilities, SigningCapabilities
 from gateway.wire.read import ReadResponse
-from gateway.wire.session_setup import SessionSetupRequest, SessionSetupResponse
+from gateway.wire.session_setup import SMB2_SESSION_FLAG_BINDING, SessionSetupRequest, SessionSetupResponse
 from gateway.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
 from gateway.wire.tree_disconnect import TreeDisconnectRequest
 from gateway.wire.write import WriteResponse
@@ -382,6 +382,14 @@ class Client(Calls):
         """Log on, or on again in `session`. Raises `Refused`."""
         return await LogOn(self, user, password, session, previous, flags, security_mode).run()
 
+    async def bind(
+        self, session: ClientSession | None, user: str = "alice", password: str = "Secret-1"
+    ) -> ClientSession:
+        """Make a session of another connection one of this one's, too. Raises `Refused`."""
+        assert session is not None
+        signs = replace(session, seals=False)  # nothing can be sealed before
+        return await LogOn(self, user, password, signs, 0, SMB2_SESSION_FLAG_BINDING, 1).run()
+
     async def setup(self, token: bytes, session_id: int = 0, **options) -> Response:
         """One SESSION_SETUP."""
         return await self.call(
@@ -466,6 +474,7 @@ class LogOn:
         self.session = session
         self.session_id = session.session_id if session else 0
         self.previous, self.flags, self.security_mode = previous, flags, security_mode
+        self.binds = bool(flags & SMB2_SESSION_FLAG_BINDING)
         self.hash = client.preauth.copy()
         self.context = spnego.client(
             user,
@@ -503,6 +512,10 @@ class LogOn:
         seals = self.session is not None and self.session.seals
         await client.send_frame(client.seal(frame, self.session) if self.session and seals else frame)
         response = await client.final(call.message_id or 0)
+        if self.binds and response.status and response.signed:
+            assert self.session is not None
+            assert self.session.signer is not None
+            assert self.session.signer.verify(response.message, server=True), "not the session's own key"
         if response.status not in (0, STATUS_MORE_PROCESSING_REQUIRED):
             raise Refused(Opcode.SESSION_SETUP, response.status)
         self.session_id = response.header.session_id
@@ -512,7 +525,7 @@ class LogOn:
 
     def established(self, answer: SessionSetupResponse, last: Response) -> ClientSession:
         client = self.client
-        if self.session is not None:
+        if self.session is not None and not self.binds:
             return self.session
         session = ClientSession(self.session_id, flags=answer.session_flags)
         client.session = client.sessions[self.session_id] = session
@@ -525,7 +538,12 @@ class LogOn:
         session.signs = client.signs
         assert last.signed
         assert session.signer.verify(last.message, server=True), "the last answer is signed wrongly"
-        if cipher:
+        if self.session is not None:
+            # A channel signs with a key of its own, and seals with the session's.
+            first = self.session
+            session.sealer, session.opener, session.nonces = first.sealer, first.opener, first.nonces
+            session.seals = bool(answer.session_flags & 4)
+        elif cipher:
             session.sealer = make_sealer(cipher, keys.decryption_key)
             session.opener = make_sealer(cipher, keys.encryption_key)
             session.nonces = NonceSequence(cipher, bytes(nonce_length(cipher) - 8))

@@ -39,7 +39,6 @@ from gateway.smb.contexts.lease import NO_CACHING, Caching, caching_asked, grant
 from gateway.smb.info.ea import parse_full_ea
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
-from gateway.smb.session import Session
 from gateway.smb.views import attributes_of
 from gateway.wire.create import CreateRequest, CreateResponse
 from gateway.wire.create_contexts import (
@@ -188,7 +187,7 @@ async def _opened(
 ) -> Answer:
     """Enter the open in the session and answer; from here on nothing fails."""
     one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
-    _enter(ctx.session, one)
+    _enter(ctx, one)
     answers = await response_contexts(share, file, token, contexts) if contexts else ()
     level = 0
     if caching is not NO_CACHING:
@@ -199,16 +198,17 @@ async def _opened(
     return Answer(CreateResponse.body(values, answers), file_id=one.file_id)
 
 
-def _enter(session: Session, one: SmbOpen) -> None:
-    session.opens[one.volatile_file_id] = one
-    session.connection.service.opens += 1
+def _enter(ctx: TreeContext, one: SmbOpen) -> None:
+    one.origin = ctx.connection
+    ctx.session.opens[one.volatile_file_id] = one
+    ctx.connection.service.opens += 1
     one.tree.opens.add(one)
 
 
 async def _open_pipe(ctx: TreeContext, request: CreateRequest) -> Answer:
     """Open a named pipe of IPC$. [MS-SMB2] 3.3.5.9, for a share that is a pipe."""
-    session, service = ctx.session, ctx.connection.service
-    identity, token = session.identity, session.token
+    service = ctx.connection.service
+    identity, token = ctx.session.identity, ctx.session.token
     if identity is None or token is None:
         raise WireError("a pipe without a user")
     caller = Caller(identity.user, identity.domain, is_anonymous=identity.is_anonymous)
@@ -216,7 +216,7 @@ async def _open_pipe(ctx: TreeContext, request: CreateRequest) -> Answer:
     point_of_no_return()
     volatile = service.new_file_id()
     one = PipeOpen(pipe, volatile, volatile, ctx.tree, token, FILE_ALL_ACCESS)
-    _enter(session, one)
+    _enter(ctx, one)
     response = CreateResponse(
         create_action=FILE_OPENED,
         file_attributes=FILE_ATTRIBUTE_NORMAL,

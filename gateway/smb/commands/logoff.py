@@ -14,6 +14,5 @@ async def handle(ctx: SessionContext, request: LogoffRequest) -> LogoffResponse:
     """[MS-SMB2] 3.3.5.6. What the session has open is closed first."""
     may_wait()
     point_of_no_return()
-    ctx.connection.service.sessions.remove(ctx.session)
     await ctx.session.close()
     return LogoffResponse()

@@ -24,12 +24,15 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.protocol.dialect import Negotiated
+from gateway.protocol.message import Request
+from gateway.protocol.security import ChannelSecurity
 from gateway.smb.answer import Answer
+from gateway.smb.binding import bind, recognize, session_to_bind
 from gateway.smb.context import ConnectionContext
 from gateway.smb.registry import command
 from gateway.smb.session import Session, Setup
 from gateway.wire.header import Opcode
-from gateway.wire.negotiate import DIALECT_300, DIALECT_311, SMB2_NEGOTIATE_SIGNING_REQUIRED
+from gateway.wire.negotiate import DIALECT_311, SMB2_NEGOTIATE_SIGNING_REQUIRED
 from gateway.wire.session_setup import (
     SMB2_SESSION_FLAG_BINDING,
     SMB2_SESSION_FLAG_ENCRYPT_DATA,
@@ -56,22 +59,24 @@ async def handle(ctx: ConnectionContext, request: SessionSetupRequest) -> Answer
     negotiated = connection.negotiated
     if negotiated is None:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    session = _session(connection, negotiated, ctx.request.header.session_id, request)
+    binds = bool(request.flags & SMB2_SESSION_FLAG_BINDING)
+    if binds:
+        session = session_to_bind(connection, negotiated, ctx.request)
+    else:
+        session = _session(connection, negotiated, ctx.request)
     async with session.setup_lock:
         if session.closed:
+            connection.setups.pop(session.session_id, None)
             raise StatusError(STATUS_USER_SESSION_DELETED)
+        if binds and connection in session.channels:
+            raise StatusError(STATUS_REQUEST_NOT_ACCEPTED)
         return await _step(ctx, request, session, negotiated)
 
 
-def _session(
-    connection: "SmbConnection", negotiated: Negotiated, session_id: int, request: SessionSetupRequest
-) -> Session:
+def _session(connection: "SmbConnection", negotiated: Negotiated, request: Request) -> Session:
     """The session that is set up, new or not. [MS-SMB2] 3.3.5.5, up to 3.3.5.5.1."""
     service = connection.service
-    if request.flags & SMB2_SESSION_FLAG_BINDING and negotiated.dialect >= DIALECT_300:
-        # Binding is multichannel, which is not offered.
-        known = service.sessions.get(session_id) is not None
-        raise StatusError(STATUS_REQUEST_NOT_ACCEPTED if known else STATUS_USER_SESSION_DELETED)
+    session_id = request.header.session_id
     if session_id == 0:
         limits = service.limits
         if service.encryption.required and not negotiated.cipher:
@@ -81,13 +86,27 @@ def _session(
             or len(service.sessions) >= limits.max_sessions
         ):
             raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
-        session = service.sessions.add(connection)
-        connection.sessions[session.session_id] = session
-        return session
+        return service.sessions.add(connection, negotiated)
     known_session = connection.sessions.get(session_id)
     if known_session is None:
+        recognize(service, request)
         raise StatusError(STATUS_USER_SESSION_DELETED)
     return known_session
+
+
+def _setup(connection: "SmbConnection", session: Session) -> Setup:
+    """The authentication that goes on, or a new one."""
+    setups = connection.setups
+    setup = setups.get(session.session_id)
+    if setup is None or setup.session is not session:
+        service = connection.service
+        for stale in [number for number, one in setups.items() if one.session.closed]:
+            del setups[stale]
+        if len(setups) >= service.limits.max_sessions_per_connection:
+            raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
+        setup = Setup(session, service.new_acceptor(), connection.protocol.preauth_hash.copy())
+        setups[session.session_id] = setup
+    return setup
 
 
 async def _step(
@@ -95,9 +114,7 @@ async def _step(
 ) -> Answer:
     connection = ctx.connection
     service = connection.service
-    setup = session.setup
-    if setup is None:
-        setup = session.setup = Setup(service.new_acceptor(), connection.protocol.preauth_hash.copy())
+    setup = _setup(connection, session)
     if negotiated.dialect == DIALECT_311:
         setup.hash.update(ctx.request.message)
     try:
@@ -111,8 +128,12 @@ async def _step(
         await _failed(ctx, session, error)
         raise StatusError(error.status) from error
     point_of_no_return()
-    session.setup = None
+    del connection.setups[session.session_id]
     service.throttle.succeeded(connection.address, step.identity.user)
+    if connection not in session.channels:
+        security = bind(connection, negotiated, session, setup.hash, step.identity, token)
+        log.info("%s: one more connection for %s", connection.address, describe(step.identity))
+        return _done(session, security, step)
     first = session.token is None
     session.token = token
     session.identity = step.identity
@@ -120,10 +141,10 @@ async def _step(
     if first:
         _establish(session, setup.hash, step.identity, negotiated, request, connection)
         log.info("%s: %s logged on", connection.address, describe(step.identity))
-        await _replace_previous(connection, session, request.previous_session_id)
+        await _replace_previous(session, request.previous_session_id)
     else:
         _act_as_present_user(session)
-    return _done(session, step, negotiated)
+    return _done(session, session.channels[connection], step)
 
 
 def _act_as_present_user(session: Session) -> None:
@@ -166,20 +187,13 @@ def _check_protection(connection: "SmbConnection", identity: Identity) -> None:
 async def _failed(ctx: ConnectionContext, session: Session, error: AuthError) -> None:
     """A log-on failed: what it had begun goes, and the answer may be held back.
 
-    So does a session whose own user fails to log on again ([MS-SMB2] 3.3.5.5.3, and so do Windows and Samba); unless
-    the session demands protection and the request has none, for then it may be anybody's.
+    A session that was to be bound has nothing to do with it. One whose own user fails to log on again goes, too
+    ([MS-SMB2] 3.3.5.5.3, and so do Windows and Samba).
     """
     connection = ctx.connection
     service = connection.service
-    session.setup = None
-    security, request = session.security, ctx.request
-    protects = security.signing_required or security.sealing_required
-    if session.token is None:
-        session.closed = True
-        connection.forget_session(session)
-        service.sessions.remove(session)
-    elif request.signed or request.sealed or not protects:
-        service.sessions.remove(session)
+    connection.setups.pop(session.session_id, None)
+    if connection in session.channels:
         await session.close()
     log.warning("%s: log-on failed: %s", connection.address, error)
     delay = service.throttle.failed(connection.address, error.account, service.now())
@@ -218,18 +232,16 @@ def _establish(
         security.sealing_required = service.encryption.required
 
 
-async def _replace_previous(connection: "SmbConnection", session: Session, previous_id: int) -> None:
+async def _replace_previous(session: Session, previous_id: int) -> None:
     """The session that the client had before it lost its connection ends. [MS-SMB2] 3.3.5.5.3."""
-    service = connection.service
-    previous = service.sessions.get(previous_id)
+    previous = session.service.sessions.get(previous_id)
     if previous is None or previous is session or previous.token is None or session.token is None:
         return
     if previous.token.user == session.token.user:
-        service.sessions.remove(previous)
         await previous.close()
 
 
-def _done(session: Session, step: Step, negotiated: Negotiated) -> Answer:
+def _done(session: Session, security: ChannelSecurity, step: Step) -> Answer:
     identity = session.identity
     flags = 0
     if identity is not None and identity.is_anonymous:
@@ -242,5 +254,5 @@ def _done(session: Session, step: Step, negotiated: Negotiated) -> Answer:
         SessionSetupResponse(session_flags=flags, security_buffer=step.token).to_bytes(),
         STATUS_SUCCESS,
         session_id=session.session_id,
-        security=session.security if session.security.signer is not None else None,
+        security=security if security.signer is not None else None,
     )
