@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.vfs.conftest import SLOW, MakePosix, posix
 from vfs_backends.api import Capability, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import NotNow, run_inline
-from vfs_backends.posix import attributes, descriptors, handles, probes
+from vfs_backends.posix import attributes, descriptors, handles, probes, threads
 from vfs_backends.posix.kinds import kind_of_device, kind_of_magic
 from vfs_backends.posix.threads import Pace
 
@@ -547,17 +548,33 @@ async def test_cancelled_calls_leak_nothing(tmp_path: Path, no_leaks: None) -> N
 
 
 def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
+    now, waits = 100.0, 0
     monkeypatch.setattr("time.perf_counter", lambda: now)
+    monkeypatch.setattr(threads, "_waits", lambda: waits)
     pace = Pace(never_slow=False)
-    pace.took(now - 0.001)
-    pace.took(now - 0.5)
-    states = [pace.is_slow]  # one slow call may be chance
-    pace.took(now - 0.5)
-    times = [now, now + 0.9, now + 1.1]
-    monkeypatch.setattr("time.perf_counter", lambda: times.pop(0))
-    states += [pace.is_slow, pace.is_slow, pace.is_slow]
-    assert states == [False, True, True, False]
+
+    def call(seconds: float, waited: int) -> bool:
+        nonlocal now, waits
+        start = pace.begin()
+        now += seconds
+        waits += waited
+        pace.took(start)
+        return pace.is_slow
+
+    assert not call(0.001, 1)
+    assert not call(0.5, 1)  # one slow call may be chance
+    assert not call(0.4, 0)  # the thread was kept from the processor
+    assert call(0.4, 1)
+    now += 0.9
+    assert pace.is_slow
+    now += 0.2
+    assert not pace.is_slow
+
+
+def test_waits_are_counted() -> None:
+    before = threads._waits()
+    time.sleep(0.001)
+    assert threads._waits() > before
 
 
 def test_pace_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat as stat_module
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -219,7 +218,7 @@ class PosixHandle(Handle):
                 or (len(buffer) > INLINE_READ and not committed())
             ):
                 return await self.in_thread(read_all, self.fd, offset, buffer)
-            start = time.perf_counter()
+            start = pace.begin()
             done = read_all(self.fd, offset, buffer)
             pace.took(start)
             return done
@@ -235,7 +234,7 @@ class PosixHandle(Handle):
             if len(data) > INLINE_WRITE or pace.is_slow or volume.threads.always:
                 await self.in_thread(write_all, self.fd, offset, data)
                 return
-            start = time.perf_counter()
+            start = pace.begin()
             write_all(self.fd, offset, data)
             pace.took(start)
         except OSError as error:

@@ -1,6 +1,7 @@
 """Which calls are made in the calling thread, and which in one of their own."""
 
 import math
+import resource
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -23,27 +24,43 @@ class Pace:
 
     A storage that answers from memory most of the time (a write goes to the page cache, a new name to a journal)
     still blocks now and then, and if it does it is likely to go on for a while. One slow call alone says little:
-    the process may have been preempted.
+    the thread may have been preempted, which on a busy machine happens all the time. So after one, those that follow
+    are watched for whether the thread has waited for anything.
     """
 
-    __slots__ = ("_last_slow", "_slow_seconds", "slow_until")
+    __slots__ = ("_last_slow", "_slow_seconds", "_waits", "slow_until")
 
     def __init__(self, *, never_slow: bool, slow_seconds: float = _SLOW_SECONDS) -> None:
         self._slow_seconds = math.inf if never_slow else slow_seconds
         self._last_slow = -math.inf
+        self._waits = 0
         self.slow_until = 0.0
 
+    def begin(self) -> float:
+        """A call is about to be made in the calling thread; what `took` needs, on the clock `time.perf_counter`."""
+        now = time.perf_counter()
+        if now - self._last_slow < _PAUSE_SECONDS:
+            self._waits = _waits()
+        return now
+
     def took(self, start: float) -> None:
-        """Record that a call made in the calling thread began at `start` (perf_counter) and has ended now."""
+        """Record that a call that began at `start` has ended now."""
         now = time.perf_counter()
         if now - start > self._slow_seconds:
             if start - self._last_slow < _PAUSE_SECONDS:
+                if _waits() == self._waits:
+                    return
                 self.slow_until = now + _PAUSE_SECONDS
             self._last_slow = now
 
     @property
     def is_slow(self) -> bool:
         return self.slow_until > 0.0 and time.perf_counter() < self.slow_until
+
+
+def _waits() -> int:
+    """How often the thread has left the processor to wait for something."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 class Threads:
@@ -85,7 +102,7 @@ class Threads:
     async def _at_pace(self, pace: Pace, call: Callable[..., T], *args: object) -> T:
         if self.always or pace.is_slow:
             return await self.run(call, *args)
-        start = time.perf_counter()
+        start = pace.begin()
         try:
             return call(*args)
         finally:
