@@ -8,7 +8,6 @@ NOT_YET: frozenset[str] = frozenset(
     {
         "crossmnt",
         "deadtime",
-        "durable handles",
         "kerberos keytab file",
         "kerberos service name",
         "kerberos support",

@@ -134,11 +134,11 @@ class _Protocol:
         "How many requests a client may have under way on a connection.",
     )
     smb2_leases: bool = parameter("smb2 leases", Boolean(), True, "Grant leases, so that clients may cache.")
-    durable_handles: bool = parameter(
-        "durable handles",
-        Boolean(),
-        False,
-        "Keep files open for a client that has lost its connection, until it is back.",
+    durable_handle_timeout: int = parameter(
+        "durable handle timeout",
+        Duration(DAY),
+        300,
+        "For so long at most a file stays open for a client that has lost its connection (`durable handles`).",
     )
     smbd_max_io_size: int = parameter(
         "smbd max io size", Size(512 << 10, 16 * MIB), 8 * MIB, "The most that one RDMA transfer moves, in bytes."
@@ -241,6 +241,15 @@ class _Limits:
     )
     max_open_files_per_session: int = parameter(
         "max open files per session", Integer(1, 1 << 24), 65535, "How many files a session may have open."
+    )
+    max_disconnected_files: int = parameter(
+        "max disconnected files",
+        Integer(0, 1 << 24),
+        4096,
+        "How many files may stay open for clients that have lost their connection.",
+    )
+    max_disconnected_files_per_user: int = parameter(
+        "max disconnected files per user", Integer(0, 1 << 24), 1024, "How many of those one user may have."
     )
     authentication_timeout: int = parameter(
         "authentication timeout",

@@ -204,6 +204,12 @@ class _Files:
         "named streams", Boolean(), True, "Let files have named streams (alternate data streams)."
     )
     oplocks: bool = parameter("oplocks", Boolean(), True, "Grant oplocks, so that clients may cache.")
+    durable_handles: bool = parameter(
+        "durable handles",
+        Boolean(),
+        True,
+        "Keep files open for a client that has lost its connection, until it is back or somebody else needs them.",
+    )
     vfs_objects: tuple[str, ...] = parameter(
         "vfs objects",
         Names(among=("acl_xattr", "streams_xattr")),

@@ -116,6 +116,7 @@ def _limits(config: Config, descriptor_limit: int | None) -> Limits:
         max_opens=config.max_open_files or most,
         max_opens_per_session=config.max_open_files_per_session,
         max_credits=config.smb2_max_credits,
+        durable_seconds=config.durable_handle_timeout,
         max_compound_elements=config.max_compound_requests,
         max_requests_in_flight=config.max_requests_in_flight,
         max_async_requests=config.max_async_requests,

@@ -14,6 +14,7 @@ from gateway.server.share_users import ShareUsers
 from gateway.server.stores import FixedStore, StorePerPath
 from gateway.share.access import Descriptors
 from gateway.share.breaks import Breaks
+from gateway.share.disconnected import Disconnected
 from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
@@ -32,7 +33,8 @@ def make_exports(config: Config, identities: Identities, write_times: WriteTimes
     """An export for each share of the configuration, and IPC$. The storage is not touched yet."""
     exports = [Export(IPC, "IPC Service", None, browseable=False)]
     # One for all shares, since they may have files in common.
-    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times)
+    disconnected = Disconnected(config.max_disconnected_files, config.max_disconnected_files_per_user)
+    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times, disconnected)
     for share in config.shares.values():
         exports.append(_export(share, identities, files))
     return exports
@@ -64,6 +66,7 @@ class OpenFiles(NamedTuple):
     breaks: Breaks
     lock_waiters: LockWaiters
     write_times: WriteTimes
+    disconnected: Disconnected
 
 
 def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Export:
@@ -102,6 +105,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         encrypt_if_possible=share.smb_encrypt is not ShareEncryption.DEFAULT,
         hides=hiding(dot_files=share.hide_dot_files, patterns=share.hide_files),
         oplocks=share.oplocks,
+        durable_handles=share.durable_handles,
         max_connections=share.max_connections,
         may_connect=users.may_connect,
         may_write=users.may_write,

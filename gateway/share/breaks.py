@@ -26,6 +26,7 @@ from gateway.share.breaking import (
     break_for_write,
 )
 from gateway.share.leases import (
+    HANDLE_CACHING,
     NOTHING,
     Acknowledged,
     Break,
@@ -68,12 +69,14 @@ class LeaseHolder(Protocol):
 class _Held:
     """A lease, or an oplock, as long as there are opens to it."""
 
-    __slots__ = ("deadline", "members", "node_id", "told", "way")
+    __slots__ = ("absent", "deadline", "members", "node_id", "told", "way")
 
     def __init__(self, node_id: NodeId) -> None:
         self.node_id = node_id
         self.members: dict[int, LeaseHolder] = {}
         """Its opens, by open id."""
+        self.absent: dict[int, LeaseHolder] = {}
+        """Those of its opens whose client is gone, and which are given up if they cannot keep what they have."""
         self.deadline = math.inf
         """When the break in progress is given up, on trio's clock."""
         self.told: Break | None = None
@@ -83,17 +86,29 @@ class _Held:
 
     def tell(self, told: Break, seconds: float) -> bool:
         """Tell the client by whichever open reaches it. If none does (False), the break is over at once."""
-        for member in self.members.values():
-            way = member.broken(told)
-            if way is not None:
-                if told.acknowledge:
-                    self.told, self.way = told, way
-                    self.deadline = min(self.deadline, trio.current_time() + seconds)
-                return True
+        way = self._way(told)
+        if way is not None:
+            if told.acknowledge:
+                self.told, self.way = told, way
+                self.deadline = min(self.deadline, trio.current_time() + seconds)
+            return True
         self.settle()
         if told.acknowledge:
             self.deadline = -math.inf
         return False
+
+    def _way(self, told: Break) -> Hashable | None:
+        """The way by which the client was told; None if there is none."""
+        way = None
+        for member in self.members.values():
+            way = member.broken(told)
+            if way is not None:
+                break
+        if self.absent and (way is None or not told.new_state & HANDLE_CACHING):
+            for member in list(self.absent.values()):
+                left = member.broken(told)
+                way = left if way is None else way
+        return way
 
     def settle(self) -> None:
         """No break is in progress any more."""
@@ -192,6 +207,18 @@ class Breaks:
         self.ring(held.node_id)
         return outcome
 
+    def left(self, one: Open, holder: LeaseHolder) -> None:
+        """An open with a lease or oplock has lost its client: from now on `holder` decides what becomes of it."""
+        held = self._held[one.lease_holder]
+        del held.members[one.open_id]
+        held.absent[one.open_id] = holder
+
+    def returned(self, one: Open, holder: LeaseHolder) -> None:
+        """The client of an open that had `left` is back; `holder` reaches it."""
+        held = self._held[one.lease_holder]
+        del held.absent[one.open_id]
+        held.members[one.open_id] = holder
+
     def closed(self, one: Open) -> None:
         """An open has ended, and is in the record no more."""
         if self.idle:
@@ -203,9 +230,11 @@ class Breaks:
 
     def _leave(self, one: Open) -> None:
         held = self._held.get(one.lease_holder)
-        if held is None or held.members.pop(one.open_id, None) is None:
+        if held is None:
             return
-        if not held.members:
+        held.members.pop(one.open_id, None)
+        held.absent.pop(one.open_id, None)
+        if not held.members and not held.absent:
             del self._held[one.lease_holder]
 
     def _has_leases(self, node_id: NodeId) -> bool:

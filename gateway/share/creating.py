@@ -126,6 +126,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
             for observer in share.watches.observers:
                 await observer.before_opening(handle.node_id, granted, entry.owner)
         else:
+            if share.disconnected:
+                await share.disconnected.give_way(entry, handle.node_id)
             await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
             await handle.aclose()
             return None
@@ -181,6 +183,9 @@ def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEnt
         raise StatusError(STATUS_INVALID_PARAMETER)
     status, conflict = admit(share.table.peek_nowait(handle.node_id), entry, overwrite=intent.overwrites)[1]
     if status:
+        if share.disconnected and share.disconnected.denying(entry, handle.node_id):
+            # Its client is gone, and would have to give it up for this.
+            return False
         raise StatusError(status)
     return not conflict.wait_for
 

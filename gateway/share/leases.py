@@ -27,6 +27,7 @@ __all__ = [
     "EXCLUSIVE",
     "HANDLE_CACHING",
     "LEVEL_II",
+    "NOTHING",
     "READ_CACHING",
     "WRITE_CACHING",
     "Acknowledged",
@@ -39,6 +40,7 @@ __all__ = [
     "expire",
     "find_lease",
     "grant",
+    "granted_by",
     "is_key_free",
     "is_mine",
     "is_stat_open",
@@ -167,7 +169,7 @@ def grant(record: FileRecord, open_id: int, request: LeaseRequest) -> tuple[File
             entry.owner, entry.lease_key, 0, entry.stream, state, epoch=epoch, version=request.version or 1
         )
     record = FileRecord(record.opens, record.locks, record.waiting, (*record.leases, lease), record.pending)
-    return record, _granted(lease)
+    return record, granted_by(lease)
 
 
 def acknowledge(record: FileRecord | None, holder: Holder, state: int) -> tuple[FileRecord | None, Acknowledged]:
@@ -221,10 +223,11 @@ def limit(
     if record is None or lease is None:
         return record, NOTHING
     lease = lease._replace(state=lease.state & state, is_whole=is_whole)
-    return replace_lease(record, lease), _granted(lease)
+    return replace_lease(record, lease), granted_by(lease)
 
 
-def _granted(lease: LeaseEntry) -> Granted:
+def granted_by(lease: LeaseEntry) -> Granted:
+    """What the opens of a lease hold."""
     return Granted(lease.state, lease.version, lease.epoch, lease.breaking_to is not None)
 
 
@@ -233,9 +236,9 @@ def _upgrade(record: FileRecord, lease: LeaseEntry, request: LeaseRequest, state
     wanted = request.state & ~WRITE_CACHING if request.is_directory else request.state
     grows = state & lease.state == lease.state != state and (state == wanted or not lease.state)
     if lease.breaking_to is not None or not grows:
-        return record, _granted(lease)
+        return record, granted_by(lease)
     lease = lease._replace(state=state, epoch=next_epoch(lease))
-    return replace_lease(record, lease), _granted(lease)
+    return replace_lease(record, lease), granted_by(lease)
 
 
 def _grantable(record: FileRecord, entry: OpenEntry, request: LeaseRequest) -> int:

@@ -6,6 +6,7 @@ front end may ask without consequence (stat, reading attributes) it asks the ope
 
 import itertools
 import logging
+import secrets
 from collections.abc import Hashable
 
 from acl.token import Token
@@ -15,6 +16,7 @@ from gateway.share.breaks import Breaks, LeaseHolder
 from gateway.share.closing import Closed, close_open
 from gateway.share.creating import open_file
 from gateway.share.deleting import delete_name
+from gateway.share.disconnected import Disconnected
 from gateway.share.intent import OpenIntent
 from gateway.share.leases import Granted, LeaseRequest
 from gateway.share.listing import contents_changed, directory_doomed, entry_changed
@@ -36,7 +38,8 @@ __all__ = ["Share"]
 log = logging.getLogger("gateway.vfs")
 
 _REMEMBERED_FILES = 32768
-_open_ids = itertools.count(1)
+_open_ids = itertools.count((secrets.randbits(31) << 32) + 1)
+"""A client may name an open that it had before the server was started anew: it must not get another one."""
 _numbers = itertools.count(1)
 
 
@@ -55,6 +58,7 @@ class Share:
         breaks: Breaks | None = None,
         lock_waiters: LockWaiters | None = None,
         write_times: WriteTimes | None = None,
+        disconnected: Disconnected | None = None,
     ) -> None:
         self.name = name
         self.fs = file_system
@@ -73,6 +77,7 @@ class Share:
         """How long the extended attributes of files are."""
         self.watches = Watches()
         self.breaks = breaks or Breaks(table)
+        self.disconnected = Disconnected() if disconnected is None else disconnected
         self.write_times = write_times if settings.write_time_delay else None
         """None if writes show in the time of the last write at once."""
         self.tunnel = Tunnel() if settings.short_names else None
@@ -164,6 +169,8 @@ class Share:
             elif one.written:
                 await entry_changed(self, one, 0)
         finally:
+            if self.disconnected:
+                self.disconnected.closed(one)
             self.breaks.closed(one)
             if self.outside is not None:
                 self.outside.closing(one)

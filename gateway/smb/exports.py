@@ -57,6 +57,8 @@ class Export:
     """Which names are shown as hidden."""
     oplocks: bool = True
     """Whether its files may be cached."""
+    durable_handles: bool = True
+    """Whether files stay open for clients that have lost their connection."""
     max_connections: int = 0
     """0: any number."""
     may_connect: Callable[[Visitor], bool] = field(default=lambda visitor: True)

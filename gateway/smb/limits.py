@@ -33,5 +33,7 @@ class Limits:
     delivery_seconds: float = 20.0
     """For so long a client's system may leave a break notification unacknowledged: who waits for the answer to it waits
     longer, but need not wait for somebody who is gone."""
+    durable_seconds: float = 300.0
+    """For so long a durable open waits for its client at most."""
     interim_seconds: float = 0.02
     """How long a request may take before its client is told that it goes on."""

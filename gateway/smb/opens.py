@@ -9,6 +9,7 @@ import trio
 
 from acl.token import Token
 from gateway.rpc.pipe import Pipe
+from gateway.share.durable import Terms
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.smb.lock_sequences import LockSequences
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
     from gateway.smb.pending import Pending
     from gateway.smb.search import Search
+    from gateway.smb.service import Service
     from gateway.smb.tree import Tree
 
-__all__ = ["FileOpen", "PipeOpen", "SmbOpen"]
+__all__ = ["FileOpen", "KeptOpen", "PipeOpen", "SmbOpen"]
 
 
 class SmbOpen(ABC):
@@ -93,9 +95,28 @@ class SmbOpen(ABC):
             self._last_left = trio.Event()
             await self._last_left.wait()
 
+    async def disconnect(self) -> None:
+        """End it as its session does: nobody has closed it, so it may wait for its client to come back."""
+        await self.close()
+
     @abstractmethod
     async def release(self) -> None:
         """Close what is behind it."""
+
+
+class KeptOpen:
+    """What is kept of an open until its client is back. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12."""
+
+    __slots__ = ("_service", "lock_sequences")
+
+    def __init__(self, service: "Service", lock_sequences: LockSequences | None) -> None:
+        self._service = service
+        self.lock_sequences = lock_sequences
+        service.opens += 1
+
+    def ended(self) -> None:
+        """It is not kept any more."""
+        self._service.opens -= 1
 
 
 class FileOpen(SmbOpen):
@@ -113,10 +134,23 @@ class FileOpen(SmbOpen):
         """From the first LOCK request on that has a number."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
+        self.durable: Terms | None = None
+        """Set if it is to outlive its connection."""
 
     def act_as(self, token: Token) -> None:
         super().act_as(token)
         self.file.token = token
+
+    async def disconnect(self) -> None:
+        if self.durable is None:
+            await self.close()
+            return
+        service = self.tree.session.service
+        await self.withdraw()
+        kept = KeptOpen(service, self.lock_sequences)
+        if not await self.file.share.disconnected.keep(self.file, self.durable, kept):
+            kept.ended()
+            await self.release()
 
     async def release(self) -> None:
         if self.search is not None:

@@ -95,9 +95,9 @@ class Session:
             raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
 
     async def close(self) -> None:
-        """End the session on all its connections: everything it has open is closed, its requests are cancelled.
+        """End the session on all its connections: what it has open is closed, or waits for its client.
 
-        May be called twice.
+        Its requests are cancelled. May be called twice.
         """
         if self.closed:
             return
@@ -107,7 +107,7 @@ class Session:
             connection.forget_session(self)
         self.channels.clear()
         for tree in list(self.trees.values()):
-            await tree.disconnect()
+            await tree.end()
 
 
 class SessionTable:

@@ -51,9 +51,20 @@ class Tree:
         return self._token
 
     async def disconnect(self) -> None:
-        """Close everything that is open in it."""
+        """Close everything that is open in it. [MS-SMB2] 3.3.5.8."""
+        if self._leave():
+            for one in list(self.opens):
+                await one.close()
+
+    async def end(self) -> None:
+        """End with the session: what is durable waits for its client, the rest is closed. [MS-SMB2] 3.3.7.1."""
+        if self._leave():
+            for one in list(self.opens):
+                await one.disconnect()
+
+    def _leave(self) -> bool:
+        """Take it from its session; whether it was there."""
         if self.session.trees.pop(self.tree_id, None) is None:
-            return
+            return False
         self.export.connections -= 1
-        for one in list(self.opens):
-            await one.close()
+        return True

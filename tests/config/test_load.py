@@ -29,7 +29,7 @@ SHARE = "[docs]\npath = /srv/docs\n"
 
 # ksmbd.conf(5): every parameter must be understood.
 KSMBD_GLOBAL = """
-bind interfaces only; deadtime; durable handles; guest account; interfaces; ipc timeout; kerberos keytab file;
+bind interfaces only; deadtime; guest account; interfaces; ipc timeout; kerberos keytab file;
 kerberos service name; kerberos support; map to guest; max active sessions; max connections; max ip connections;
 max open files; netbios name; restrict anonymous; root directory; server max protocol; server min protocol;
 server multi channel support; server signing; server string; share:fake_fscaps; smb2 leases; smb2 max credits;
@@ -38,8 +38,8 @@ smb2 max read; smb2 max trans; smb2 max write; smb3 encryption; smbd max io size
 KSMBD_SHARE = """
 browseable; comment; create mask; crossmnt; directory mask; follow symlinks; force create mode; force directory mode;
 force group; force user; guest account; guest ok; hide dot files; inherit owner; invalid users; max connections;
-oplocks; path; read list; read only; store dos attributes; valid users; veto files; vfs objects; writable; writeable;
-write ok; write list; time machine; admin users; hosts allow; hosts deny
+oplocks; durable handles; path; read list; read only; store dos attributes; valid users; veto files; vfs objects;
+writable; writeable; write ok; write list; time machine; admin users; hosts allow; hosts deny
 """
 
 
@@ -236,10 +236,7 @@ def test_ksmbd_s_own_values():
 
 
 def test_defaults_without_effect_need_no_remark():
-    assert (
-        parse("[global]\nipc timeout = 0\ndurable handles = no\nkerberos keytab file =\nsmbd max io size=8MB").warnings
-        == ()
-    )
+    assert parse("[global]\nipc timeout = 0\nkerberos keytab file =\nsmbd max io size=8MB").warnings == ()
 
 
 def test_lists_of_effect_name_parameters():

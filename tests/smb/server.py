@@ -145,6 +145,8 @@ class Server:
         self.running = 0
         self.clients: list[Client] = []
         self.idle = trio.Event()
+        self.ended = trio.Event()
+        """A connection has come to its end."""
 
     def now(self) -> int:
         return self.time
@@ -188,6 +190,8 @@ class Server:
             await connection.run()
         finally:
             self.running -= 1
+            self.ended.set()
+            self.ended = trio.Event()
             if not self.running:
                 self.idle.set()
                 self.idle = trio.Event()
@@ -210,6 +214,14 @@ class Server:
 
     # --- the end
 
+    async def lose(self, client: Client) -> None:
+        """Cut a client's connection, and wait until that has come to its end."""
+        running = self.running
+        client.close()
+        with trio.fail_after(20):
+            while self.running >= running:
+                await self.ended.wait()
+
     async def hang_up(self) -> None:
         """Close all clients and wait until their connections have come to an end."""
         for client in self.clients:
@@ -218,9 +230,21 @@ class Server:
             while self.running:
                 await self.idle.wait()
 
+    async def give_up(self) -> None:
+        """Close what waits for clients to come back."""
+        for one in self.exported.values():
+            assert one.share is not None
+            disconnected = one.share.disconnected
+            for absent in list(disconnected._absent.values()):
+                disconnected.give_up(absent)
+                with trio.fail_after(20):
+                    await absent.gone.wait()
+            assert not disconnected._of_user
+
     async def stop(self) -> None:
         """Hang up, and see that nothing is left: no session, open, record, lock, memory or descriptor."""
         await self.hang_up()
+        await self.give_up()
         left = [f"session {one.session_id:#x}" for one in self.service.sessions]
         for one in self.exported.values():
             left += one.left_open()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
-from acl.token import Token
 from gateway.nt.constants import (
     FILE_ATTRIBUTE_NORMAL,
     FILE_DIRECTORY_FILE,
@@ -29,15 +28,16 @@ from gateway.nt.status import (
 from gateway.rpc.interface import Caller
 from gateway.rpc.registry import open_pipe
 from gateway.share.intent import OpenIntent
-from gateway.share.opens import Open
 from gateway.share.share import Share
 from gateway.share.streams import has_streams
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.contexts.create import check_contexts, response_contexts
+from gateway.smb.contexts.durable import Reconnect, durability_asked, grant_durability, reconnect_asked
 from gateway.smb.contexts.lease import NO_CACHING, Caching, caching_asked, grant_caching
 from gateway.smb.info.ea import parse_full_ea
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
+from gateway.smb.reconnecting import reconnect
 from gateway.smb.registry import command
 from gateway.smb.views import attributes_of
 from gateway.wire.create import CreateRequest, CreateResponse
@@ -47,9 +47,11 @@ from gateway.wire.create_contexts import (
     SMB2_CREATE_SD_BUFFER,
     SMB2_CREATE_TIMEWARP_TOKEN,
     AllocationSize,
+    CreateContext,
 )
 from gateway.wire.errors import WireError
 from gateway.wire.header import Opcode
+from vfs_backends.api import Stat
 from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
@@ -73,6 +75,10 @@ _NOTHING_GIVEN = _Given()
 @command(Opcode.CREATE, CreateRequest, TreeContext)
 async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     """[MS-SMB2] 3.3.5.9. Contexts that are not known are passed over."""
+    contexts = _contexts(request) if request.contexts else _NO_CONTEXTS
+    wanted = reconnect_asked(ctx.negotiated, contexts) if contexts else None
+    if wanted is not None:
+        return await _reconnect(ctx, request, contexts, wanted)
     if request.impersonation_level > SECURITY_DELEGATE:
         raise StatusError(STATUS_BAD_IMPERSONATION_LEVEL)
     service, session = ctx.connection.service, ctx.session
@@ -83,27 +89,46 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
     session.opening += 1
     service.opens += 1
     try:
-        return await _create(ctx, request)
+        return await _create(ctx, request, contexts)
     finally:
         session.opening -= 1
         service.opens -= 1
 
 
-async def _create(ctx: TreeContext, request: CreateRequest) -> Answer:
+async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
     session = ctx.session
     token = ctx.tree.token
     share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)
-    contexts = _contexts(request) if request.contexts else _NO_CONTEXTS
     caching = _caching(ctx, request, contexts)
+    durability = durability_asked(ctx.negotiated, contexts) if contexts else None
     intent = _intent(ctx, share, request, contexts, caching)
     file = await share.open(intent, token)
     if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
         # The session, or the tree, has ended while the open waited for somebody.
         await share.close(file)
         raise StatusError(STATUS_NETWORK_NAME_DELETED)
-    return await _opened(ctx, share, file, token, contexts, caching)
+    one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
+    _enter(ctx, one)
+    # From here on nothing fails.
+    answers = await response_contexts(share, file, token, contexts) if contexts else ()
+    level = 0
+    if caching is not NO_CACHING:
+        # Last, so that no break overtakes the response.
+        level, lease = await grant_caching(share, file, one, caching)
+        answers = lease + answers
+        if durability is not None:
+            answers += grant_durability(one, durability, request.name)
+    return _answer(one, level, file.action, file.created_stat, answers)
+
+
+async def _reconnect(ctx: TreeContext, request: CreateRequest, contexts: Contexts, wanted: Reconnect) -> Answer:
+    """[MS-SMB2] 3.3.5.9.7, 3.3.5.9.12."""
+    ctx.session.check_open_limit(ctx.connection.service.limits.max_opens_per_session)
+    back = await reconnect(ctx, request, contexts, wanted)
+    _enter(ctx, back.one)
+    return _answer(back.one, back.level, FILE_OPENED, back.stat, back.contexts)
 
 
 def _contexts(request: CreateRequest) -> Contexts:
@@ -182,20 +207,9 @@ def _given(contexts: Contexts) -> _Given:
     )
 
 
-async def _opened(
-    ctx: TreeContext, share: Share, file: Open, token: Token, contexts: Contexts, caching: Caching
-) -> Answer:
-    """Enter the open in the session and answer; from here on nothing fails."""
-    one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
-    _enter(ctx, one)
-    answers = await response_contexts(share, file, token, contexts) if contexts else ()
-    level = 0
-    if caching is not NO_CACHING:
-        # Last, so that no break overtakes the response.
-        level, lease = await grant_caching(share, file, one, caching)
-        answers = lease + answers
-    values = (89, level, 0, file.action, *attributes_of(one, file.created_stat), 0, *one.file_id)
-    return Answer(CreateResponse.body(values, answers), file_id=one.file_id)
+def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[CreateContext, ...]) -> Answer:
+    values = (89, level, 0, action, *attributes_of(one, stat), 0, *one.file_id)
+    return Answer(CreateResponse.body(values, contexts), file_id=one.file_id)
 
 
 def _enter(ctx: TreeContext, one: SmbOpen) -> None:

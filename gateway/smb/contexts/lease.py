@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.protocol.dialect import Negotiated
-from gateway.share.leases import Granted, LeaseRequest
+from gateway.share.leases import NOTHING, Granted, LeaseRequest, find_lease, granted_by
 from gateway.share.opens import Open
 from gateway.share.share import Share
 from gateway.smb.breaks import LEVEL_OF_STATE, STATE_OF_LEVEL, OpenHolder
@@ -21,7 +21,7 @@ from gateway.wire.lease_contexts import (
 )
 from gateway.wire.negotiate import DIALECT_300, SMB2_GLOBAL_CAP_DIRECTORY_LEASING, SMB2_GLOBAL_CAP_LEASING
 
-__all__ = ["NO_CACHING", "Caching", "caching_asked", "grant_caching"]
+__all__ = ["NO_CACHING", "Caching", "caching_asked", "caching_held", "grant_caching"]
 
 
 class Caching(NamedTuple):
@@ -80,6 +80,15 @@ async def grant_caching(
     epoch = lease.epoch if isinstance(lease, LeaseV2) else 0
     request = LeaseRequest(asked.state, version, epoch, file.is_directory)
     granted = await share.grant(file, request, OpenHolder(one))
+    return SMB2_OPLOCK_LEVEL_LEASE, (CreateContext(SMB2_CREATE_REQUEST_LEASE, _answer(asked, granted)),)
+
+
+def caching_held(share: Share, file: Open, asked: Caching) -> tuple[int, tuple[CreateContext, ...]]:
+    """The same for an open that was granted what it has before."""
+    lease = find_lease(share.record(file), file.lease_holder)
+    granted = NOTHING if lease is None else granted_by(lease)
+    if not file.lease_key:
+        return LEVEL_OF_STATE[granted.state], ()
     return SMB2_OPLOCK_LEVEL_LEASE, (CreateContext(SMB2_CREATE_REQUEST_LEASE, _answer(asked, granted)),)
 
 

@@ -1,0 +1,217 @@
+"""Opens whose clients have gone, and may come back for them. [MS-SMB2] 3.3.1.10 (durable opens), 3.3.2.2, 3.3.7.1.
+
+Such an open keeps everything: its share modes, locks, lease or oplock, and that it deletes its file in the end. But
+nobody waits for it. Whoever needs what it has takes it, and it is closed; so it is when its time is over, and when its
+client finds that others have changed the file meanwhile.
+
+An open is given back, or closed, and that once: who is to be closed does not come back any more.
+"""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Hashable
+from typing import Final, Protocol
+
+import trio
+
+from gateway.share.breaks import LeaseHolder
+from gateway.share.durable import Seen, Terms, keeps_handle, seen
+from gateway.share.leases import Break
+from gateway.share.opens import Open
+from gateway.share.record import OpenEntry
+from gateway.share.sharemodes import conflicting_opens
+from gateway.share.times import settle_write_time
+from vfs_backends.api import NodeId, Stat
+from vfs_backends.errors import VfsError
+from vfs_backends.inline import may_wait
+
+__all__ = ["Absent", "Disconnected", "Kept"]
+
+log = logging.getLogger("gateway.vfs")
+
+_MOST: Final = 4096
+_MOST_OF_ONE: Final = 1024
+
+
+class Kept(Protocol):
+    """What a front end keeps with an open until its client is back."""
+
+    def ended(self) -> None:
+        """The open is not disconnected any more: it was given back, or closed."""
+
+
+class Absent:
+    """A disconnected open; the holder of its lease or oplock."""
+
+    __slots__ = ("_owner", "deadline", "gone", "is_taken", "kept", "one", "seen", "terms")
+
+    def __init__(self, owner: "Disconnected", one: Open, terms: Terms, kept: Kept, looked: Seen) -> None:
+        self._owner = owner
+        self.one = one
+        self.terms = terms
+        self.kept = kept
+        self.seen = looked
+        self.deadline = trio.current_time() + terms.seconds
+        self.is_taken = False
+        """Whether somebody needs what it has: it does not come back."""
+        self.gone = trio.Event()
+        """It is closed."""
+
+    def broken(self, told: Break) -> Hashable:
+        """Somebody else needs what it has: it is closed, which ends the break."""
+        self._owner.give_up(self)
+        return self
+
+
+class Disconnected:
+    """All disconnected opens of a table. `most`: how many there may be, and of one user."""
+
+    def __init__(self, most: int = _MOST, most_of_one: int = _MOST_OF_ONE) -> None:
+        self._most = most
+        self._most_of_one = most_of_one
+        self._absent: dict[int, Absent] = {}
+        """By open id."""
+        self._of_user: Counter[Hashable] = Counter()
+        self._changed = trio.Event()
+        self._sweeps = False
+
+    def __len__(self) -> int:
+        return len(self._absent)
+
+    # --- going
+
+    async def keep(self, one: Open, terms: Terms, kept: Kept) -> bool:
+        """Keep an open for a client that is gone. False if it cannot be kept: then nothing was done."""
+        share = one.share
+        if not keeps_handle(share.record(one), one) or self._is_full(terms.user):
+            return False
+        try:
+            await settle_write_time(one)
+            stat = await one.handle.stat()
+        except VfsError:
+            return False
+        # The world may have moved, and from here on nothing waits.
+        if one.closed or not keeps_handle(share.record(one), one) or self._is_full(terms.user):
+            return False
+        absent = Absent(self, one, terms, kept, seen(stat))
+        self._absent[one.open_id] = absent
+        self._of_user[terms.user] += 1
+        share.breaks.left(one, absent)
+        self._sweep_in_time()
+        log.debug("%s: kept for %.0f s", one.path, terms.seconds)
+        return True
+
+    def _is_full(self, user: Hashable) -> bool:
+        return len(self._absent) >= self._most or self._of_user[user] >= self._most_of_one
+
+    # --- coming back
+
+    def find(self, open_id: int) -> Absent | None:
+        """The disconnected open of this id, if its time is not over."""
+        absent = self._absent.get(open_id)
+        if absent is not None and absent.deadline <= trio.current_time():
+            self.give_up(absent)
+            return None
+        return absent
+
+    async def look(self, absent: Absent) -> Stat | None:
+        """What the file of an open that shall go back to its client looks like.
+
+        None if it does not come back: others have changed the file meanwhile, or need the open.
+        """
+        path = absent.one.path
+        try:
+            stat = await absent.one.handle.stat()
+        except VfsError as error:
+            log.info("%s: cannot be looked at again: %s", path, error)
+            self.give_up(absent)
+            return None
+        if absent.is_taken or absent.one.open_id not in self._absent:
+            return None
+        if seen(stat) != absent.seen:
+            log.info("%s: others have changed it since its client was lost", path)
+            self.give_up(absent)
+            return None
+        return stat
+
+    def give_back(self, absent: Absent, holder: LeaseHolder) -> None:
+        """Give an open, which was looked at just now, to its client, who is told of breaks by `holder`."""
+        self._forget(absent)
+        absent.one.share.breaks.returned(absent.one, holder)
+
+    # --- staying away
+
+    def give_up(self, absent: Absent) -> None:
+        """Close an open without waiting for that. May be called again."""
+        if not absent.is_taken:
+            absent.is_taken = True
+            # Nobody's task: whoever needs it may be cancelled, or be the kernel.
+            trio.lowlevel.spawn_system_task(self._close, absent)
+
+    async def _close(self, absent: Absent) -> None:
+        try:
+            await absent.one.share.close(absent.one)
+        except Exception:
+            # The outermost boundary: a defect here must not end the server.
+            log.exception("%s: a disconnected open was not closed well", absent.one.path)
+        finally:
+            absent.gone.set()
+
+    def closed(self, one: Open) -> None:
+        """An open has ended."""
+        absent = self._absent.get(one.open_id)
+        if absent is not None:
+            absent.is_taken = True
+            self._forget(absent)
+
+    def _forget(self, absent: Absent) -> None:
+        del self._absent[absent.one.open_id]
+        user = absent.terms.user
+        self._of_user[user] -= 1
+        if not self._of_user[user]:
+            del self._of_user[user]
+        self._changed.set()
+        absent.kept.ended()
+
+    def denying(self, one: OpenEntry, node_id: NodeId) -> list[Absent]:
+        """Those whose share modes do not let a file be opened."""
+        found = []
+        for absent in self._absent.values():
+            if absent.one.node_id == node_id:
+                record = absent.one.share.record(absent.one)
+                if record is not None and any(
+                    entry.open_id == absent.one.open_id for entry in conflicting_opens(record, one)
+                ):
+                    found.append(absent)
+        return found
+
+    async def give_way(self, one: OpenEntry, node_id: NodeId) -> None:
+        """Close those whose share modes do not let a file be opened."""
+        for absent in self.denying(one, node_id):
+            may_wait()
+            self.give_up(absent)
+            await absent.gone.wait()
+
+    # --- time
+
+    def _sweep_in_time(self) -> None:
+        self._changed.set()
+        if not self._sweeps:
+            self._sweeps = True
+            trio.lowlevel.spawn_system_task(self._sweep)
+
+    async def _sweep(self) -> None:
+        """Close the opens whose time is over, for as long as there are any."""
+        try:
+            while self._absent:
+                self._changed = trio.Event()
+                waiting = [absent.deadline for absent in self._absent.values() if not absent.is_taken]
+                with trio.move_on_at(min(waiting, default=math.inf)):
+                    await self._changed.wait()
+                now = trio.current_time()
+                for absent in list(self._absent.values()):
+                    if absent.deadline <= now:
+                        self.give_up(absent)
+        finally:
+            self._sweeps = False
