@@ -13,6 +13,7 @@ from gateway.server.idmap import LiveIdMap
 from gateway.server.share_users import ShareUsers
 from gateway.server.stores import FixedStore, StorePerPath
 from gateway.share.access import Descriptors
+from gateway.share.archiving import Archiving
 from gateway.share.breaks import Breaks
 from gateway.share.disconnected import Disconnected
 from gateway.share.locking import LockWaiters
@@ -34,7 +35,7 @@ def make_exports(config: Config, identities: Identities, write_times: WriteTimes
     exports = [Export(IPC, "IPC Service", None, browseable=False)]
     # One for all shares, since they may have files in common.
     disconnected = Disconnected(config.max_disconnected_files, config.max_disconnected_files_per_user)
-    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times, disconnected)
+    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times, disconnected, Archiving())
     for share in config.shares.values():
         exports.append(_export(share, identities, files))
     return exports
@@ -67,6 +68,7 @@ class OpenFiles(NamedTuple):
     lock_waiters: LockWaiters
     write_times: WriteTimes
     disconnected: Disconnected
+    archiving: Archiving
 
 
 def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Export:

@@ -13,6 +13,7 @@ from gateway.nt.constants import (
     FILE_NOTIFY_CHANGE_SIZE,
 )
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DIRECTORY_NOT_EMPTY, StatusError
+from gateway.share.archiving import archive
 from gateway.share.closing import clear_delete_pending, set_delete_on_close, set_delete_pending
 from gateway.share.listing import directory_doomed, entry_changed
 from gateway.share.opens import Open
@@ -33,6 +34,7 @@ async def set_size(share: "Share", one: Open, size: int) -> None:
     await share.breaks.before_change(one)
     kept = await kept_times(one)
     await first_effect(one.handle.set_size(size))
+    await archive(one)
     if kept is not None:
         await one.handle.set_stat(kept)
     await settle_write_time(one)
@@ -47,6 +49,7 @@ async def set_allocation(share: "Share", one: Open, size: int) -> None:
     share.enter()
     await share.breaks.before_change(one)
     await first_effect(one.handle.allocate(size))
+    await archive(one)
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SIZE)
 
 
@@ -58,6 +61,8 @@ async def set_stat(share: "Share", one: Open, change: StatChange) -> None:
         change = change if kept is None else replace(change, ctime_ns=kept.ctime_ns)
     await settle_write_time(one)
     await first_effect(one.handle.set_stat(change))
+    if change.dos_attributes is not None and share.archiving is not None:
+        share.archiving.attributes_set(one, change.dos_attributes)
     if change.mtime_ns is not None and share.write_times is not None:
         share.write_times.was_set(one.node_id)
     await entry_changed(share, one, _changed_by(change))

@@ -374,6 +374,9 @@ def _opened(
         upcase(intent.stream) if intent.stream else "",
     )
     one.caller = caller
+    one.is_posix = intent.posix
+    if share.archiving is not None:
+        share.archiving.opened(one)
     if share.write_times is not None and not intent.posix:
         share.write_times.opened(one)
     share.opens[one.open_id] = one

@@ -18,6 +18,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.nt.upcase import upcase
+from gateway.share.archiving import archive
 from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
 from gateway.share.times import kept_times
@@ -124,6 +125,7 @@ async def _changed(share: "Share", one: Open, change: Callable[[], Awaitable[Non
     """Make a change, keep the times that are to be kept, and tell of it."""
     kept = await kept_times(one)
     await first_effect(change())
+    await archive(one)
     if kept is not None:
         await one.handle.set_stat(kept)
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_EA | FILE_NOTIFY_CHANGE_ATTRIBUTES)

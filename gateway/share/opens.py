@@ -22,12 +22,14 @@ class Open:
     __slots__ = (
         "action",
         "allocation_size",
+        "archived_at",
         "caller",
         "closed",
         "created_stat",
         "granted_access",
         "handle",
         "is_directory",
+        "is_posix",
         "kept_times",
         "lease_holder",
         "lease_key",
@@ -92,5 +94,9 @@ class Open:
         """Names its lease, or its oplock, if it has any."""
         self.kept_times = 0
         """Which times its operations leave alone: `times.KEEP_WRITE_TIME` and its like."""
+        self.is_posix = False
+        """Whether it is as POSIX means it (`OpenIntent.posix`)."""
+        self.archived_at = -1
+        """What `Archiving.cleared` was when the file was known to have FILE_ATTRIBUTE_ARCHIVE."""
         self.written = False
         """Whether the directory's entry has to be looked at anew when it is closed."""

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from acl.token import Token
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_LAST_WRITE, FILE_NOTIFY_CHANGE_SIZE
 from gateway.share.access import Descriptors
+from gateway.share.archiving import Archiving
 from gateway.share.breaks import Breaks, LeaseHolder
 from gateway.share.closing import Closed, close_open
 from gateway.share.creating import open_file
@@ -30,7 +31,7 @@ from gateway.share.settings import ShareSettings
 from gateway.share.shortnames import Tunnel
 from gateway.share.table import Table
 from gateway.share.times import WriteTimes, kept_times, settle_write_time
-from vfs_backends.api import Caller, FileSystem, Handle
+from vfs_backends.api import Caller, Capability, FileSystem, Handle
 from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["Share"]
@@ -59,6 +60,7 @@ class Share:
         lock_waiters: LockWaiters | None = None,
         write_times: WriteTimes | None = None,
         disconnected: Disconnected | None = None,
+        archiving: Archiving | None = None,
     ) -> None:
         self.name = name
         self.fs = file_system
@@ -80,6 +82,8 @@ class Share:
         self.disconnected = Disconnected() if disconnected is None else disconnected
         self.write_times = write_times if settings.write_time_delay else None
         """None if writes show in the time of the last write at once."""
+        self.archiving = (archiving or Archiving()) if settings.store_dos_attributes else None
+        """Like `breaks`; None if there are no DOS attributes."""
         self.tunnel = Tunnel() if settings.short_names else None
         self._number = next(_numbers)
         self.volume_id = 0
@@ -100,6 +104,8 @@ class Share:
 
     async def _begin(self) -> None:
         self.descriptors.begin(self.fs.capabilities)
+        if Capability.DOS_ATTRIBUTES not in self.fs.capabilities:
+            self.archiving = None
         self.root = await self.fs.root()
         self.volume_id = (await self.fs.statfs()).volume_id
         self.outside = begin_outside(self)
@@ -218,6 +224,9 @@ class Share:
         one.written = True
         kept = await kept_times(one, writes=True) if one.kept_times else None
         await one.handle.write(offset, data)
+        if self.archiving is not None and one.archived_at != self.archiving.cleared:
+            point_of_no_return()
+            await self.archiving.changed(one)
         if kept is not None:
             point_of_no_return()
             await one.handle.set_stat(kept)
