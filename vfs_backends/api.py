@@ -126,7 +126,8 @@ class Handle(ABC):
         """What the storage tells of the file now."""
 
     async def stat_found(self, *, attributes: bool = True) -> Stat:
-        """The same, for who has just looked the file up and not waited since: the storage need not be asked again.
+        """The same, for who has just looked the file up, or made it and changed it by this handle only, and not waited
+        since: the storage need not be asked again.
 
         Without `attributes`, what clients have set (DOS attributes, creation and change time) need not be told.
         """

@@ -282,7 +282,7 @@ async def _begin(
         access = io_access(entry.granted_access, await handle.stat(), is_stream=True)
         handle = await make_stream(share, intent, handle, access)
     try:
-        stat = await handle.stat()
+        stat = await handle.stat_found()
     except BaseException:  # also if it is cancelled: nobody knows of the handle yet
         await handle.aclose()
         raise

@@ -44,6 +44,7 @@ from vfs_backends.posix.stream_handles import StreamTable
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
     AT_SYMLINK_NOFOLLOW,
+    StatxFields,
     fs_magic,
     proc_path,
     statx,
@@ -276,9 +277,14 @@ class PosixFileSystem(FileSystem):
     async def create_file(
         self, parent: Handle, name: str, mode: int, access: IoAccess, caller: Caller | None = None
     ) -> Handle:
-        acting = self._acting(caller)
+        acting, mode = self._acting(caller), mode & 0o7777
+
+        def is_settled(fields: StatxFields) -> bool:
+            """Whether it came as it had to be, and nothing has been changed since."""
+            return fields[4] & 0o7777 == mode and (acting is None or fields[2:4] == (acting.uid, acting.gid))
+
         return await self._create(
-            parent, name, lambda fd, raw: changes.create_file(fd, raw, mode & 0o7777, access, acting), access
+            parent, name, lambda fd, raw: changes.create_file(fd, raw, mode, access, acting), access, is_settled
         )
 
     async def create_directory(self, parent: Handle, name: str, mode: int, caller: Caller | None = None) -> Handle:
@@ -298,7 +304,12 @@ class PosixFileSystem(FileSystem):
         return await self._create(parent, name, lambda fd, raw: special.create_node(fd, raw, mode, rdev, acting))
 
     async def _create(
-        self, parent: Handle, name: str, make: Callable[[int, bytes], Found], access: IoAccess | None = None
+        self,
+        parent: Handle,
+        name: str,
+        make: Callable[[int, bytes], Found],
+        access: IoAccess | None = None,
+        is_settled: Callable[[StatxFields], bool] | None = None,
     ) -> Handle:
         """Create what `make` does, from the parent's descriptor and the name's bytes."""
         raw = _new_name(name)
@@ -310,7 +321,10 @@ class PosixFileSystem(FileSystem):
                 raise VfsError(Kind.PATH_NOT_FOUND, name) from error
             raise
         self._index.changed(directory.node_id, added=name)
-        return self._handle(found, _join(directory.path, name), access)
+        handle = self._handle(found, _join(directory.path, name), access)
+        if is_settled is not None and is_settled(found[1]) and not handle.volume.threads.always:
+            handle.made(found[1])
+        return handle
 
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         raw = name_to_bytes(name)

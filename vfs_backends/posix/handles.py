@@ -30,7 +30,7 @@ from vfs_backends.posix.kernel_locks import open_for_locks
 from vfs_backends.posix.lease_wait import once_given_up
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.permissions import read_acls, read_permissions
-from vfs_backends.posix.stats import stat_of
+from vfs_backends.posix.stats import fields_of, stat_of
 from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
 from vfs_backends.posix.volume import Volume
 
@@ -71,10 +71,15 @@ class PosixHandle(Handle):
         self._access = access
         self.volume = volume
         self._told = told
+        self._is_new = False
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0
         self._retired: tuple[int, ...] = ()
+
+    def made(self, fields: StatxFields) -> None:
+        """Take note of what statx(2) has told since the file was made: clients have not set anything of it yet."""
+        self._told, self._is_new = fields, True
 
     def pin(self) -> None:
         """Keep the descriptor's number from being used for another file until `unpin`."""
@@ -122,6 +127,7 @@ class PosixHandle(Handle):
     async def change(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that changes the file's attributes; OSError becomes VfsError."""
         self._pins += 1
+        self._told = None
         try:
             return await self.volume.threads.change(call, *args)
         except OSError as error:
@@ -175,8 +181,10 @@ class PosixHandle(Handle):
     async def stat_found(self, *, attributes: bool = True) -> Stat:
         fields, self._told = self._told, None
         if fields is None:
-            return await self.stat()
-        if not attributes:
+            if attributes:
+                return await self.stat()
+            fields = await self.ask(fields_of, self.fd)
+        if self._is_new or not attributes:
             return stat_of(self.node_id, fields, None)
         return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
 
