@@ -315,12 +315,18 @@ class FileSystem(ABC):
         (another one is a symbolic link that is not followed), ESCAPES, NAME_INVALID, NAME_TOO_LONG, ACCESS_DENIED.
         """
 
-    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat:
+    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat | None:
         """What a name in a directory leads to, in exactly this spelling: a look-up for those who need no handle.
 
-        Whether DOS attributes and what goes with them are told, is the storage's choice. Errors as of `lookup`.
+        None if there is no such name. Whether DOS attributes and what goes with them are told, is the storage's
+        choice. Errors as of `lookup`.
         """
-        handle = await self.lookup(parent, name, case_sensitive=True, caller=caller)
+        try:
+            handle = await self.lookup(parent, name, case_sensitive=True, caller=caller)
+        except VfsError as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
         try:
             return await handle.stat()
         finally:

@@ -8,7 +8,7 @@ import pyfuse3
 from gateway.fuse.inodes import ROOT, Inode
 from vfs_backends.api import FileSystemStat, Stat
 
-__all__ = ["SHARES_SECONDS", "attributes_of", "attributes_of_root", "statfs_of"]
+__all__ = ["NOTHING", "SHARES_SECONDS", "attributes_of", "attributes_of_root", "statfs_of"]
 
 _BLOCK: Final = 512
 _MASK64: Final = (1 << 64) - 1
@@ -16,6 +16,12 @@ _IO_SIZE: Final = 1 << 17
 """What programs are told to read and write at a time."""
 SHARES_SECONDS: Final = 60.0
 """For so long the kernel may keep what never changes: which shares there are."""
+
+
+NOTHING: Final = pyfuse3.EntryAttributes()
+"""There is no such name, which the kernel may not keep: as ENOENT, and cheaper to tell than by an exception."""
+NOTHING.st_ino = 0
+NOTHING.entry_timeout = 0
 
 
 def attributes_of(inode: Inode, stat: Stat, seconds: float, name_seconds: float) -> pyfuse3.EntryAttributes:

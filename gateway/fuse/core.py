@@ -192,8 +192,19 @@ class Core:
             kept.move_to_end(inode)
         return handle
 
-    async def stat_entry(self, directory: Inode, name: str, token: Token | None = None) -> Stat:
-        """What a name leads to; with a token, for that caller. Raises `VfsError`."""
+    async def at_hand(self, inode: Inode, path: str) -> Handle | None:
+        """The same handle, where it stays open for as long as it is used: nobody closes it in an inline pass.
+
+        `path`: where the directory is now. None in a task. Raises `VfsError`.
+        """
+        if may_suspend():
+            return None
+        handle = self._directories.get(inode) or await self.directory(inode)
+        handle.path = path
+        return handle
+
+    async def stat_entry(self, directory: Inode, name: str, token: Token | None = None) -> Stat | None:
+        """What a name leads to, None if to nothing; with a token, for that caller. Raises `VfsError`."""
         share = directory.mounted.share
         caller = share.caller(token) if token is not None and token.uid else None
         handle = self._directories.get(directory) or await self.directory(directory)
@@ -208,7 +219,7 @@ class Core:
                 if error.kind not in _GONE:
                     raise
             else:
-                if stat.node_id == inode.node_id:
+                if stat is not None and stat.node_id == inode.node_id:
                     return stat
         async with self.handle(inode) as handle:
             return await handle.stat()
@@ -245,7 +256,14 @@ class Core:
             raise pyfuse3.FUSEError(errno.EROFS if limit else errno.EACCES)
 
     def intent(
-        self, mounted: Mounted, token: Token, path: str, desired: int, disposition: int = nt.FILE_OPEN, options: int = 0
+        self,
+        mounted: Mounted,
+        token: Token,
+        path: str,
+        desired: int,
+        disposition: int = nt.FILE_OPEN,
+        options: int = 0,
+        parent: Handle | None = None,
     ) -> OpenIntent:
         limit = mounted.access_of(token)
         if desired & CHANGES or disposition == nt.FILE_CREATE:
@@ -253,7 +271,15 @@ class Core:
         elif not limit:
             raise pyfuse3.FUSEError(errno.EACCES)
         return OpenIntent(
-            path, desired, SHARE_ALL, disposition, options, owner=self.owner, access_limit=limit, posix=True
+            path,
+            desired,
+            SHARE_ALL,
+            disposition,
+            options,
+            parent=parent,
+            owner=self.owner,
+            access_limit=limit,
+            posix=True,
         )
 
     async def open(self, inode: Inode, token: Token, desired: int) -> Open:
@@ -282,9 +308,11 @@ class Core:
                 return one
         return None
 
-    async def open_path(self, mounted: Mounted, token: Token, path: str, desired: int) -> Open:
-        """Open what has this name now, whatever it is."""
-        return await mounted.share.open(self.intent(mounted, token, path, desired), token)
+    async def open_path(
+        self, mounted: Mounted, token: Token, path: str, desired: int, parent: Handle | None = None
+    ) -> Open:
+        """Open what has this name now, whatever it is. `parent`: the directory, if it is at hand."""
+        return await mounted.share.open(self.intent(mounted, token, path, desired, parent=parent), token)
 
     async def close(self, one: Open) -> None:
         if not may_suspend():

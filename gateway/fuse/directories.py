@@ -9,6 +9,7 @@ import pyfuse3
 
 from acl import mask
 from acl.token import SUPERUSER, Token
+from gateway.fuse.attributes import NOTHING
 from gateway.fuse.core import Core, OpenFile, join
 from gateway.fuse.inodes import ROOT, Inode
 from gateway.fuse.names import to_kernel
@@ -70,6 +71,8 @@ class Directories:
             if error.kind is not Kind.ACCESS_DENIED:
                 raise
             stat = await self._overruled(directory, name, token)
+        if stat is None:
+            return NOTHING
         if not core.keeping.is_judged(directory):
             await core.judge(directory)
         return core.told(core.inodes.enter_child(directory, name, stat.node_id), stat, directory)
@@ -182,12 +185,7 @@ class Directories:
 
     async def _stat_of(self, file: OpenFile, name: str) -> Stat | None:
         """Of what was listed earlier; None if it has gone."""
-        try:
-            return await file.inode.mounted.share.fs.stat_entry(file.one.handle, name)
-        except VfsError as error:
-            if error.kind is Kind.NOT_FOUND:
-                return None
-            raise
+        return await file.inode.mounted.share.fs.stat_entry(file.one.handle, name)
 
     def _tell(self, file: OpenFile, name: str, stat: Stat, index: int, token: pyfuse3.ReaddirToken) -> bool:
         """Tell the kernel an entry; False if there is no room for it."""
@@ -203,16 +201,23 @@ class Directories:
 
     def _place(self, parent: int, name: str) -> tuple[Inode, str]:
         """The directory, and the path of a name in it."""
+        directory, above = self._above(parent, name)
+        return directory, join(above, name)
+
+    def _above(self, parent: int, name: str) -> tuple[Inode, str]:
+        """The directory, and where it is. Raises `VfsError`."""
         directory = self.core.inode(parent)
         above = directory.path()
         if above is None:
             raise VfsError(Kind.NOT_FOUND, name)
-        return directory, join(above, name)
+        return directory, above
 
-    def _new(
-        self, directory: Inode, token: Token, path: str, mode: int, desired: int, disposition: int, options: int = 0
+    async def _new(
+        self, place: tuple[Inode, str], name: str, token: Token, mode: int, desired: int, disposition: int, options: int
     ) -> OpenIntent:
-        intent = self.core.intent(directory.mounted, token, path, desired, disposition, options)
+        directory, above = place
+        parent = await self.core.at_hand(directory, above)
+        intent = self.core.intent(directory.mounted, token, join(above, name), desired, disposition, options, parent)
         intent.mode = mode & _MODE
         # Or else the kernel would not ask for that, but open what it has found.
         intent.is_new = True
@@ -222,11 +227,11 @@ class Directories:
         self, parent: int, name: str, mode: int, flags: int, token: Token
     ) -> tuple[OpenFile, pyfuse3.EntryAttributes]:
         """open(2) with O_CREAT."""
-        directory, path = self._place(parent, name)
-        share = directory.mounted.share
+        place = self._above(parent, name)
+        directory, share = place[0], place[0].mounted.share
         disposition = nt.FILE_CREATE if flags & os.O_EXCL else nt.FILE_OPEN_IF
-        options = nt.FILE_NON_DIRECTORY_FILE
-        intent = self._new(directory, token, path, mode, access_of_flags(flags), disposition, options)
+        access = access_of_flags(flags)
+        intent = await self._new(place, name, token, mode, access, disposition, nt.FILE_NON_DIRECTORY_FILE)
         one = await share.open(intent, token)
         try:
             stat = one.created_stat
@@ -243,28 +248,29 @@ class Directories:
         return OpenFile(inode, one), self.core.told(inode, stat, directory)
 
     async def mkdir(self, parent: int, name: str, mode: int, token: Token) -> pyfuse3.EntryAttributes:
-        directory, path = self._place(parent, name)
-        intent = self._new(
-            directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, nt.FILE_DIRECTORY_FILE
-        )
-        return await self._made(directory, name, await directory.mounted.share.open(intent, token))
+        place = self._above(parent, name)
+        return await self._make(place, name, token, mode, nt.FILE_DIRECTORY_FILE)
 
-    async def _made(self, directory: Inode, name: str, one: Open) -> pyfuse3.EntryAttributes:
+    async def _make(
+        self, place: tuple[Inode, str], name: str, token: Token, mode: int, options: int
+    ) -> pyfuse3.EntryAttributes:
+        """Make a file or a directory, which is not to stay open."""
+        directory = place[0]
+        intent = await self._new(place, name, token, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, options)
+        one = await directory.mounted.share.open(intent, token)
         async with self.core.briefly(one):
             inode = self.core.inodes.enter_child(directory, name, one.node_id)
             return self.core.told(inode, one.created_stat, directory)
 
     async def mknod(self, parent: int, name: str, mode: int, rdev: int, token: Token) -> pyfuse3.EntryAttributes:
-        directory, path = self._place(parent, name)
-        share = directory.mounted.share
+        place = self._above(parent, name)
         if stat_module.S_ISREG(mode) or not stat_module.S_IFMT(mode):
-            options = nt.FILE_NON_DIRECTORY_FILE
-            intent = self._new(directory, token, path, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, options)
-            return await self._made(directory, name, await share.open(intent, token))
+            return await self._make(place, name, token, mode, nt.FILE_NON_DIRECTORY_FILE)
         if (stat_module.S_ISBLK(mode) or stat_module.S_ISCHR(mode)) and not token.has_privilege(SUPERUSER):
             raise pyfuse3.FUSEError(errno.EPERM)
+        directory, path = place[0], join(place[1], name)
         self.core.check_writable(directory.mounted, token)
-        stat = await make_node(share, path, mode, rdev, token, (self.core.owner, b""))
+        stat = await make_node(directory.mounted.share, path, mode, rdev, token, (self.core.owner, b""))
         return self.core.told(self.core.inodes.enter_child(directory, name, stat.node_id), stat, directory)
 
     async def symlink(self, parent: int, name: str, target: str, token: Token) -> pyfuse3.EntryAttributes:
@@ -282,13 +288,14 @@ class Directories:
         await self._remove(parent, name, token, is_directory=True)
 
     async def _remove(self, parent: int, name: str, token: Token, *, is_directory: bool) -> None:
-        directory, path = self._place(parent, name)
-        one = await self.core.open_path(directory.mounted, token, path, mask.DELETE)
+        directory, above = self._above(parent, name)
+        at_hand = await self.core.at_hand(directory, above)
+        one = await self.core.open_path(directory.mounted, token, join(above, name), mask.DELETE, at_hand)
         async with self.core.briefly(one):
             if one.is_directory is not is_directory:
                 raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
             await self._check_sticky(directory, one, token)
-            await remove_name(directory.mounted.share, one)
+            await remove_name(directory.mounted.share, one, at_hand)
 
     async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:
         if flags & ~pyfuse3.RENAME_NOREPLACE:

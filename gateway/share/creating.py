@@ -33,7 +33,7 @@ from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
 from gateway.share.opens import Open
-from gateway.share.paths import open_parent
+from gateway.share.paths import open_parent, split
 from gateway.share.preconditions import (
     NO_ACCESS,
     READ_DATA,
@@ -42,7 +42,7 @@ from gateway.share.preconditions import (
     check_type,
     io_access,
 )
-from gateway.share.reaching import reach, reach_by_id
+from gateway.share.reaching import reach, reach_by_id, reach_from
 from gateway.share.record import FileRecord, OpenEntry, add_open
 from gateway.share.securing import new_descriptor, write_descriptor
 from gateway.share.shortnames import long_path
@@ -93,6 +93,8 @@ async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | No
     if intent.by_id is not None:
         return await reach_by_id(share, intent.by_id, token)
     try:
+        if intent.parent is not None:
+            return await reach_from(share, intent.parent, split(intent.path)[1], token)
         return await reach(share, intent.path, token, case_sensitive=intent.posix)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND and intent.creates:
@@ -194,7 +196,10 @@ def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEnt
 
 
 async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
-    parent, name = await open_parent(share, intent.path, token)
+    if intent.parent is not None:
+        parent, name = intent.parent, split(intent.path)[1]
+    else:
+        parent, name = await open_parent(share, intent.path, token)
     try:
         above = await _check_parent(share, intent, token, parent)
         if intent.lease_key and not share.breaks.is_key_free(intent.owner, intent.lease_key, None):
@@ -214,7 +219,8 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         await name_added(share, parent, name, by, is_directory=one.is_directory)
         return one
     finally:
-        await parent.aclose()
+        if parent is not intent.parent:
+            await parent.aclose()
 
 
 async def _secure(

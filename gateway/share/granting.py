@@ -58,7 +58,7 @@ async def grant_existing(
     own = granted = governing.maximal_access(token)
     above = _NOTHING_ABOVE
     if maximum or explicit & ~own or (explicit & mask.DELETE and not governing.overrules):
-        above = await _above(share, token, handle)
+        above = await _above(share, token, handle, intent.parent)
         granted = _with_above(governing, own, above)
     missing = explicit & ~granted
     is_backup = bool(intent.options & FILE_OPEN_FOR_BACKUP_INTENT and token.privileges & (SE_BACKUP | SE_RESTORE))
@@ -128,14 +128,16 @@ async def _maximal(share: "Share", token: Token, handle: Handle, governing: Gove
     )
 
 
-async def _above(share: "Share", token: Token, handle: Handle) -> _Above:
+async def _above(share: "Share", token: Token, handle: Handle, known: Handle | None = None) -> _Above:
+    """`known`: the directory, if it is at hand."""
     if not handle.path:
         return _NOTHING_ABOVE
-    parent, _ = await open_parent(share, handle.path)
+    parent = known or (await open_parent(share, handle.path))[0]
     try:
         governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
     finally:
-        await parent.aclose()
+        if parent is not known:
+            await parent.aclose()
     return _Above(governing.maximal_access(token), governing.overrules)
 
 

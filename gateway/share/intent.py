@@ -41,6 +41,7 @@ from gateway.nt.status import (
     STATUS_NOT_SUPPORTED,
     StatusError,
 )
+from vfs_backends.api import Handle
 
 __all__ = ["OpenIntent"]
 
@@ -90,6 +91,8 @@ class OpenIntent:
     """Whether the file was found, and the stream has to be created."""
     security: SecurityDescriptor | None = None
     """The descriptor that a file which is created is to have."""
+    parent: Handle | None = None
+    """The directory that the last name is in, where whoever asks has got to it already, and keeps this handle."""
 
     access: int = field(init=False)
     """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""

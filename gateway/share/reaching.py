@@ -14,7 +14,7 @@ from vfs_backends.errors import Kind, VfsError
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["reach", "reach_by_id"]
+__all__ = ["reach", "reach_by_id", "reach_from"]
 
 
 async def reach(share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False) -> Handle:
@@ -26,6 +26,18 @@ async def reach(share: "Share", path: str, token: Token | None, *, case_sensitiv
         if error.kind is not Kind.ACCESS_DENIED or caller is None or token is None:
             raise
     return await _reach_in_steps(share, path, token, case_sensitive=case_sensitive)
+
+
+async def reach_from(share: "Share", directory: Handle, name: str, token: Token) -> Handle:
+    """A path handle on what has exactly this name in a directory that the caller has got to. Raises `VfsError`."""
+    caller = share.caller(token)
+    try:
+        return await share.fs.lookup(directory, name, case_sensitive=True, caller=caller)
+    except VfsError as error:
+        if error.kind is not Kind.ACCESS_DENIED or caller is None:
+            raise
+    await _check_way(share, directory, token)
+    return await share.fs.lookup(directory, name, case_sensitive=True)
 
 
 async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensitive: bool) -> Handle:

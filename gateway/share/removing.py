@@ -10,7 +10,8 @@ from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS
 from gateway.share.closing import is_delete_pending
 from gateway.share.listing import name_removed
 from gateway.share.opens import Open
-from gateway.share.paths import open_parent
+from gateway.share.paths import open_parent, split
+from vfs_backends.api import Handle
 from vfs_backends.inline import first_effect
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["remove_name"]
 
 
-async def remove_name(share: "Share", one: Open) -> None:
-    """Remove the name that `one` was opened by. DELETE access was checked. Raises `StatusError` and `VfsError`."""
+async def remove_name(share: "Share", one: Open, known: Handle | None = None) -> None:
+    """Remove the name that `one` was opened by. DELETE access was checked. Raises `StatusError` and `VfsError`.
+
+    `known`: the directory, if it is at hand.
+    """
     share.enter()
     if not one.path:
         raise StatusError(STATUS_ACCESS_DENIED)
@@ -29,9 +33,13 @@ async def remove_name(share: "Share", one: Open) -> None:
         raise StatusError(STATUS_DELETE_PENDING)
     if ((await one.handle.stat()).dos_attributes or 0) & FILE_ATTRIBUTE_READONLY:
         raise StatusError(STATUS_CANNOT_DELETE)
-    parent, name = await open_parent(share, one.path)
+    if known is not None:
+        parent, name = known, split(one.path)[1]
+    else:
+        parent, name = await open_parent(share, one.path)
     try:
         await first_effect(share.fs.remove(parent, name, one.handle, one.caller))
         await name_removed(share, parent, name, (one.owner, one.parent_key), is_directory=one.is_directory)
     finally:
-        await parent.aclose()
+        if parent is not known:
+            await parent.aclose()

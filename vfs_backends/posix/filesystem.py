@@ -242,12 +242,12 @@ class PosixFileSystem(FileSystem):
         finally:
             start.unpin()
 
-    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat:
+    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat | None:
         directory = self._own(parent)
         if self._tree.follows_symlinks:
             return await super().stat_entry(parent, name, caller)
         if is_hidden(name):
-            raise VfsError(Kind.NOT_FOUND, name)
+            return None
         raw = name_to_bytes(name)
         acting = caller if caller is not None and caller.uid and self._tree.acts_as_callers else None
         looks = directory.volume.threads.looks_at_hand
@@ -265,6 +265,8 @@ class PosixFileSystem(FileSystem):
                 fields = act_as(acting, lambda: statx(directory.fd, raw, _ENTRY))
             looks.took(start)
         if isinstance(fields, int):
+            if fields == -errno.ENOENT:
+                return None
             raise look_up_failure(fields, name, is_last=True)
         return stat_of(self._tree.node_id(fields), fields, None)
 
