@@ -16,6 +16,7 @@ from gateway.config.choices import (
     Signing,
 )
 from gateway.config.fuse_parameters import FuseParameters
+from gateway.config.interfaces import Interfaces
 from gateway.config.macros import STATIC
 from gateway.config.parameters import parameter
 from gateway.config.values import Boolean, Choice, Duration, Integer, Names, Size, Text
@@ -66,9 +67,10 @@ class _Network:
     )
     interfaces: tuple[str, ...] = parameter(
         "interfaces",
-        Names("names of interfaces (with * and ?), addresses or networks such as 10.0.0.0/8"),
+        Interfaces(),
         (),
-        "Where to listen, if `bind interfaces only = yes`.",
+        "Where to listen, if `bind interfaces only = yes`; and what clients are told of that may use several "
+        "connections. Speeds are in bits per second.",
     )
     bind_interfaces_only: bool = parameter(
         "bind interfaces only",
@@ -86,8 +88,8 @@ class _Network:
     server_multi_channel_support: bool = parameter(
         "server multi channel support",
         Boolean(),
-        False,
-        "Let a session use several connections (3.0 and newer).",
+        True,
+        "Let a session use several connections (3.0 and newer), and tell clients by which `interfaces` to make them.",
     )
     ipc_timeout: int = parameter(
         "ipc timeout",

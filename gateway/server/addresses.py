@@ -3,13 +3,17 @@
 import fnmatch
 import ipaddress
 import socket
+from dataclasses import dataclass
 
 import ifaddr
 
 from gateway.config import Config
+from gateway.config.interfaces import InterfaceEntry
 from gateway.server.errors import ServerError
 
-__all__ = ["listening_hosts"]
+__all__ = ["Address", "OwnAddress", "fits", "listening_hosts", "own_addresses"]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def listening_hosts(config: Config) -> list[str]:
@@ -18,41 +22,65 @@ def listening_hosts(config: Config) -> list[str]:
         return ["0.0.0.0", "::"] if _has_ipv6() else ["0.0.0.0"]
     if not config.interfaces:
         raise ServerError("`bind interfaces only` is set, and `interfaces` names none")
-    addresses = _own_addresses()
+    addresses = own_addresses()
     hosts: list[str] = []
     for entry in config.interfaces:
-        found = _matching(entry, addresses)
+        found = _matching(InterfaceEntry.parse(entry).where, addresses)
         if not found:
-            names = ", ".join(sorted({name for name, _ in addresses}))
+            names = ", ".join(sorted({one.name for one in addresses}))
             raise ServerError(f"`interfaces`: {entry!r} is no interface, address or network of this machine ({names})")
         hosts += [host for host in found if host not in hosts]
     return hosts
 
 
-def _own_addresses() -> list[tuple[str, str]]:
-    """Interface name and address, for each address of this machine."""
-    pairs = []
+@dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """An address of this machine."""
+
+    name: str
+    """The interface's."""
+    number: int
+    """The interface's."""
+    text: str
+
+    @property
+    def address(self) -> Address:
+        return ipaddress.ip_address(self.text)
+
+
+def own_addresses() -> list[OwnAddress]:
+    """All addresses of this machine."""
+    found = []
     for adapter in ifaddr.get_adapters():
         for address in adapter.ips:
             text = address.ip if isinstance(address.ip, str) else address.ip[0]
-            pairs.append((adapter.name, text))
-    return pairs
+            found.append(OwnAddress(adapter.name, adapter.index or 0, text))
+    return found
 
 
-def _matching(entry: str, addresses: list[tuple[str, str]]) -> list[str]:
-    by_name = [address for name, address in addresses if fnmatch.fnmatchcase(name, entry)]
-    if by_name:
-        return by_name
+def fits(where: str, name: str, address: Address) -> bool:
+    """Whether the name of an interface, an address or a network means this address of this interface."""
+    if fnmatch.fnmatchcase(name, where):
+        return True
     try:
-        if "/" in entry:
-            network = ipaddress.ip_network(entry, strict=False)
-            return [address for _, address in addresses if ipaddress.ip_address(address) in network]
-        wanted = ipaddress.ip_address(entry)
+        if "/" in where:
+            return address in ipaddress.ip_network(where, strict=False)
+        return address == ipaddress.ip_address(where)
     except ValueError:
-        return []
-    if wanted.is_loopback or wanted.is_unspecified:
-        return [entry]
-    return [address for _, address in addresses if ipaddress.ip_address(address) == wanted]
+        return False
+
+
+def _matching(where: str, addresses: list[OwnAddress]) -> list[str]:
+    found = [one.text for one in addresses if fits(where, one.name, one.address)]
+    if not found:
+        try:
+            wanted = ipaddress.ip_address(where)
+        except ValueError:
+            return []
+        if wanted.is_loopback or wanted.is_unspecified:
+            # The loopback interface has more addresses than it says.
+            return [where]
+    return found
 
 
 def _has_ipv6() -> bool:

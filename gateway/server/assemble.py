@@ -1,6 +1,7 @@
 """From a configuration to what the connections of a server share."""
 
 import socket
+from functools import partial
 
 from gateway.auth import policy as auth
 from gateway.config import Config
@@ -11,6 +12,7 @@ from gateway.server.accounts import LiveAccounts
 from gateway.server.errors import ServerError
 from gateway.server.exports import make_exports
 from gateway.server.identities import Identities
+from gateway.server.interfaces import network_interfaces
 from gateway.server.names import SystemNames
 from gateway.server.rpc_info import make_rpc_info
 from gateway.server.state import StateDirectory
@@ -53,6 +55,7 @@ def make_service(config: Config, identities: Identities, descriptor_limit: int |
         exports=exports,
         write_times=write_times,
         rpc_info=make_rpc_info(config, exports, names),
+        interfaces=partial(network_interfaces, config),
         limits=_limits(config, descriptor_limit),
         encryption=Encryption(
             desired=encryption is EncryptionChoice.DESIRED,

@@ -4,7 +4,7 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from gateway.smb.limits import Limits
 from gateway.smb.session import SessionTable
 from gateway.transport.budget import MemoryBudget
 from gateway.transport.hub import Hub
+from gateway.wire.network_interface import NetworkInterface
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -65,6 +66,8 @@ class Service:
     rpc_info: ServerInfo
     write_times: WriteTimes = field(default_factory=WriteTimes)
     """Of the shares that delay them."""
+    interfaces: Callable[[], Sequence[NetworkInterface]] = tuple
+    """The addresses by which clients may come."""
     limits: Limits = field(default_factory=Limits)
     encryption: Encryption = field(default_factory=Encryption)
     throttle: Throttle = field(default_factory=Throttle)
