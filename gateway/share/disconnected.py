@@ -10,7 +10,7 @@ An open is given back, or closed, and that once: who is to be closed does not co
 import logging
 import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Final, Protocol
 
 import trio
@@ -78,6 +78,9 @@ class Disconnected:
 
     def __len__(self) -> int:
         return len(self._absent)
+
+    def __iter__(self) -> Iterator[Absent]:
+        return iter(list(self._absent.values()))
 
     # --- going
 
@@ -210,7 +213,7 @@ class Disconnected:
                 with trio.move_on_at(min(waiting, default=math.inf)):
                     await self._changed.wait()
                 now = trio.current_time()
-                for absent in list(self._absent.values()):
+                for absent in self:
                     if absent.deadline <= now:
                         self.give_up(absent)
         finally:

@@ -72,6 +72,8 @@ class TreeContext(SessionContext):
         one = self.session.opens.get(volatile_file_id)
         if one is None or one.persistent_file_id != persistent_file_id or one.tree is not self.tree:
             raise StatusError(STATUS_FILE_CLOSED)
+        if one.replay_key is not None:
+            one.used()
         self.compound.file_id = persistent_file_id, volatile_file_id
         return one
 

@@ -13,6 +13,7 @@ from gateway.share.durable import Terms
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.smb.lock_sequences import LockSequences
+from gateway.smb.replays import ReplayKey
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -37,6 +38,8 @@ class SmbOpen(ABC):
         self.token = token
         self.origin: SmbConnection | None = None
         """The connection that it came by."""
+        self.replay_key: ReplayKey | None = None
+        """Set until the client shows that it knows the open."""
         self.waiters: dict[Pending, int] = {}
         """Requests that wait for something to happen to it, and what closing it answers them with."""
         self._closing = False
@@ -47,6 +50,9 @@ class SmbOpen(ABC):
     def busy(self) -> bool:
         """Whether requests in tasks use it."""
         return self._users > 0
+
+    def used(self) -> None:
+        """The client has named it: the answer to its CREATE has come."""
 
     def act_as(self, token: Token) -> None:
         """What is done with it from now on is done by somebody else; the access that was granted stays."""
@@ -86,6 +92,8 @@ class SmbOpen(ABC):
         session = self.tree.session
         if session.opens.pop(self.volatile_file_id, None) is not None:
             session.service.opens -= 1
+        if self.replay_key is not None:
+            self.used()
         self.tree.opens.discard(self)
         self._closing = True
         if self.waiters:
@@ -107,11 +115,13 @@ class SmbOpen(ABC):
 class KeptOpen:
     """What is kept of an open until its client is back. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12."""
 
-    __slots__ = ("_service", "lock_sequences")
+    __slots__ = ("_service", "lock_sequences", "replay_key")
 
-    def __init__(self, service: "Service", lock_sequences: LockSequences | None) -> None:
+    def __init__(self, service: "Service", lock_sequences: LockSequences | None, replay_key: ReplayKey | None) -> None:
         self._service = service
         self.lock_sequences = lock_sequences
+        self.replay_key = replay_key
+        """Set if its client may not even know of it."""
         service.opens += 1
 
     def ended(self) -> None:
@@ -141,13 +151,15 @@ class FileOpen(SmbOpen):
         super().act_as(token)
         self.file.token = token
 
+    def used(self) -> None:
+        self.tree.session.service.replays.used(self)
+
     async def disconnect(self) -> None:
         if self.durable is None:
             await self.close()
             return
-        service = self.tree.session.service
+        kept = KeptOpen(self.tree.session.service, self.lock_sequences, self.replay_key)
         await self.withdraw()
-        kept = KeptOpen(service, self.lock_sequences)
         if not await self.file.share.disconnected.keep(self.file, self.durable, kept):
             kept.ended()
             await self.release()

@@ -12,6 +12,7 @@ from gateway.nt.status import (
 from gateway.nt.upcase import upcase
 from gateway.share.disconnected import Absent
 from gateway.share.durable import Claim, judge
+from gateway.share.leases import BATCH
 from gateway.share.record import find_open
 from gateway.share.share import Share
 from gateway.smb.breaks import OpenHolder
@@ -20,12 +21,13 @@ from gateway.smb.contexts.create import response_contexts
 from gateway.smb.contexts.durable import Reconnect
 from gateway.smb.contexts.lease import caching_asked, caching_held
 from gateway.smb.opens import FileOpen, KeptOpen
+from gateway.smb.replays import ReplayKey
 from gateway.wire.create import SMB2_OPLOCK_LEVEL_LEASE, CreateRequest
 from gateway.wire.create_contexts import CreateContext
 from vfs_backends.api import Stat
 from vfs_backends.inline import point_of_no_return
 
-__all__ = ["Returned", "reconnect"]
+__all__ = ["Returned", "find_unanswered", "reconnect"]
 
 
 class Returned(NamedTuple):
@@ -70,8 +72,16 @@ async def reconnect(
     share.disconnected.give_back(absent, OpenHolder(one))
     one.act_as(token)
     one.durable, one.lock_sequences = absent.terms, kept.lock_sequences
-    level, lease = caching_held(share, file, caching)
+    level, lease = caching_held(share, file, caching._replace(state=BATCH))
     return Returned(one, stat, level, lease + answers)
+
+
+def find_unanswered(share: Share, key: ReplayKey) -> Reconnect | None:
+    """The open that a CREATE which is sent again has come to, if its answer was lost with the connection."""
+    for absent in share.disconnected:
+        if isinstance(absent.kept, KeptOpen) and absent.kept.replay_key == key:
+            return Reconnect(absent.one.open_id, absent.terms.create_guid)
+    return None
 
 
 def _find(share: Share, asked: Reconnect) -> tuple[Absent, KeptOpen]:

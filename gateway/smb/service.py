@@ -20,6 +20,7 @@ from gateway.share.times import WriteTimes
 from gateway.smb.clients import Clients
 from gateway.smb.exports import Exports
 from gateway.smb.limits import Limits
+from gateway.smb.replays import Replays
 from gateway.smb.session import SessionTable
 from gateway.transport.budget import MemoryBudget
 from gateway.transport.hub import Hub
@@ -80,6 +81,7 @@ class Service:
     hub: Hub = field(default_factory=Hub)
     """Serves the quiet connections, if somebody runs it."""
     clients: Clients = field(default_factory=Clients)
+    replays: Replays = field(default_factory=Replays)
     opens: int = 0
     """Files and pipes that are open."""
     _file_ids: Iterator[int] = field(default_factory=_random_ids)

@@ -340,6 +340,7 @@ async def test_version_2_is_for_smb_3(server) -> None:
     one, tree = await server.with_tree(dialects=(0x0210,))
     file = await opened(one, asking(one, tree, BATCH, V2))
     assert told(file) == {}
+    await one.close_file(file)
     assert (await opened(one, claiming(one, tree, file, guid=GUID))).file_id[0] != file.file_id[0]
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
+from acl.token import Token
 from gateway.nt.constants import (
     FILE_ATTRIBUTE_NORMAL,
     FILE_DIRECTORY_FILE,
@@ -16,7 +17,9 @@ from gateway.nt.constants import (
 from gateway.nt.info import ExtendedAttribute
 from gateway.nt.names import parse_path
 from gateway.nt.status import (
+    STATUS_ACCESS_DENIED,
     STATUS_BAD_IMPERSONATION_LEVEL,
+    STATUS_DUPLICATE_OBJECTID,
     STATUS_NETWORK_NAME_DELETED,
     STATUS_NOT_A_DIRECTORY,
     STATUS_NOT_SUPPORTED,
@@ -33,14 +36,28 @@ from gateway.share.streams import has_streams
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.contexts.create import check_contexts, response_contexts
-from gateway.smb.contexts.durable import Reconnect, durability_asked, grant_durability, reconnect_asked
-from gateway.smb.contexts.lease import NO_CACHING, Caching, caching_asked, grant_caching
+from gateway.smb.contexts.durable import (
+    DurabilityAsked,
+    Reconnect,
+    durability_asked,
+    durability_held,
+    grant_durability,
+    reconnect_asked,
+    replay_key,
+)
+from gateway.smb.contexts.lease import NO_CACHING, Caching, caching_asked, caching_held, grant_caching
 from gateway.smb.info.ea import parse_full_ea
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
-from gateway.smb.reconnecting import reconnect
+from gateway.smb.reconnecting import find_unanswered, reconnect
 from gateway.smb.registry import command
+from gateway.smb.replays import ReplayKey
 from gateway.smb.views import attributes_of
-from gateway.wire.create import CreateRequest, CreateResponse
+from gateway.wire.create import (
+    SMB2_OPLOCK_LEVEL_BATCH,
+    SMB2_OPLOCK_LEVEL_LEASE,
+    CreateRequest,
+    CreateResponse,
+)
 from gateway.wire.create_contexts import (
     SMB2_CREATE_ALLOCATION_SIZE,
     SMB2_CREATE_EA_BUFFER,
@@ -50,7 +67,7 @@ from gateway.wire.create_contexts import (
     CreateContext,
 )
 from gateway.wire.errors import WireError
-from gateway.wire.header import Opcode
+from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION, Opcode
 from vfs_backends.api import Stat
 from vfs_backends.inline import point_of_no_return
 
@@ -96,13 +113,38 @@ async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
 
 
 async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
-    session = ctx.session
     token = ctx.tree.token
     share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)
     caching = _caching(ctx, request, contexts)
-    durability = durability_asked(ctx.negotiated, contexts) if contexts else None
+    asked = durability_asked(ctx.negotiated, contexts) if contexts else None
+    key = replay_key(ctx.negotiated, asked) if asked is not None else None
+    if key is None:
+        return await _open(ctx, share, token, request, contexts, caching, asked)
+    is_replay = bool(ctx.request.header.flags & SMB2_FLAGS_REPLAY_OPERATION)
+    replays = ctx.connection.service.replays
+    earlier = replays.earlier(key, is_replay=is_replay)
+    if earlier is not None:
+        return await _replay(ctx, share, token, contexts, caching, earlier)
+    unanswered = find_unanswered(share, key) if is_replay else None
+    if unanswered is not None:
+        return await _reconnect_unanswered(ctx, request, contexts, unanswered, key)
+    with replays.opening(key):
+        return await _open(ctx, share, token, request, contexts, caching, asked, key)
+
+
+async def _open(
+    ctx: TreeContext,
+    share: Share,
+    token: Token,
+    request: CreateRequest,
+    contexts: Contexts,
+    caching: Caching,
+    durability: DurabilityAsked | None,
+    key: ReplayKey | None = None,
+) -> Answer:
+    session = ctx.session
     intent = _intent(ctx, share, request, contexts, caching)
     file = await share.open(intent, token)
     if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
@@ -112,6 +154,8 @@ async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) 
     one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
     _enter(ctx, one)
     # From here on nothing fails.
+    if key is not None:
+        ctx.connection.service.replays.opened(key, one)
     answers = await response_contexts(share, file, token, contexts) if contexts else ()
     level = 0
     if caching is not NO_CACHING:
@@ -121,6 +165,32 @@ async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) 
         if durability is not None:
             answers += grant_durability(one, durability, request.name)
     return _answer(one, level, file.action, file.created_stat, answers)
+
+
+async def _replay(
+    ctx: TreeContext, share: Share, token: Token, contexts: Contexts, caching: Caching, one: FileOpen
+) -> Answer:
+    """Answer a CREATE once more. [MS-SMB2] 3.3.5.9.10. As of Windows, of the request only the contexts count."""
+    file = one.file
+    if one.tree is not ctx.tree:
+        raise StatusError(STATUS_DUPLICATE_OBJECTID)
+    if file.lease_key != caching.lease_key:
+        raise StatusError(STATUS_ACCESS_DENIED)
+    answers = await response_contexts(share, file, token, contexts)
+    level, lease = caching_held(share, file, caching)
+    if level in (SMB2_OPLOCK_LEVEL_BATCH, SMB2_OPLOCK_LEVEL_LEASE):
+        answers += durability_held(one)
+    return _answer(one, level, file.action, file.created_stat, lease + answers)
+
+
+async def _reconnect_unanswered(
+    ctx: TreeContext, request: CreateRequest, contexts: Contexts, wanted: Reconnect, key: ReplayKey
+) -> Answer:
+    """The same, where the connection was lost: the client gets its open back, as the one it asked for."""
+    back = await reconnect(ctx, request, contexts, wanted)
+    _enter(ctx, back.one)
+    ctx.connection.service.replays.opened(key, back.one)
+    return _answer(back.one, back.level, back.one.file.action, back.stat, back.contexts + durability_held(back.one))
 
 
 async def _reconnect(ctx: TreeContext, request: CreateRequest, contexts: Contexts, wanted: Reconnect) -> Answer:

@@ -11,6 +11,7 @@ from gateway.nt.upcase import upcase
 from gateway.protocol.dialect import Negotiated
 from gateway.share.durable import Terms, keeps_handle
 from gateway.smb.opens import FileOpen
+from gateway.smb.replays import ReplayKey
 from gateway.wire.create_contexts import (
     SMB2_CREATE_DURABLE_HANDLE_RECONNECT,
     SMB2_CREATE_DURABLE_HANDLE_RECONNECT_V2,
@@ -29,10 +30,18 @@ from gateway.wire.durable_contexts import (
 from gateway.wire.errors import WireError
 from gateway.wire.negotiate import DIALECT_300
 
-__all__ = ["Reconnect", "durability_asked", "grant_durability", "reconnect_asked"]
+__all__ = [
+    "DurabilityAsked",
+    "Reconnect",
+    "durability_asked",
+    "durability_held",
+    "grant_durability",
+    "reconnect_asked",
+    "replay_key",
+]
 
 Contexts = Mapping[bytes, memoryview | bytes]
-Request = DurableHandleRequest | DurableHandleRequestV2
+DurabilityAsked = DurableHandleRequest | DurableHandleRequestV2
 
 _VERSION_1_SECONDS: Final = 960.0
 """How long Windows waits for a client that did not say."""
@@ -71,7 +80,7 @@ def reconnect_asked(negotiated: Negotiated, contexts: Contexts) -> Reconnect | N
     return Reconnect(asked.persistent_file_id, asked.create_guid)
 
 
-def durability_asked(negotiated: Negotiated, contexts: Contexts) -> Request | None:
+def durability_asked(negotiated: Negotiated, contexts: Contexts) -> DurabilityAsked | None:
     """What a CREATE of a new open asks for. Raises `WireError`, and INVALID_PARAMETER if it is for both versions."""
     first, second = _data(negotiated, contexts, *_REQUESTS)
     if first is not None:
@@ -85,7 +94,7 @@ def durability_asked(negotiated: Negotiated, contexts: Contexts) -> Request | No
     return None
 
 
-def grant_durability(one: FileOpen, asked: Request, name: str) -> tuple[CreateContext, ...]:
+def grant_durability(one: FileOpen, asked: DurabilityAsked, name: str) -> tuple[CreateContext, ...]:
     """Let an open outlive its connection, if it has what it takes; the context that tells so.
 
     Nobody could tell whether a guest who comes back is the same.
@@ -101,10 +110,27 @@ def grant_durability(one: FileOpen, asked: Request, name: str) -> tuple[CreateCo
     if isinstance(asked, DurableHandleRequest):
         one.durable = Terms(user, min(_VERSION_1_SECONDS, limit), name)
         return (CreateContext(SMB2_CREATE_DURABLE_HANDLE_REQUEST, DurableHandleResponse().pack()),)
-    seconds = min(asked.timeout / 1000 or _DEFAULT_SECONDS, limit)
-    one.durable = Terms(user, seconds, name, asked.create_guid)
-    answer = DurableHandleResponseV2(timeout=int(seconds * 1000))
-    return (CreateContext(SMB2_CREATE_DURABLE_HANDLE_REQUEST_V2, answer.pack()),)
+    one.durable = Terms(user, min(asked.timeout / 1000 or _DEFAULT_SECONDS, limit), name, asked.create_guid)
+    return (_answer(one.durable),)
+
+
+def durability_held(one: FileOpen) -> tuple[CreateContext, ...]:
+    """The same for an open by version 2 that was granted what it has before."""
+    if one.durable is None or not keeps_handle(one.file.share.record(one.file), one.file):
+        return ()
+    return (_answer(one.durable),)
+
+
+def _answer(terms: Terms) -> CreateContext:
+    answer = DurableHandleResponseV2(timeout=int(terms.seconds * 1000))
+    return CreateContext(SMB2_CREATE_DURABLE_HANDLE_REQUEST_V2, answer.pack())
+
+
+def replay_key(negotiated: Negotiated, asked: DurabilityAsked | None) -> ReplayKey | None:
+    """By what it is known if a CREATE is sent again; None if that cannot be known."""
+    if not isinstance(asked, DurableHandleRequestV2) or not any(asked.create_guid):
+        return None
+    return negotiated.client_guid, asked.create_guid
 
 
 def _data(

@@ -84,11 +84,11 @@ async def grant_caching(
 
 
 def caching_held(share: Share, file: Open, asked: Caching) -> tuple[int, tuple[CreateContext, ...]]:
-    """The same for an open that was granted what it has before."""
+    """The same for an open that was granted what it has before; no more of an oplock than is asked for."""
     lease = find_lease(share.record(file), file.lease_holder)
     granted = NOTHING if lease is None else granted_by(lease)
     if not file.lease_key:
-        return LEVEL_OF_STATE[granted.state], ()
+        return LEVEL_OF_STATE[granted.state & asked.state], ()
     return SMB2_OPLOCK_LEVEL_LEASE, (CreateContext(SMB2_CREATE_REQUEST_LEASE, _answer(asked, granted)),)
 
 
