@@ -2,13 +2,16 @@
 
 from typing import Final
 
-__all__ = ["EPOCH_DIFFERENCE", "FILETIME_MAX", "filetime_from_ns", "ns_from_filetime"]
+__all__ = ["EPOCH_DIFFERENCE", "FILETIME_MAX", "filetime_from_ns", "filetimes_from_ns", "ns_from_filetime"]
 
 EPOCH_DIFFERENCE: Final = 116_444_736_000_000_000
 """From 1601 to 1970, in units of 100 ns."""
 
 FILETIME_MAX: Final = 0x7FFF_FFFF_FFFF_FFFF
 """The end of time, in the year 30828; anything above is negative to NT."""
+_EARLIEST: Final = (1 - EPOCH_DIFFERENCE) * 100
+_LATEST: Final = (FILETIME_MAX - EPOCH_DIFFERENCE) * 100
+"""What need not be clamped, in ns since 1970."""
 
 
 def filetime_from_ns(ns: int) -> int:
@@ -20,6 +23,23 @@ def filetime_from_ns(ns: int) -> int:
     if 0 < filetime <= FILETIME_MAX:
         return filetime
     return 1 if filetime <= 0 else FILETIME_MAX
+
+
+def filetimes_from_ns(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+    """The same of the four times that a file has."""
+    if (
+        _EARLIEST <= a <= _LATEST
+        and _EARLIEST <= b <= _LATEST
+        and _EARLIEST <= c <= _LATEST
+        and _EARLIEST <= d <= _LATEST
+    ):
+        return (
+            a // 100 + EPOCH_DIFFERENCE,
+            b // 100 + EPOCH_DIFFERENCE,
+            c // 100 + EPOCH_DIFFERENCE,
+            d // 100 + EPOCH_DIFFERENCE,
+        )
+    return filetime_from_ns(a), filetime_from_ns(b), filetime_from_ns(c), filetime_from_ns(d)
 
 
 def ns_from_filetime(filetime: int) -> int:

@@ -105,6 +105,8 @@ class Descriptors:
         """Whether the storage has POSIX ACLs."""
         self._by_key: dict[_Key, Governing] = {}
         self._by_file: Remembered[Governing] = Remembered(_CACHED_FILES)
+        self.known = self._by_file.get
+        """What governs the file of a `Stat` that the storage has just told, if that is known; else None."""
 
     def begin(self, capabilities: Capability) -> None:
         """Take note of what the storage can do."""
@@ -120,7 +122,7 @@ class Descriptors:
 
         Raises `VfsError`.
         """
-        governing = self._by_file.get(stat)
+        governing = self.known(stat)
         if governing is None:
             now = time.time_ns()
             governing = self._of_key(await self._key(handle, stat))

@@ -19,7 +19,7 @@ from gateway.share.listing import directory_doomed, entry_changed
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from gateway.share.times import KEEP_CHANGE_TIME, kept_times, settle_write_time
-from vfs_backends.api import Handle, IoAccess, StatChange
+from vfs_backends.api import Handle, IoAccess, Stat, StatChange
 from vfs_backends.inline import first_effect, point_of_no_return
 
 if TYPE_CHECKING:
@@ -93,15 +93,17 @@ async def set_delete(
     posix: bool = False,
     on_close: bool = False,
     ignore_readonly: bool = False,
+    stat: Stat | None = None,
 ) -> None:
     """Decide that the file goes with its last open, or take that back. [MS-FSA] 2.1.5.15.3.
 
-    With `on_close`, set or clear FILE_DELETE_ON_CLOSE of this open instead. Raises `StatusError`.
+    With `on_close`, set or clear FILE_DELETE_ON_CLOSE of this open instead. `stat`: what the storage has just told, if
+    nobody was served since. Raises `StatusError`.
     """
     share.enter()
     if delete:
         await share.breaks.before_name_change(one.node_id, one.open_id)
-        await _check_deletable(share, one, ignore_readonly=ignore_readonly)
+        await _check_deletable(share, one, stat or await one.handle.stat(), ignore_readonly=ignore_readonly)
 
     place = share.place(one.path)
 
@@ -120,10 +122,9 @@ async def set_delete(
         directory_doomed(share, one)
 
 
-async def _check_deletable(share: "Share", one: Open, *, ignore_readonly: bool) -> None:
+async def _check_deletable(share: "Share", one: Open, stat: Stat, *, ignore_readonly: bool) -> None:
     if not one.path:
         raise StatusError(STATUS_ACCESS_DENIED)
-    stat = await one.handle.stat()
     if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not ignore_readonly:
         raise StatusError(STATUS_CANNOT_DELETE)
     if one.is_directory and not await is_empty(share, one.path):

@@ -49,7 +49,7 @@ from gateway.share.shortnames import long_path
 from gateway.share.streams import find_stream, make_stream
 from vfs_backends.api import Caller, Capability, Handle, IoAccess, Stat, StatChange
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import first_effect, nothing_happened, point_of_no_return
+from vfs_backends.inline import first_effect, may_suspend, nothing_happened, point_of_no_return
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -71,6 +71,17 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
     if share.settings.short_names and not intent.posix:
         intent.path = await long_path(share, intent.path)
+    if intent.disposition != nt.FILE_CREATE or intent.parent is not None or not intent.path or may_suspend():
+        return await _open_or_create(share, intent, token)
+    # The directory will be needed, and from there it is not far to the file. Nobody is served in between.
+    intent.parent = (await open_parent(share, intent.path, token))[0]
+    try:
+        return await _open_or_create(share, intent, token)
+    finally:
+        await intent.parent.aclose()
+
+
+async def _open_or_create(share: "Share", intent: OpenIntent, token: Token) -> Open:
     attempts = 0
     while attempts < _ATTEMPTS:
         handle = None if intent.is_new and attempts == 0 else await _find(share, intent, token)
@@ -94,7 +105,8 @@ async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | No
         return await reach_by_id(share, intent.by_id, token)
     try:
         if intent.parent is not None:
-            return await reach_from(share, intent.parent, split(intent.path)[1], token)
+            name = split(intent.path)[1]
+            return await reach_from(share, intent.parent, name, token, case_sensitive=intent.posix)
         return await reach(share, intent.path, token, case_sensitive=intent.posix)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND and intent.creates:
@@ -110,7 +122,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
     try:
         stat = await handle.stat_found()
         # A stream has the descriptor of its file.
-        governing = await share.descriptors.governing(handle, stat)
+        governing = share.descriptors.known(stat) or await share.descriptors.governing(handle, stat)
         if intent.stream:
             handle = await find_stream(intent, handle)
             stat = await handle.stat()
@@ -183,7 +195,10 @@ def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEnt
     """Whether the others let the file be opened. False if they have to be waited for, `StatusError` if they do not."""
     if entry.lease_key and not share.breaks.is_key_free(entry.owner, entry.lease_key, handle.node_id):
         raise StatusError(STATUS_INVALID_PARAMETER)
-    status, conflict = admit(share.table.peek_nowait(handle.node_id), entry, overwrite=intent.overwrites)[1]
+    record = share.table.peek_nowait(handle.node_id)
+    if record is None:
+        return True
+    status, conflict = admit(record, entry, overwrite=intent.overwrites)[1]
     if status:
         if share.disconnected and share.disconnected.denying(entry, handle.node_id):
             # Its client is gone, and would have to give it up for this.

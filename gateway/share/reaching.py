@@ -4,11 +4,12 @@
 nobody must get further through a share than by a local path.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from acl import mask
 from acl.token import Token
-from vfs_backends.api import Handle
+from vfs_backends.api import Caller, Handle
 from vfs_backends.errors import Kind, VfsError
 
 if TYPE_CHECKING:
@@ -17,27 +18,37 @@ if TYPE_CHECKING:
 __all__ = ["reach", "reach_by_id", "reach_from"]
 
 
-async def reach(share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False) -> Handle:
+def reach(
+    share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False
+) -> Coroutine[Any, Any, Handle]:
     """A path handle on what `path` leads to for the caller. Raises `VfsError`, as `FileSystem.lookup` does."""
     caller = None if token is None else share.caller(token)
+    if token is None or caller is None:
+        return share.fs.lookup(share.root, path, case_sensitive=case_sensitive)
+    return _reach_as(share, path, token, caller, case_sensitive=case_sensitive)
+
+
+async def _reach_as(share: "Share", path: str, token: Token, caller: Caller, *, case_sensitive: bool) -> Handle:
     try:
         return await share.fs.lookup(share.root, path, case_sensitive=case_sensitive, caller=caller)
     except VfsError as error:
-        if error.kind is not Kind.ACCESS_DENIED or caller is None or token is None:
+        if error.kind is not Kind.ACCESS_DENIED:
             raise
     return await _reach_in_steps(share, path, token, case_sensitive=case_sensitive)
 
 
-async def reach_from(share: "Share", directory: Handle, name: str, token: Token) -> Handle:
-    """A path handle on what has exactly this name in a directory that the caller has got to. Raises `VfsError`."""
+async def reach_from(
+    share: "Share", directory: Handle, name: str, token: Token, *, case_sensitive: bool = False
+) -> Handle:
+    """A path handle on what has a name in a directory that the caller has got to. Raises `VfsError`."""
     caller = share.caller(token)
     try:
-        return await share.fs.lookup(directory, name, case_sensitive=True, caller=caller)
+        return await share.fs.lookup(directory, name, case_sensitive=case_sensitive, caller=caller)
     except VfsError as error:
         if error.kind is not Kind.ACCESS_DENIED or caller is None:
             raise
     await _check_way(share, directory, token)
-    return await share.fs.lookup(directory, name, case_sensitive=True)
+    return await share.fs.lookup(directory, name, case_sensitive=case_sensitive)
 
 
 async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensitive: bool) -> Handle:

@@ -158,9 +158,17 @@ class Share:
         self.enter()
         point_of_no_return()
         one.closed = True
-        closed = await self.table.transact(
-            one.node_id, lambda record: _closed(record, one.open_id, self.place(one.path))
-        )
+        open_id, place = one.open_id, self.place(one.path)
+
+        def end(record: FileRecord | None) -> tuple[FileRecord | None, Closed]:
+            """What is to be deleted stays pending until it is."""
+            left, closed = close_open(record, open_id, place)
+            if closed.delete:
+                left = left or EMPTY
+                left = left._replace(pending=(*left.pending, *closed.delete))
+            return left, closed
+
+        closed = await self.table.transact(one.node_id, end)
         if closed.granted or closed.abandoned:
             self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         for outside in self.outside_locks:
@@ -257,15 +265,6 @@ class Share:
     def record(self, one: Open) -> FileRecord | None:
         """What the table says of the open's file."""
         return self.table.peek_nowait(one.node_id)
-
-
-def _closed(record: FileRecord | None, open_id: int, place: Hashable) -> tuple[FileRecord | None, Closed]:
-    """The end of an open; what is to be deleted stays pending until it is."""
-    left, closed = close_open(record, open_id, place)
-    if closed.delete:
-        left = left or EMPTY
-        left = left._replace(pending=(*left.pending, *closed.delete))
-    return left, closed
 
 
 def _deleted(record: FileRecord | None, closed: Closed) -> tuple[FileRecord | None, None]:

@@ -13,7 +13,7 @@ _ANY_TREE_ID = 0xFFFFFFFF
 class Compound:
     """The ids that hold for the element at hand, and for related ones after it."""
 
-    __slots__ = ("create_status", "file_id", "related", "session_id", "tree_id")
+    __slots__ = ("_opened", "create_status", "file_id", "just_opened", "related", "session_id", "tree_id")
 
     def __init__(self) -> None:
         self.related = False
@@ -25,16 +25,25 @@ class Compound:
         """Persistent and volatile id of the file that was last opened or named."""
         self.create_status = 0
         """What the last CREATE failed with; 0 if it did not."""
+        self.just_opened: tuple[int, int] | None = None
+        """The ids of what the element before has opened."""
+        self._opened: tuple[int, int] | None = None
 
     def enter(self, request: Request, *, first: bool) -> None:
         """Begin with an element. Raises INVALID_PARAMETER if it is related to nothing."""
         header = request.header
+        self.just_opened, self._opened = self._opened, None
         self.related = bool(header.flags & SMB2_FLAGS_RELATED_OPERATIONS)
         if not self.related:
             self.session_id, self.tree_id = header.session_id, header.tree_id
             self.file_id, self.create_status = None, 0
         elif first or self.session_id == ANY_ID:
             raise StatusError(STATUS_INVALID_PARAMETER)
+
+    def opens(self, file_id: tuple[int, int]) -> None:
+        """The element at hand has opened a file."""
+        self.file_id = self._opened = file_id
+        self.create_status = 0
 
     def inherited_file_id(self) -> tuple[int, int]:
         """The file that a related element means which names none. Raises `StatusError` if there is none."""

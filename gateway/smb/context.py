@@ -85,6 +85,11 @@ class OpenContext(TreeContext):
     LEVEL = 3
     open: "SmbOpen"
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the element before has opened it, and nobody was served since: what was told then still holds."""
+        return self.pending is None and self.compound.just_opened == self.open.file_id
+
 
 class FileContext(OpenContext):
     """The open is of a file or directory, not of a pipe."""

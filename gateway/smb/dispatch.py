@@ -295,7 +295,7 @@ class Exchange:
         if answer.tree_id is not None:
             compound.tree_id = answer.tree_id
         if answer.file_id is not None:
-            compound.file_id, compound.create_status = answer.file_id, 0
+            compound.opens(answer.file_id)
         reply.security, reply.hash = answer.security, answer.hash
         reply.reserved, reply.lent = answer.reserved, answer.lent
         reply.sign = answer.security is not None

@@ -84,11 +84,12 @@ class SmbOpen(ABC):
 
         A request that closes what it uses itself leaves first.
         """
-        await self.withdraw()
+        self.withdraw()
+        await self.drained()
         await self.release()
 
-    async def withdraw(self) -> None:
-        """The first half of `close`: after it no request is on it any more, and none can come. Once only."""
+    def withdraw(self) -> None:
+        """The beginning of `close`: no request can come on it any more, and what waits on it is answered. Once only."""
         session = self.tree.session
         if session.opens.pop(self.volatile_file_id, None) is not None:
             session.service.opens -= 1
@@ -99,6 +100,9 @@ class SmbOpen(ABC):
         if self.waiters:
             for waiter, status in list(self.waiters.items()):
                 waiter.cancel(status)
+
+    async def drained(self) -> None:
+        """Wait, after `withdraw`, until no request is on it."""
         if self._users:
             self._last_left = trio.Event()
             await self._last_left.wait()
@@ -159,7 +163,8 @@ class FileOpen(SmbOpen):
             await self.close()
             return
         kept = KeptOpen(self.tree.session.service, self.lock_sequences, self.replay_key)
-        await self.withdraw()
+        self.withdraw()
+        await self.drained()
         if not await self.file.share.disconnected.keep(self.file, self.durable, kept):
             kept.ended()
             await self.release()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.nt.time import EPOCH_DIFFERENCE, FILETIME_MAX, filetime_from_ns, ns_from_filetime
+from gateway.nt.time import EPOCH_DIFFERENCE, FILETIME_MAX, filetime_from_ns, filetimes_from_ns, ns_from_filetime
 
 
 def test_epochs() -> None:
@@ -29,3 +29,13 @@ def test_clamps() -> None:
     assert filetime_from_ns(2**80) == FILETIME_MAX
     assert ns_from_filetime(2**64 - 1) == ns_from_filetime(FILETIME_MAX)
     assert ns_from_filetime(0) == -EPOCH_DIFFERENCE * 100
+
+
+@pytest.mark.parametrize(
+    "ns", [0, -1, 10**18, -(2**70), -11_644_473_600_000_000_000, -11_644_473_599_999_999_900, 2**80, 10**21]
+)
+def test_four_at_once_are_as_one_by_one(ns) -> None:
+    for place in range(4):
+        times = [1_700_000_000_123_456_789 + number for number in range(4)]
+        times[place] = ns
+        assert filetimes_from_ns(*times) == tuple(map(filetime_from_ns, times))

@@ -79,6 +79,11 @@ async def test_what_does_not_exist(store, disposition) -> None:
     ("path", "how", "expected"),
     [
         ("file", {"disposition": FILE_CREATE}, STATUS_OBJECT_NAME_COLLISION),
+        ("FILE", {"disposition": FILE_CREATE}, STATUS_OBJECT_NAME_COLLISION),
+        ("", {"disposition": FILE_CREATE, "options": FILE_DIRECTORY_FILE}, STATUS_OBJECT_NAME_COLLISION),
+        ("none/none", {"disposition": FILE_CREATE}, STATUS_OBJECT_PATH_NOT_FOUND),
+        ("file/none", {"disposition": FILE_CREATE}, STATUS_OBJECT_PATH_NOT_FOUND),
+        ("directory/new", {"disposition": FILE_CREATE, "token": BOB}, STATUS_ACCESS_DENIED),
         ("none", {"disposition": FILE_OPEN}, STATUS_OBJECT_NAME_NOT_FOUND),
         ("none", {"disposition": FILE_OVERWRITE}, STATUS_OBJECT_NAME_NOT_FOUND),
         ("none/none", {}, STATUS_OBJECT_PATH_NOT_FOUND),

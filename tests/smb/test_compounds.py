@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.nt.constants import FILE_OPEN
+from gateway.nt.constants import FILE_OPEN, FILE_STANDARD_INFORMATION
 from gateway.nt.status import (
     STATUS_END_OF_FILE,
     STATUS_FILE_CLOSED,
@@ -16,6 +16,7 @@ from gateway.smb.service import Encryption
 from gateway.wire.create import CreateResponse
 from gateway.wire.echo import EchoRequest
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS, Opcode
+from gateway.wire.query_info import QueryInfoResponse
 from gateway.wire.read import ReadResponse
 from tests.smb.client import ANY_FILE, RELATED, Call, File
 from vfs_backends.faults import Fault
@@ -80,6 +81,44 @@ async def test_related_elements_may_name_their_own_file(server) -> None:
         client.read_call(SAME, 7, flags=RELATED),
     )
     assert statuses(responses) == [0, STATUS_END_OF_FILE, STATUS_END_OF_FILE]
+
+
+def sizes(responses) -> list[int]:
+    """What FileStandardInformation says of the end of the file."""
+    return [int.from_bytes(one.parse(QueryInfoResponse).output[8:16], "little") for one in responses]
+
+
+async def test_what_is_asked_behind_a_create_is_as_it_is_then(any_server) -> None:
+    client, tree = await any_server.with_tree()
+
+    def asks():
+        return client.query_info_call(SAME, FILE_STANDARD_INFORMATION, flags=RELATED)
+
+    made = await client.ask(
+        client.create_call(tree, "file"),
+        client.write_call(SAME, b"content", flags=RELATED),
+        asks(),
+        client.related_close(),
+    )
+    found = await client.ask(
+        client.create_call(tree, "file"),
+        asks(),
+        client.write_call(SAME, b"more content", flags=RELATED),
+        asks(),
+        client.related_close(),
+    )
+    assert statuses([*made, *found]) == [0] * 9
+    assert sizes([made[2], found[1], found[3]]) == [7, 7, 12]
+
+
+async def test_who_asks_behind_a_create_may_mean_another_file(any_server) -> None:
+    client, tree = await any_server.with_tree()
+    other = await client.create(tree, "other")
+    await client.ask(client.write_call(other, b"content"))
+    asks = client.query_info_call(other, FILE_STANDARD_INFORMATION)
+    responses = await client.ask(client.create_call(tree, "file"), asks)
+    assert statuses(responses) == [0, 0]
+    assert sizes(responses[1:]) == [7]
 
 
 async def test_unrelated(server) -> None:

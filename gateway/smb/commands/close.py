@@ -19,12 +19,15 @@ _PLAIN = Answer(CloseResponse().to_bytes())
 async def handle(ctx: TreeContext, request: CloseRequest) -> Answer:
     """[MS-SMB2] 3.3.5.10. Requests on the open that go on come to their end first."""
     one: SmbOpen = ctx.find_open(request.persistent_file_id, request.volatile_file_id)
-    if one.busy:
+    busy = one.busy
+    if busy:
         may_wait()
     if isinstance(one, FileOpen):
         one.file.share.enter()
     point_of_no_return()
-    await one.withdraw()
+    one.withdraw()
+    if busy:
+        await one.drained()
     try:
         if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
             return await _attributes(one)

@@ -1,7 +1,7 @@
 """CREATE: [MS-SMB2] 3.3.5.9."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
@@ -15,7 +15,7 @@ from gateway.nt.constants import (
     SECURITY_DELEGATE,
 )
 from gateway.nt.info import ExtendedAttribute
-from gateway.nt.names import parse_path
+from gateway.nt.names import PathName, parse_path
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BAD_IMPERSONATION_LEVEL,
@@ -90,19 +90,24 @@ _NOTHING_GIVEN = _Given()
 
 
 @command(Opcode.CREATE, CreateRequest, TreeContext)
-async def handle(ctx: TreeContext, request: CreateRequest) -> Answer:
+def handle(ctx: TreeContext, request: CreateRequest) -> Coroutine[Any, Any, Answer]:
     """[MS-SMB2] 3.3.5.9. Contexts that are not known are passed over."""
     contexts = _contexts(request) if request.contexts else _NO_CONTEXTS
     wanted = reconnect_asked(ctx.negotiated, contexts) if contexts else None
     if wanted is not None:
-        return await _reconnect(ctx, request, contexts, wanted)
+        return _reconnect(ctx, request, contexts, wanted)
     if request.impersonation_level > SECURITY_DELEGATE:
         raise StatusError(STATUS_BAD_IMPERSONATION_LEVEL)
     service, session = ctx.connection.service, ctx.session
     session.check_open_limit(service.limits.max_opens_per_session)
     if service.opens >= service.limits.max_opens:
         raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
-    # What is being opened counts already: many may be at it.
+    return (_create if ctx.pending is None else _create_counted)(ctx, request, contexts)
+
+
+async def _create_counted(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
+    """In a task, where many may be at it: what is being opened counts already."""
+    service, session = ctx.connection.service, ctx.session
     session.opening += 1
     service.opens += 1
     try:
@@ -117,7 +122,9 @@ async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) 
     share = ctx.tree.share
     if token is None or share is None:
         return await _open_pipe(ctx, request)
-    caching = _caching(ctx, request, contexts)
+    caching = NO_CACHING
+    if request.requested_oplock_level and ctx.tree.export.oplocks:
+        caching = caching_asked(ctx.negotiated, request.requested_oplock_level, contexts)
     asked = durability_asked(ctx.negotiated, contexts) if contexts else None
     key = replay_key(ctx.negotiated, asked) if asked is not None else None
     if key is None:
@@ -211,33 +218,17 @@ def _contexts(request: CreateRequest) -> Contexts:
     return contexts
 
 
-def _caching(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Caching:
-    if not request.requested_oplock_level or not ctx.tree.export.oplocks:
-        return NO_CACHING
-    return caching_asked(ctx.negotiated, request.requested_oplock_level, contexts)
-
-
 def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Contexts, caching: Caching) -> OpenIntent:
-    by_id, path, stream, options = None, "", "", request.create_options
+    by_id, options = None, request.create_options
     if options & FILE_OPEN_BY_FILE_ID:
-        by_id = _file_id(request.name)
+        by_id, path, stream = _file_id(request.name), "", ""
     else:
         name = parse_path(request.name)
-        stream = name.stream
-        if (stream or name.stream_type) and not has_streams(share):
-            # As on FAT, whose names have no colons.
-            raise StatusError(STATUS_OBJECT_NAME_INVALID)
-        if name.stream_type == "$DATA" and not stream:
-            # The default stream by its full name, which directories do not have.
-            if options & FILE_DIRECTORY_FILE:
-                raise StatusError(STATUS_NOT_A_DIRECTORY)
-            options |= FILE_NON_DIRECTORY_FILE
-        if name.trailing_separator or name.stream_type == "$INDEX_ALLOCATION":
-            if options & FILE_NON_DIRECTORY_FILE:
-                raise StatusError(STATUS_OBJECT_NAME_INVALID)
-            options |= FILE_DIRECTORY_FILE
-        path = name.path
+        path, stream, stream_type, trailing_separator = name
+        if stream or stream_type or trailing_separator:
+            options = _options(share, options, name)
     given = _given(contexts) if contexts else _NOTHING_GIVEN
+    leases = caching is not NO_CACHING
     return OpenIntent(
         path,
         request.desired_access,
@@ -250,11 +241,29 @@ def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Co
         given.extended_attributes,
         ctx.negotiated.client_guid,
         ctx.tree.maximal_access,
-        caching.lease_key,
-        caching.parent_key,
+        caching.lease_key if leases else b"",
+        caching.parent_key if leases else b"",
         stream=stream,
         security=given.security,
     )
+
+
+def _options(share: Share, options: int, name: PathName) -> int:
+    """The create options, with what a name says of a stream, or by a separator at its end. Raises `StatusError`."""
+    _, stream, stream_type, trailing_separator = name
+    if (stream or stream_type) and not has_streams(share):
+        # As on FAT, whose names have no colons.
+        raise StatusError(STATUS_OBJECT_NAME_INVALID)
+    if stream_type == "$DATA" and not stream:
+        # The default stream by its full name, which directories do not have.
+        if options & FILE_DIRECTORY_FILE:
+            raise StatusError(STATUS_NOT_A_DIRECTORY)
+        options |= FILE_NON_DIRECTORY_FILE
+    if trailing_separator or stream_type == "$INDEX_ALLOCATION":
+        if options & FILE_NON_DIRECTORY_FILE:
+            raise StatusError(STATUS_OBJECT_NAME_INVALID)
+        options |= FILE_DIRECTORY_FILE
+    return options
 
 
 def _file_id(name: str) -> int:

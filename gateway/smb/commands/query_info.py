@@ -56,9 +56,7 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(max(length, len(request.input)))
     one = ctx.open
-    if isinstance(one, PipeOpen):
-        status, data = _pipe(one, request)
-    elif isinstance(one, FileOpen):
+    if isinstance(one, FileOpen):
         one.file.share.enter()
         if request.info_type == nt.SMB2_0_INFO_FILE:
             status, data = await _file(ctx, one, request)
@@ -70,6 +68,8 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
             raise StatusError(STATUS_NOT_SUPPORTED)
         else:
             raise StatusError(STATUS_INVALID_PARAMETER)
+    elif isinstance(one, PipeOpen):
+        status, data = _pipe(one, request)
     else:
         raise StatusError(STATUS_INVALID_PARAMETER)
     return Answer(QueryInfoResponse.body(data), status)
@@ -88,7 +88,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
     if request.file_info_class == nt.FILE_FULL_EA_INFORMATION:
         return await _extended_attributes(one, request)
     file = one.file
-    stat = await file.handle.stat()
+    stat = file.created_stat if ctx.is_fresh else await file.handle.stat()
     length = await attributes_length(file.share, file.handle, stat) if request.file_info_class in _NEEDS_EA_SIZE else 0
     streams: tuple[StreamInfo, ...] = ()
     if request.file_info_class == nt.FILE_STREAM_INFORMATION:

@@ -21,6 +21,7 @@ from gateway.share.renaming import link, rename
 from gateway.share.securing import set_security
 from gateway.share.streams import rename_stream
 from gateway.share.times import KEEP_CHANGE_TIME, KEEP_WRITE_TIME, settle_write_time
+from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.info import setfile
 from gateway.smb.info.security import set_rights
@@ -29,16 +30,17 @@ from gateway.smb.opens import FileOpen, PipeOpen
 from gateway.smb.registry import command
 from gateway.wire.header import Opcode
 from gateway.wire.set_info import SetInfoRequest, SetInfoResponse
-from vfs_backends.api import Capability, StatChange
+from vfs_backends.api import Capability, Stat, StatChange
 from vfs_backends.inline import point_of_no_return
 
 __all__ = ["handle"]
 
 _NO_CHANGE = StatChange()
+_DONE = Answer(SetInfoResponse().to_bytes())
 
 
 @command(Opcode.SET_INFO, SetInfoRequest, OpenContext)
-async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
+async def handle(ctx: OpenContext, request: SetInfoRequest) -> Answer:
     """[MS-SMB2] 3.3.5.21."""
     length = len(request.buffer)
     if length > ctx.negotiated.max_transact_size:
@@ -47,7 +49,7 @@ async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
     one = ctx.open
     if request.info_type == nt.SMB2_0_INFO_SECURITY and isinstance(one, FileOpen):
         await _set_security(one, request)
-        return SetInfoResponse()
+        return _DONE
     if request.info_type != nt.SMB2_0_INFO_FILE:
         # Quotas need a storage that has them, and a volume its administrator.
         raise StatusError(STATUS_NOT_SUPPORTED)
@@ -55,12 +57,14 @@ async def handle(ctx: OpenContext, request: SetInfoRequest) -> SetInfoResponse:
     if entry.access & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
     change = parse_set_info(entry, request.buffer)
-    if isinstance(one, PipeOpen):
-        if not isinstance(change, setfile.PipeChange):
-            raise StatusError(STATUS_NOT_SUPPORTED)
-    elif isinstance(one, FileOpen):
-        await _set(one, request.file_info_class, change)
-    return SetInfoResponse()
+    if isinstance(one, FileOpen):
+        if isinstance(change, setfile.Disposition):
+            await _set_disposition(one, change, one.file.created_stat if ctx.is_fresh else None)
+        else:
+            await _set(one, request.file_info_class, change)
+    elif isinstance(one, PipeOpen) and not isinstance(change, setfile.PipeChange):
+        raise StatusError(STATUS_NOT_SUPPORTED)
+    return _DONE
 
 
 async def _set_security(one: FileOpen, request: SetInfoRequest) -> None:
@@ -69,6 +73,19 @@ async def _set_security(one: FileOpen, request: SetInfoRequest) -> None:
     if set_rights(information) & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
     await set_security(one.file.share, one.file, SecurityDescriptor.parse(request.buffer), information)
+
+
+async def _set_disposition(one: FileOpen, change: setfile.Disposition, stat: Stat | None) -> None:
+    """`stat`: what the storage has just told of it, if it has."""
+    await set_delete(
+        one.file.share,
+        one.file,
+        change.delete,
+        posix=change.posix_semantics,
+        on_close=change.on_close,
+        ignore_readonly=change.ignore_readonly,
+        stat=stat,
+    )
 
 
 async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> None:
@@ -86,15 +103,6 @@ async def _set(one: FileOpen, info_class: int, change: setfile.SetRequest) -> No
             await _to_name(rename, file, change)
         case setfile.LinkTarget():
             await _to_name(link, file, change)
-        case setfile.Disposition():
-            await set_delete(
-                share,
-                file,
-                change.delete,
-                posix=change.posix_semantics,
-                on_close=change.on_close,
-                ignore_readonly=change.ignore_readonly,
-            )
         case setfile.PositionChange():
             point_of_no_return()
             file.position = change.position

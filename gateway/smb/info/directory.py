@@ -7,7 +7,7 @@ from typing import Final
 from gateway.nt import constants as nt
 from gateway.nt.shortnames import own_short_name, short_name
 from gateway.nt.status import STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_INFO_CLASS, StatusError
-from gateway.nt.time import filetime_from_ns
+from gateway.nt.time import filetimes_from_ns
 from gateway.smb.hiding import HidesName
 from gateway.smb.info.buffers import check_minimum
 from gateway.smb.info.stat import file_attributes
@@ -123,10 +123,7 @@ class DirectoryPacker:
         directory = stat.mode & _S_IFMT == _S_IFDIR
         common = (
             following,
-            filetime_from_ns(stat.birthtime_ns),
-            filetime_from_ns(stat.atime_ns),
-            filetime_from_ns(stat.mtime_ns),
-            filetime_from_ns(stat.ctime_ns),
+            *filetimes_from_ns(stat.birthtime_ns, stat.atime_ns, stat.mtime_ns, stat.ctime_ns),
             0 if directory else stat.size,
             0 if directory else stat.allocated,
             file_attributes(stat, name, hides=self._hides),

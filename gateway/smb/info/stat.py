@@ -10,7 +10,7 @@ from gateway.nt.constants import (
     SETTABLE_ATTRIBUTES,
 )
 from gateway.nt.info import FileInfo, StreamInfo
-from gateway.nt.time import filetime_from_ns
+from gateway.nt.time import filetimes_from_ns
 from gateway.smb.hiding import HidesName
 from vfs_backends.api import Stat
 
@@ -44,10 +44,7 @@ def attributes_from_stat(stat: Stat, name: str = "", *, hides: HidesName | None 
     """Times, sizes and attributes of a file. A directory has no size. `name` matters only with `hides`."""
     is_directory = stat.mode & _S_IFMT == _S_IFDIR
     return (
-        filetime_from_ns(stat.birthtime_ns),
-        filetime_from_ns(stat.atime_ns),
-        filetime_from_ns(stat.mtime_ns),
-        filetime_from_ns(stat.ctime_ns),
+        *filetimes_from_ns(stat.birthtime_ns, stat.atime_ns, stat.mtime_ns, stat.ctime_ns),
         0 if is_directory else stat.allocated,
         0 if is_directory else stat.size,
         file_attributes(stat, name, hides=hides),
