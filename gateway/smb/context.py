@@ -7,6 +7,9 @@ from gateway.protocol.connection import ANY_ID
 from gateway.protocol.credits import CREDIT_UNIT, credit_charge
 from gateway.protocol.dialect import Negotiated
 from gateway.protocol.message import Request
+from gateway.smb import channel_sequence
+from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION
+from gateway.wire.negotiate import DIALECT_300
 
 if TYPE_CHECKING:
     from gateway.smb.compound import Compound
@@ -65,13 +68,19 @@ class TreeContext(SessionContext):
     def find_open(self, persistent_file_id: int, volatile_file_id: int) -> "SmbOpen":
         """The open of this tree that a file id names, or, in a related element, the one of the element before.
 
-        Raises FILE_CLOSED, or what the CREATE of this compound failed with.
+        Raises FILE_CLOSED, what the CREATE of this compound failed with, and FILE_NOT_AVAILABLE as of
+        `channel_sequence`.
         """
         if persistent_file_id == ANY_ID and volatile_file_id == ANY_ID and self.compound.related:
             persistent_file_id, volatile_file_id = self.compound.inherited_file_id()
         one = self.session.opens.get(volatile_file_id)
         if one is None or one.persistent_file_id != persistent_file_id or one.tree is not self.tree:
             raise StatusError(STATUS_FILE_CLOSED)
+        header = self.request.header
+        if (
+            header.status != one.channel_sequence or header.flags & SMB2_FLAGS_REPLAY_OPERATION
+        ) and self.negotiated.dialect >= DIALECT_300:
+            channel_sequence.verify(one, header)
         if one.replay_key is not None:
             one.used()
         self.compound.file_id = persistent_file_id, volatile_file_id

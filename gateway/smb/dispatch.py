@@ -33,6 +33,7 @@ from gateway.protocol.message import Batch, Reply, Request
 from gateway.share.errors import status_of
 from gateway.smb.answer import Answer, Result
 from gateway.smb.binding import recognize
+from gateway.smb.channel_sequence import Generation
 from gateway.smb.compound import Compound
 from gateway.smb.context import FileContext, OpenContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -66,7 +67,7 @@ _TREE, _OPEN, _FILE = TreeContext.LEVEL, OpenContext.LEVEL, FileContext.LEVEL
 class Exchange:
     """One frame on its way through the commands."""
 
-    __slots__ = ("_compound", "_held", "_index", "batch", "connection", "replies", "reserved")
+    __slots__ = ("_compound", "_entered", "_held", "_index", "batch", "connection", "replies", "reserved")
 
     def __init__(self, connection: "SmbConnection", batch: Batch) -> None:
         self.connection = connection
@@ -78,6 +79,8 @@ class Exchange:
         self._held: SmbOpen | None = None
         """The open of the element at hand. If the element goes on in a task, it is in use from the moment the element
         came, also if a CLOSE that came later gets its turn earlier."""
+        self._entered: Generation | None = None
+        """Under what it was entered as in use."""
         self._compound = Compound()
 
     def run(self) -> bool:
@@ -87,7 +90,7 @@ class Exchange:
                 reply = self._success(request, run_inline(self._begin(request, None)))
             except NotNow:
                 if self._held is not None:
-                    self._held.enter()
+                    self._entered = self._held.enter()
                 return False
             except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
@@ -136,9 +139,9 @@ class Exchange:
             try:
                 self.replies.append(await self._answer_cancellable(pending))
             finally:
-                if self._held is not None:
-                    self._held.leave()
-                    self._held = None
+                if self._held is not None and self._entered is not None:
+                    self._held.leave(self._entered)
+                self._held = self._entered = None
             self.connection.in_flight.settled(pending)
             self._index += 1
             if self._next() is None:
@@ -318,8 +321,5 @@ class Exchange:
 
 async def _using(one: SmbOpen, handler: Coroutine[Any, Any, Result]) -> Result:
     """Run a handler in a task, and let the open know that it is used meanwhile."""
-    one.enter()
-    try:
+    with one.in_use():
         return await handler
-    finally:
-        one.leave()

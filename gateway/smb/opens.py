@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -12,6 +12,7 @@ from gateway.rpc.pipe import Pipe
 from gateway.share.durable import Terms
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
+from gateway.smb.channel_sequence import Generation
 from gateway.smb.lock_sequences import LockSequences
 from gateway.smb.replays import ReplayKey
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from gateway.smb.tree import Tree
 
 __all__ = ["FileOpen", "KeptOpen", "PipeOpen", "SmbOpen"]
+
+
+_NOBODY: Final = Generation()
+"""Of the opens that no request in a task has used yet: most of them."""
 
 
 class SmbOpen(ABC):
@@ -40,6 +45,10 @@ class SmbOpen(ABC):
         """The connection that it came by."""
         self.replay_key: ReplayKey | None = None
         """Set until the client shows that it knows the open."""
+        self.channel_sequence = 0
+        """The latest with which a request came (3.x)."""
+        self.generation = _NOBODY
+        """The requests in tasks, by their sequence."""
         self.waiters: dict[Pending, int] = {}
         """Requests that wait for something to happen to it, and what closing it answers them with."""
         self._closing = False
@@ -58,15 +67,30 @@ class SmbOpen(ABC):
         """What is done with it from now on is done by somebody else; the access that was granted stays."""
         self.token = token
 
-    def enter(self) -> None:
-        """A request in a task begins to use it."""
+    def enter(self) -> Generation:
+        """A request in a task begins to use it; what `leave` takes."""
         self._users += 1
+        generation = self.generation
+        if generation is _NOBODY:
+            generation = self.generation = Generation()
+        generation.users += 1
+        return generation
 
-    def leave(self) -> None:
+    def leave(self, generation: Generation) -> None:
         """The request is done with it."""
+        generation.users -= 1
         self._users -= 1
         if self._users == 0 and self._last_left is not None:
             self._last_left.set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While a request in a task uses it."""
+        generation = self.enter()
+        try:
+            yield
+        finally:
+            self.leave(generation)
 
     @contextmanager
     def waiting(self, pending: "Pending", status: int) -> Iterator[None]:

@@ -75,6 +75,8 @@ class Call:
     message_id: int | None = None
     async_id: int = 0
     sign: bool | None = None
+    sequence: int = 0
+    """How often the client has lost its channels."""
 
 
 class Calls:

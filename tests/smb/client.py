@@ -181,6 +181,7 @@ class Client(Calls):
                 self.next_id += max(call.charge, 1)
         header = Header(
             credit_charge=call.charge,
+            status=call.sequence,
             command=call.command,
             credits=call.credits,
             flags=call.flags | (SMB2_FLAGS_ASYNC_COMMAND if call.async_id else 0),

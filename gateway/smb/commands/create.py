@@ -68,6 +68,7 @@ from gateway.wire.create_contexts import (
 )
 from gateway.wire.errors import WireError
 from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION, Opcode
+from gateway.wire.negotiate import DIALECT_300
 from vfs_backends.api import Stat
 from vfs_backends.inline import point_of_no_return
 
@@ -293,6 +294,8 @@ def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[
 
 def _enter(ctx: TreeContext, one: SmbOpen) -> None:
     one.origin = ctx.connection
+    if ctx.request.header.status and ctx.negotiated.dialect >= DIALECT_300:
+        one.channel_sequence = ctx.request.header.channel_sequence
     ctx.session.opens[one.volatile_file_id] = one
     ctx.connection.service.opens += 1
     one.tree.opens.add(one)

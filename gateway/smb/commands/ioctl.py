@@ -29,7 +29,11 @@ async def handle(ctx: TreeContext, request: IoctlRequest) -> Answer:
         one = ctx.find_open(persistent, volatile)
     if control is None:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
-    output = await control.handler(ctx, request, one)
+    if one is not None and ctx.pending is not None:
+        with one.in_use():
+            output = await control.handler(ctx, request, one)
+    else:
+        output = await control.handler(ctx, request, one)
     response = IoctlResponse(
         ctl_code=request.ctl_code, persistent_file_id=persistent, volatile_file_id=volatile, output=output.data
     )

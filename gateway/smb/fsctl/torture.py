@@ -99,11 +99,7 @@ async def fsp_async_sleep(_: TreeContext, request: IoctlRequest, one: SmbOpen | 
     if not isinstance(one, FileOpen):
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     may_wait()
-    one.enter()
-    try:
-        await trio.sleep(request.input[0] / 1000)
-    finally:
-        one.leave()
+    await trio.sleep(request.input[0] / 1000)
     if one.file.closed:
         raise StatusError(STATUS_FILE_CLOSED)
     return Output()
