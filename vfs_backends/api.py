@@ -20,6 +20,7 @@ The required set is small; `Capability` says what else a storage has. The method
 import stat as stat_module
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.others import ChangeWatcher, OpenGuard, OutsideOpen
@@ -54,6 +55,7 @@ __all__ = [
     "Handle",
     "IoAccess",
     "LeaseKind",
+    "Link",
     "LockKind",
     "LockSegment",
     "NodeId",
@@ -282,6 +284,14 @@ class Handle(ABC):
         """Give the handle up. Never raises; may be called twice. Data written is not lost by it."""
 
 
+class Link(NamedTuple):
+    """A name in a directory, which leads to `handle`."""
+
+    parent: Handle
+    name: str
+    handle: Handle
+
+
 class FileSystem(ABC):
     """A tree of files."""
 
@@ -387,6 +397,14 @@ class FileSystem(ABC):
         STALE, EXISTS (without `replace`), NOT_EMPTY, IS_A_DIRECTORY,
         NOT_A_DIRECTORY, CROSS_DEVICE, INVALID (into itself).
         """
+
+    async def exchange(self, one: Link, other: Link, caller: Caller | None = None) -> None:
+        """Let two names each lead to what the other one does, in one step.
+
+        Does not change the handles' paths. Raises NOT_FOUND, STALE, CROSS_DEVICE, INVALID (into itself, or a storage
+        that cannot do it), NOT_SUPPORTED.
+        """
+        raise VfsError(Kind.NOT_SUPPORTED, f"exchange of {one.name} and {other.name}")
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None

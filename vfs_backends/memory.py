@@ -14,6 +14,7 @@ from vfs_backends.api import (
     Fold,
     Handle,
     IoAccess,
+    Link,
 )
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.folding import FoldedNames
@@ -200,6 +201,20 @@ class MemoryFileSystem(FileSystem):
         node.changed(self.clock)
         source.parent.changed(self.clock, contents=True)
         target.parent.changed(self.clock, contents=True)
+
+    async def exchange(self, one: Link, other: Link, caller: Caller | None = None) -> None:
+        nodes = self._node_of(one.handle), self._node_of(other.handle)
+        places = self._existing(*one), self._existing(*other)
+        if _is_within(places[1].parent, nodes[0]) or _is_within(places[0].parent, nodes[1]):
+            raise VfsError(Kind.INVALID, f"{one.name} into itself")
+        if places[0] == places[1]:
+            return
+        for place in places:
+            place.parent.detach(place.name)
+        for place, node in zip(places, reversed(nodes), strict=True):
+            place.parent.attach(place.name, node)
+            node.changed(self.clock)
+            place.parent.changed(self.clock, contents=True)
 
     def _make_room(self, target: _Place, newcomer: Node, *, replace: bool) -> None:
         """Remove what has the name, if it may be replaced by `newcomer`."""

@@ -18,6 +18,7 @@ from vfs_backends.api import (
     Handle,
     IoAccess,
     LeaseKind,
+    Link,
     LockSegment,
     OpenGuard,
     OutsideChange,
@@ -41,6 +42,7 @@ CHANGES = frozenset({
     "create_node",
     "create_stream",
     "create_symlink",
+    "exchange",
     "link",
     "remove",
     "remove_stream",
@@ -353,6 +355,13 @@ class StackedFileSystem(FileSystem):
             replace=replace,
             caller=caller,
         )
+
+    async def exchange(self, one: Link, other: Link, caller: Caller | None = None) -> None:
+        first, second = self._link_below(one), self._link_below(other)
+        await self.around("exchange", _join(one.parent.path, one.name), self.below.exchange, first, second, caller)
+
+    def _link_below(self, link: Link) -> Link:
+        return Link(self.handle_below(link.parent), link.name, self.handle_below(link.handle))
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None

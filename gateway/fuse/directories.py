@@ -19,7 +19,7 @@ from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.reaching import reach
 from gateway.share.removing import remove_name
-from gateway.share.renaming import link, rename
+from gateway.share.renaming import exchange, link, rename
 from gateway.share.special import make_node, make_symlink
 from vfs_backends.api import Stat
 from vfs_backends.errors import Kind, VfsError
@@ -298,8 +298,7 @@ class Directories:
             await remove_name(directory.mounted.share, one, at_hand)
 
     async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:
-        if flags & ~pyfuse3.RENAME_NOREPLACE:
-            # Storage cannot exchange names.
+        if flags not in (0, pyfuse3.RENAME_NOREPLACE, pyfuse3.RENAME_EXCHANGE):
             raise pyfuse3.FUSEError(errno.EINVAL)
         directory, path = self._place(parent, name)
         new_directory, new_path = self._place(new_parent, new_name)
@@ -309,7 +308,13 @@ class Directories:
         one = await self.core.open_path(directory.mounted, token, path, mask.DELETE)
         async with self.core.briefly(one):
             await self._check_sticky(directory, one, token)
-            await rename(share, one, new_path, replace=not flags & pyfuse3.RENAME_NOREPLACE, posix=True)
+            if flags != pyfuse3.RENAME_EXCHANGE:
+                await rename(share, one, new_path, replace=not flags, posix=True)
+                return
+            other = await self.core.open_path(directory.mounted, token, new_path, mask.DELETE)
+            async with self.core.briefly(other):
+                await self._check_sticky(new_directory, other, token)
+                await exchange(share, one, other)
 
     async def _check_sticky(self, directory: Inode, one: Open, token: Token) -> None:
         """Raise EPERM if only owners may remove a name. See S_ISVTX in inode(7)."""

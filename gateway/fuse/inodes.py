@@ -218,6 +218,18 @@ class Inodes:
             inode.names[new_directory, new_name] = None
             self._by_name[new_directory.number, new_name] = inode
 
+    def exchange_names(self, mounted: Mounted, one: tuple[NodeId, str], other: tuple[NodeId, str]) -> None:
+        """Two names, in directories of a share, have changed places."""
+        places = [(self.find(mounted, node_id), name) for node_id, name in (one, other)]
+        found = [None if directory is None else self.child(directory, name) for directory, name in places]
+        for directory, name in places:
+            if directory is not None:
+                self.remove_name(directory, name)
+        for (directory, name), inode in zip(places, reversed(found), strict=True):
+            if directory is not None and inode is not None:
+                inode.names[directory, name] = None
+                self._by_name[directory.number, name] = inode
+
     def _drop(self, inode: Inode) -> None:
         if self._by_number.get(inode.number) is inode:
             del self._by_number[inode.number]

@@ -199,6 +199,16 @@ class Notifier:
         self.file_changed(old.directory, by)
         self.file_changed(new.directory, by)
 
+    def names_exchanged(self, one: Entry, other: Entry, by: Hashable) -> None:
+        """Two names have changed places."""
+        mounts = {directory.mounted for entry in (one, other) for directory in self._core.known(entry.directory)}
+        for mounted in mounts:
+            self._core.inodes.exchange_names(mounted, (one.directory, one.name), (other.directory, other.name))
+        for entry in (one, other):
+            for directory in self._core.known(entry.directory):
+                self._forget(directory.number, entry.name, by)
+            self.file_changed(entry.directory, by)
+
     def _forget(self, directory: int, name: str, by: Hashable) -> None:
         if by != self._core.owner and self._core.keeping.seconds:
             self._names.put(directory, to_kernel(name))

@@ -42,6 +42,7 @@ __all__ = [
     "name_added",
     "name_moved",
     "name_removed",
+    "names_exchanged",
     "stream_renamed",
 ]
 
@@ -153,6 +154,21 @@ async def name_moved(
     share.watches.tell_all(renamed, what)
     _moved_file(share, new_parent, new_name, is_directory=is_directory)
     await share.breaks.directory_changed(parent.node_id, by)
+
+
+async def names_exchanged(
+    share: "Share", one: tuple[Place, str], other: tuple[Place, str], by: By, *, are_directories: tuple[bool, bool]
+) -> None:
+    """Two names have changed places. There is no action for that: both have gone, and are there again."""
+    for observer in share.watches.observers:
+        observer.names_exchanged(Entry(one[0].node_id, one[1]), Entry(other[0].node_id, other[1]), by[0])
+    paths = [join(parent.path, name) for parent, name in (one, other)]
+    for path, is_directory in zip(paths, are_directories, strict=True):
+        share.watches.tell(path, FILE_ACTION_REMOVED, _kind(is_directory))
+    for path, is_directory in zip(paths, reversed(are_directories), strict=True):
+        share.watches.tell(path, FILE_ACTION_ADDED, _kind(is_directory))
+    for parent in {parent.node_id for parent, _ in (one, other)}:
+        await share.breaks.directory_changed(parent, by)
 
 
 def _moved_file(share: "Share", parent: Place, name: str, *, is_directory: bool) -> None:

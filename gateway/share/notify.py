@@ -67,6 +67,9 @@ class Observer(Protocol):
     def name_moved(self, old: Entry, new: Entry, by: Hashable) -> None:
         """A file has got another name, in place of what had that."""
 
+    def names_exchanged(self, one: Entry, other: Entry, by: Hashable) -> None:
+        """Two names have changed places."""
+
 
 class Watched(Protocol):
     """An open directory, as far as it matters here."""

@@ -16,20 +16,20 @@ from gateway.nt.status import (
 )
 from gateway.share.closing import is_delete_pending
 from gateway.share.granting import grant_maximal
-from gateway.share.listing import name_added, name_moved
+from gateway.share.listing import name_added, name_moved, names_exchanged
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
 from gateway.share.record import FileRecord, OpenEntry, name_links, rename_links
 from gateway.share.sharemodes import conflicting_opens
 from gateway.share.shortnames import long_path
-from vfs_backends.api import Handle
+from vfs_backends.api import Handle, Link
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["link", "rename", "update_paths"]
+__all__ = ["exchange", "link", "rename", "update_paths"]
 
 
 _INTO_DIRECTORY = OpenEntry(0, None, mask.FILE_ADD_FILE, FILE_SHARE_READ | FILE_SHARE_WRITE)
@@ -64,12 +64,7 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
         raise StatusError(STATUS_ACCESS_DENIED if target else STATUS_INVALID_PARAMETER)
     if target == one.path:
         return True
-    record = share.record(one)
-    if is_delete_pending(record, one.open_id):
-        raise StatusError(STATUS_DELETE_PENDING)
-    if record is not None and any(entry.stream for entry in record.opens):
-        # A file goes nowhere while any of its streams is open.
-        raise StatusError(STATUS_ACCESS_DENIED)
+    _check_free(share, one)
     if not await _check_origin(share, one, target, how):
         return False
     new_parent, new_name = await open_parent(share, target, one.token)
@@ -95,6 +90,15 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
     finally:
         await new_parent.aclose()
     return True
+
+
+def _check_free(share: "Share", one: Open) -> None:
+    """Raise `StatusError` for what goes nowhere: a file that is being deleted, or that has a stream open."""
+    record = share.record(one)
+    if is_delete_pending(record, one.open_id):
+        raise StatusError(STATUS_DELETE_PENDING)
+    if record is not None and any(entry.stream for entry in record.opens):
+        raise StatusError(STATUS_ACCESS_DENIED)
 
 
 async def _check_origin(share: "Share", one: Open, target: str, how: _How) -> bool:
@@ -193,21 +197,83 @@ async def _move(
 
 async def update_paths(share: "Share", old: str, new: str) -> None:
     """Let everything that is open know where it is now."""
-    moved = [other for other in share.opens.values() if other.path == old or is_below(other.path, old)]
-    for other in moved:
-        other.path = other.handle.path = new + other.path[len(old) :]
+    await _update_paths(share, ((old, new),))
+
+
+async def _update_paths(share: "Share", moves: tuple[tuple[str, str], ...]) -> None:
+    """The same, for what has moved in one step."""
+
+    def after(path: str) -> str | None:
+        """What a path has become; None if it is what it was."""
+        for old, new in moves:
+            if path == old or is_below(path, old):
+                return new + path[len(old) :]
+        return None
+
+    moved = [(other, path) for other in share.opens.values() if (path := after(other.path)) is not None]
+    for other, path in moved:
+        other.path = other.handle.path = path
     share.watches.moved()
 
     def renamed(place: Hashable) -> Hashable:
         path = share.path_at(place)
-        if path is None or not (path == old or is_below(path, old)):
-            return place
-        return share.place(new + path[len(old) :])
+        new = None if path is None else after(path)
+        return place if new is None else share.place(new)
 
-    for node_id in {other.node_id for other in moved}:
+    for node_id in {other.node_id for other, _ in moved}:
         await share.table.transact(
             node_id, lambda record: (None if record is None else rename_links(record, renamed), None)
         )
+
+
+async def exchange(share: "Share", one: Open, other: Open) -> None:
+    """Let two open files have each other's names, in one step; DELETE access to both was checked.
+
+    The rules are those of renaming each of them as POSIX means it. Raises `StatusError` and `VfsError`.
+    """
+    how = _How(replace=True, ignore_readonly=True, posix=True)
+    while not await _try_exchange(share, one, other, how):
+        pass
+
+
+async def _try_exchange(share: "Share", one: Open, other: Open, how: _How) -> bool:
+    """False if somebody had to give up a lease first: then everything may be different."""
+    share.enter()
+    if one.node_id == other.node_id:
+        return True
+    for moved, target in ((one, other.path), (other, one.path)):
+        _check_free(share, moved)
+        if not await _check_origin(share, moved, target, how):
+            return False
+    parent, name = await open_parent(share, one.path, one.token)
+    try:
+        other_parent, other_name = await open_parent(share, other.path, other.token)
+        try:
+            links = Link(parent, name, one.handle), Link(other_parent, other_name, other.handle)
+            return await _exchange(share, one, other, links)
+        finally:
+            await other_parent.aclose()
+    finally:
+        await parent.aclose()
+
+
+async def _exchange(share: "Share", one: Open, other: Open, links: tuple[Link, Link]) -> bool:
+    """What is left of that when it is known where the names are."""
+    overrules = all(each.caller is not None and each.caller.overrules for each in (one, other))
+    for moved, link_ in ((one, links[1]), (other, links[0])):
+        if await share.breaks.before_opening(link_.parent.node_id, _INTO_DIRECTORY):
+            return False
+        overrules &= await _check_parent(share, moved, link_.parent)
+    await first_effect(share.fs.exchange(*links, share.caller(one.token, overrules=overrules)))
+    await _update_paths(share, ((one.path, other.path), (other.path, one.path)))
+    await names_exchanged(
+        share,
+        (links[0].parent, links[0].name),
+        (links[1].parent, links[1].name),
+        (one.owner, one.parent_key),
+        are_directories=(one.is_directory, other.is_directory),
+    )
+    return True
 
 
 async def link(

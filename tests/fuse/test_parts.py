@@ -27,6 +27,12 @@ from gateway.nt.status import (
 from vfs_backends.errors import Kind, VfsError
 
 
+def test_what_pyfuse3_has_no_handlers_for():
+    """What docs/mount.md says is not there: with a pyfuse3 that has them, it could be."""
+    missing = ("getlk", "setlk", "flock", "fallocate", "lseek", "copy_file_range", "tmpfile")
+    assert not [name for name in missing if hasattr(pyfuse3.Operations, name)]
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_a_number(kind):
     assert errno_of(VfsError(kind)) in errno.errorcode

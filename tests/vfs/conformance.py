@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from tests.requirements import Need, skip_unless
-from vfs_backends.api import Caller, Capability, FileSystem, Handle, IoAccess, NodeId, StatChange
+from vfs_backends.api import Caller, Capability, FileSystem, Handle, IoAccess, Link, NodeId, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import point_of_no_return, run_inline
 
@@ -524,6 +524,30 @@ async def test_rename_over_existing(fs: FileSystem, top: Handle) -> None:
     assert await contents(two) == b"2"
     found = await fs.lookup(top, "two")
     assert found.node_id == one.node_id
+
+
+async def test_exchange(fs: FileSystem, top: Handle) -> None:
+    one, two = await make(fs, top, "one", b"1"), await make(fs, top, "two", b"2")
+    directory, below = await fs.create_directory(top, "directory", 0o755), await fs.create_directory(top, "b", 0o755)
+    await make(fs, directory, "inside", b"3")
+    assert (await fs.lookup(top, "DIRECTORY/INSIDE")).path == "directory/inside"  # what there is has been looked at
+    await fs.exchange(Link(top, "one", one), Link(top, "two", two))
+    assert (await fs.lookup(top, "ONE")).node_id == two.node_id
+    assert (await fs.lookup(top, "TWO")).node_id == one.node_id
+    inside = await fs.lookup(directory, "inside")
+    await fs.exchange(Link(directory, "inside", inside), Link(top, "b", below))
+    assert (await fs.lookup(top, "DIRECTORY/INSIDE")).node_id == below.node_id
+    assert (await fs.lookup(top, "B")).node_id == inside.node_id
+    assert await names(top) == ["b", "directory", "one", "two"]
+    with fails(Kind.STALE):
+        await fs.exchange(Link(top, "one", one), Link(top, "two", two))
+    with fails(Kind.NOT_FOUND):
+        await fs.exchange(Link(top, "one", two), Link(top, "none", one))
+    with fails(Kind.INVALID):
+        await fs.exchange(Link(top, "directory", directory), Link(directory, "inside", below))
+    await fs.exchange(Link(top, "one", two), Link(top, "one", two))
+    assert await contents(one) == b"1"
+    assert await names(top) == ["b", "directory", "one", "two"]
 
 
 @pytest.mark.parametrize("replace", [False, True])

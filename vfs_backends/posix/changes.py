@@ -21,6 +21,7 @@ from vfs_backends.posix.stats import birth_of, fields_of
 from vfs_backends.posix.syscalls import (
     AT_NO_AUTOMOUNT,
     AT_SYMLINK_NOFOLLOW,
+    RENAME_EXCHANGE,
     RENAME_NOREPLACE,
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
@@ -33,7 +34,7 @@ from vfs_backends.posix.syscalls import (
 )
 from vfs_backends.posix.volume import Tree
 
-__all__ = ["create_directory", "create_file", "link", "remove", "rename"]
+__all__ = ["create_directory", "create_file", "exchange", "link", "remove", "rename"]
 
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE_FLAGS = {
@@ -140,6 +141,23 @@ def rename(
         raise os_error(-result)
     if replace:
         _drop_second_name(tree, parent, name, new_parent, new_name, node_id=moved)
+
+
+def exchange(
+    tree: Tree,
+    parent: int,
+    name: bytes,
+    other_parent: int,
+    other_name: bytes,
+    *,
+    node_ids: tuple[NodeId, NodeId],
+    caller: Caller | None,
+) -> None:
+    _check(tree, parent, name, node_ids[0])
+    _check(tree, other_parent, other_name, node_ids[1])
+    result = _renameat2(caller, parent, name, other_parent, other_name, RENAME_EXCHANGE)
+    if result < 0:
+        raise os_error(-result)
 
 
 def _renameat2(caller: Caller | None, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int) -> int:

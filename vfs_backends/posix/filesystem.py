@@ -19,6 +19,7 @@ from vfs_backends.api import (
     Fold,
     Handle,
     IoAccess,
+    Link,
     OpenGuard,
     OutsideOpen,
     Stat,
@@ -387,6 +388,19 @@ class PosixFileSystem(FileSystem):
         self._index.changed(target.node_id, added=new_name)
         if doomed is not None and doomed[0] != handle.node_id:
             await self._remains.remove(target.volume, doomed)
+
+    async def exchange(self, one: Link, other: Link, caller: Caller | None = None) -> None:
+        source, target, acting = self._own(one.parent), self._own(other.parent), self._acting(caller)
+        raw, other_raw = name_to_bytes(one.name), name_to_bytes(other.name)
+        ids = one.handle.node_id, other.handle.node_id
+        await self._change(
+            one.name,
+            source,
+            target,
+            lambda: changes.exchange(self._tree, source.fd, raw, target.fd, other_raw, node_ids=ids, caller=acting),
+        )
+        for directory in (source, target):
+            self._index.exchanged(directory.node_id)
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None
