@@ -182,22 +182,29 @@ class Share:
                 await self._delete(one, closed)
             elif one.written:
                 await entry_changed(self, one, 0)
-        finally:
-            if self.disconnected:
-                self.disconnected.closed(one)
-            self.breaks.closed(one)
-            if self.outside is not None:
-                self.outside.closing(one)
-            self.opens.pop(one.open_id, None)
-            await one.handle.aclose()
+        except BaseException:  # whatever it is: the open is gone
+            await self._forget(one)
+            raise
+        await self._forget(one)
+
+    async def _forget(self, one: Open) -> None:
+        if self.disconnected:
+            self.disconnected.closed(one)
+        self.breaks.closed(one)
+        if self.outside is not None:
+            self.outside.closing(one)
+        self.opens.pop(one.open_id, None)
+        await one.handle.aclose()
 
     async def _delete(self, one: Open, closed: Closed) -> None:
         """Delete what goes with the open. Until that is done nobody opens it, to lose what they would write there."""
         try:
             for pending in closed.delete:
                 await delete_name(self, one, pending)
-        finally:
+        except BaseException:  # whatever it is: nothing is to stay pending
             await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
+            raise
+        await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller.

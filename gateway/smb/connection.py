@@ -99,31 +99,39 @@ class SmbConnection:
         connection_id.set(self.number)
         log.debug("%s: connected", self.address)
         self._began = trio.current_time()
-        limits = self.service.limits
         try:
-            async with trio.open_nursery() as self._nursery:
-                self.in_flight = InFlight(limits, self._nursery.start_soon)
-                self.outbox = Outbox(
-                    self._sock,
-                    limit=limits.output_queue,
-                    stall_seconds=limits.stall_seconds,
-                    start=self._nursery.start_soon,
-                    on_broken=self._nursery.cancel_scope.cancel,
-                )
-                self.delivery = Delivery(self._sock, limits.delivery_seconds, self._nursery.start_soon, self._silent)
-                try:
-                    await self._serve()
-                finally:
-                    self._ended = True
-                self._nursery.cancel_scope.cancel()
-        finally:
-            # Without a deadline: what is not closed would be in use for ever. It waits for nothing but storage.
-            with trio.CancelScope(shield=True):
-                await self._clean_up()
-            self.service.budget.give(self._reserved)
-            self.outbox.close()
-            self._frames.close()
-            self._sock.close()
+            await self._live()
+        except BaseException:  # whatever it is: nobody else closes what is open
+            await self._end()
+            raise
+        await self._end()
+
+    async def _live(self) -> None:
+        limits = self.service.limits
+        async with trio.open_nursery() as self._nursery:
+            self.in_flight = InFlight(limits, self._nursery.start_soon)
+            self.outbox = Outbox(
+                self._sock,
+                limit=limits.output_queue,
+                stall_seconds=limits.stall_seconds,
+                start=self._nursery.start_soon,
+                on_broken=self._nursery.cancel_scope.cancel,
+            )
+            self.delivery = Delivery(self._sock, limits.delivery_seconds, self._nursery.start_soon, self._silent)
+            try:
+                await self._serve()
+            finally:
+                self._ended = True
+            self._nursery.cancel_scope.cancel()
+
+    async def _end(self) -> None:
+        # Without a deadline: what is not closed would be in use for ever. It waits for nothing but storage.
+        with trio.CancelScope(shield=True):
+            await self._clean_up()
+        self.service.budget.give(self._reserved)
+        self.outbox.close()
+        self._frames.close()
+        self._sock.close()
 
     def _silent(self) -> None:
         log.info("%s: connection ended: a notification has not arrived", self.address)
@@ -170,9 +178,11 @@ class SmbConnection:
                 try:
                     count = self._sock.recv_into(room)
                 except BlockingIOError:
-                    break
+                    count = -1
                 finally:
                     room.release()
+                if count < 0:
+                    break
                 if count == 0:
                     self._at_end = True
                     return False

@@ -100,9 +100,9 @@ class OpenContext(TreeContext):
         return self.pending is None and self.compound.just_opened == self.open.file_id
 
 
-class FileContext(OpenContext):
-    """The open is of a file or directory, not of a pipe."""
+class FileContext(TreeContext):
+    """The open belongs to the tree, and is of a file or directory, not of a pipe."""
 
-    __slots__ = ()
+    __slots__ = ("open",)
     LEVEL = 4
     open: "FileOpen"

@@ -1,5 +1,7 @@
 """The compiled copy of the packages: it is the same program."""
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("crypto", "protocol", "smb", "transport", "wire")
+TESTED = ("crypto", "protocol", "share", "smb", "transport", "vfs", "wire")
 """What goes through compiled modules."""
 
 
@@ -25,6 +27,16 @@ def compiled():
 def run(environment, *arguments):
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
+
+
+def test_no_module_awaits_in_finally(monkeypatch):
+    """mypyc would raise, at the end of the clause, what somebody further out is handling just then."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    for module in importlib.import_module("compiling").MODULES:
+        tree = ast.parse((ROOT / module).read_text())
+        clauses = [statement for one in ast.walk(tree) if isinstance(one, ast.Try) for statement in one.finalbody]
+        waiting = [one.lineno for clause in clauses for one in ast.walk(clause) if isinstance(one, ast.Await)]
+        assert (module, waiting) == (module, [])
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ from tests.smb.client import ALL_ACCESS, Call, Client, File
 from tests.smb.server import Exported, Server
 from vfs_backends.errors import Kind
 from vfs_backends.faults import Fault
+from vfs_backends.stack import StackedHandle
 
 READ_ACCESS = 0x00120089
 WRITE_ACCESS = 0x00120116
@@ -301,7 +302,7 @@ async def test_a_handler_that_crashes(server, expected_logs, monkeypatch) -> Non
     async def crash(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(server.files.share, "write", crash)
+    monkeypatch.setattr(StackedHandle, "write", crash)
     for _ in range(3):
         (response,) = await client.ask(client.write_call(file, b"x"))
         assert (response.status, response.signed) == (STATUS_INTERNAL_ERROR, True)
@@ -321,7 +322,7 @@ async def test_a_handler_that_crashes_in_a_task(server, expected_logs, monkeypat
         may_wait()
         raise ZeroDivisionError
 
-    monkeypatch.setattr(server.files.share, "flush", crash)
+    monkeypatch.setattr(StackedHandle, "flush", crash)
     assert (await client.ask(client.flush_call(file)))[0].status == STATUS_INTERNAL_ERROR
     monkeypatch.undo()
     assert (await client.ask(client.flush_call(file)))[0].status == 0

@@ -126,7 +126,7 @@ async def test_interims_are_sealed_where_the_session_seals(make_server) -> None:
 async def test_a_final_keeps_its_requests_sealing(make_server) -> None:
     """Where sealing is only desired: plain answers to plain requests, however long they take."""
     server = await make_server(encryption=Encryption(desired=True))
-    server.files.faults.append(Fault("flush", delay=0.05))
+    server.files.faults.append(Fault("flush", delay=0.3))
     client, tree = await server.with_tree()
     file = await client.create(tree, "file")
     assert client.session is not None

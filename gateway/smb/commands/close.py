@@ -28,12 +28,15 @@ async def handle(ctx: TreeContext, request: CloseRequest) -> Answer:
     one.withdraw()
     if busy:
         await one.drained()
-    try:
-        if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
-            return await _attributes(one)
-        return _PLAIN
-    finally:
-        await one.release()
+    answer = _PLAIN
+    if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
+        try:
+            answer = await _attributes(one)
+        except BaseException:  # whatever it is: the open is in no table any more
+            await one.release()
+            raise
+    await one.release()
+    return answer
 
 
 async def _attributes(one: FileOpen) -> Answer:
