@@ -15,13 +15,15 @@ import trio
 
 from gateway.fuse.callers import Callers, MakeToken
 from gateway.fuse.core import Core
+from gateway.fuse.driving import install
 from gateway.fuse.exports import Mounted
 from gateway.fuse.keeping import Keeping
 from gateway.fuse.locks import LockMirror
 from gateway.fuse.notifier import Notifier
 from gateway.fuse.operations import Operations
-from gateway.fuse.turns import Turn, install
+from gateway.fuse.turns import Turn
 from gateway.fuse.waiting import MAX_TASKS, Requests
+from gateway.transport.hub import Hub
 
 __all__ = ["MountError", "MountOptions", "mount"]
 
@@ -52,10 +54,14 @@ async def mount(
     options: MountOptions,
     mounted: Sequence[Mounted],
     make_token: MakeToken,
+    hub: Hub,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Mount, and serve until cancelled or unmounted. Raises `MountError`."""
+    """Mount, and serve until cancelled or unmounted. Raises `MountError`.
+
+    Where the hub runs it has the requests answered that come while nothing else is to be done.
+    """
     directory = str(options.directory)
     await _clear(directory)
     owner = ("fuse", directory)
@@ -69,7 +75,7 @@ async def mount(
         kernel.add("allow_other")
     notifier = Notifier(core)
     operations = Operations(core, requests, turn, notifier)
-    install(turn)
+    install(turn, hub)
     try:
         pyfuse3.init(operations, directory, kernel)
     except RuntimeError as error:

@@ -50,6 +50,7 @@ class Operations(pyfuse3.Operations):
 
     async def _answer(self, operation: Coroutine[Any, Any, T]) -> T:
         """The result of an operation that waits for nobody else."""
+        await self._turn.take_back()
         try:
             return await Passing(operation, self._turn)
         except Exception as error:  # the mount's barrier for defects, like the one of `smb.dispatch`

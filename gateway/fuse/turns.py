@@ -5,19 +5,14 @@ on what it got. Most requests are answered without waiting for anything, so that
 a task keeps its turn, and passes it on only if its request has to wait.
 """
 
-import select
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Final, Generic, TypeVar, cast
 
-import pyfuse3
 import trio
 
-__all__ = ["Passing", "Turn", "install"]
+__all__ = ["DONE", "Passing", "TakenBack", "Turn"]
 
 T = TypeVar("T")
-
-_STREAK: Final = 32
-"""So many requests are read at most before other tasks have a go."""
 
 
 class _Done:
@@ -28,7 +23,17 @@ class _Done:
 
 
 _NOTHING: Final = cast("Generator[Any, Any, None]", iter(()))
-_DONE: Final = _Done()
+DONE: Final = _Done()
+
+
+class TakenBack:
+    """Awaited by who is about to wait for more than a request: the rest is for a task, in its turn of the loop."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield self
+
+
+_TAKEN_BACK: Final = TakenBack()
 
 
 class Turn:
@@ -37,12 +42,14 @@ class Turn:
     def __init__(self) -> None:
         self._is_taken = False
         self._others = trio.lowlevel.ParkingLot()
+        self.is_away = False
+        """Whether who has it is driven by the hub, out of its task."""
 
     def __aenter__(self) -> Awaitable[None]:
         if self._is_taken:
             return self._wait()
         self._is_taken = True
-        return _DONE
+        return DONE
 
     async def _wait(self) -> None:
         while self._is_taken:
@@ -51,7 +58,11 @@ class Turn:
 
     def __aexit__(self, *_: object) -> Awaitable[None]:
         self._is_taken = False
-        return _DONE
+        return DONE
+
+    def take_back(self) -> Awaitable[None]:
+        """Go on in the task, where one may wait for anything."""
+        return _TAKEN_BACK if self.is_away else DONE
 
     def pass_on(self) -> None:
         """Let another task read, if there is one and it is nobody's turn."""
@@ -83,48 +94,3 @@ class Passing(Generic[T]):
         except StopIteration as end:
             result: T = end.value
             return result
-
-
-class _LowLevel:
-    """What pyfuse3 uses of `trio.lowlevel`."""
-
-    current_task = staticmethod(trio.lowlevel.current_task)
-    current_trio_token = staticmethod(trio.lowlevel.current_trio_token)
-    notify_closing = staticmethod(trio.lowlevel.notify_closing)
-
-    def __init__(self) -> None:
-        self._poll: select.poll | None = None
-        self._streak = 0
-
-    def wait_readable(self, fd: int) -> Awaitable[None]:
-        """Wait for a request; without looking after other tasks, if one is there and it was not so too often."""
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(fd, select.POLLIN)
-        if self._streak < _STREAK and self._poll.poll(0):
-            self._streak += 1
-            return _DONE
-        self._streak = 0
-        return self._wait_readable(fd)
-
-    async def _wait_readable(self, fd: int) -> None:
-        await trio.lowlevel.wait_readable(fd)
-
-
-class _Trio:
-    """What pyfuse3 uses of trio. It can be told to use something else, which is how it is made to run on asyncio."""
-
-    ClosedResourceError = trio.ClosedResourceError
-    open_nursery = staticmethod(trio.open_nursery)
-
-    def __init__(self, turn: Turn) -> None:
-        self.lowlevel = _LowLevel()
-        self._turn = turn
-
-    def Lock(self) -> Turn:
-        return self._turn
-
-
-def install(turn: Turn) -> None:
-    """Have pyfuse3 take this turn, from the next mount on."""
-    pyfuse3.trio = _Trio(turn)  # type: ignore[attr-defined]  # its stubs do not have it

@@ -18,6 +18,7 @@ from gateway.server.errors import ServerError
 from gateway.server.identities import Identities, user_name
 from gateway.server.stores import FixedStore
 from gateway.smb.exports import Export, Visitor
+from gateway.transport.hub import Hub
 
 __all__ = ["serve_mount"]
 
@@ -31,6 +32,7 @@ async def serve_mount(
     config: Config,
     exports: Iterable[Export],
     identities: Identities,
+    hub: Hub,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -43,7 +45,7 @@ async def serve_mount(
         share_seconds=config.fuse_sharing_timeout,
     )
     try:
-        await mount(options, list(_mounted(config, exports)), identities.process_token, task_status=task_status)
+        await mount(options, list(_mounted(config, exports)), identities.process_token, hub, task_status=task_status)
     except MountError as error:
         raise ServerError(str(error)) from error
 

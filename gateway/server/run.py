@@ -106,7 +106,7 @@ async def _mount(
         from gateway.server.mounts import serve_mount  # noqa: PLC0415 - only who mounts needs pyfuse3
     except ImportError as error:
         raise ServerError(f"`fuse mount` needs pyfuse3 (pip install 'smbgate[fuse]'): {error}") from error
-    await serve_mount(config, service.exports, identities, task_status=task_status)
+    await serve_mount(config, service.exports, identities, service.hub, task_status=task_status)
 
 
 async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
@@ -127,7 +127,10 @@ async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = tri
     identities = make_identities(config)
     service = make_service(config, identities, _descriptor_limit())
     await start_shares(list(service.exports))
-    await Server(config, identities, service, []).run(task_status=task_status)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(service.hub.run)
+        await Server(config, identities, service, []).run(task_status=task_status)
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

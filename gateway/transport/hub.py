@@ -66,17 +66,18 @@ class Hub:
         self._came = trio.Event()
         self._runnable = _Runnable()
 
-    async def wait(self, sock: socket.socket, serve: Callable[[], bool]) -> None:
+    async def wait(self, sock: socket.socket | int, serve: Callable[[], bool]) -> None:
         """Wait until `sock` (non-blocking) is readable, or has been served as long as that needed nobody to wait.
 
         `serve` may be called any number of times when something can be received, in the caller's context but out of
-        its turn, and must not wait. Once it returns False, or raises an `Exception`, the caller goes on.
+        its turn, and must not wait. Once it returns False, or raises an `Exception`, the caller goes on. In place of
+        `sock` a descriptor will do.
         """
         epoll = self._epoll
         if epoll is None:
             await trio.lowlevel.wait_readable(sock)
             return
-        fd = sock.fileno()
+        fd = sock if isinstance(sock, int) else sock.fileno()
         epoll.register(fd, select.EPOLLIN)
         waiter = self._waiters[fd] = _Waiter(serve)
         self._came.set()
