@@ -50,6 +50,7 @@ def _library() -> ctypes.CDLL:
     library.nfs_parse_url_dir.restype = ctypes.POINTER(_Url)
     for name in ("nfs_pread", "nfs_pwrite"):
         getattr(library, name).argtypes = (pointer, pointer, number, number, pointer)
+    library.nfs_fstat64.argtypes = (pointer, pointer, pointer)
     for name in ("nfs_close", "nfs_fsync"):
         getattr(library, name).argtypes = (pointer, pointer)
     library.nfs_fcntl.argtypes = (pointer, pointer, ctypes.c_int, pointer)
@@ -115,6 +116,12 @@ class Client:
         self._check(self._nfs.nfs_stat64(self._context, path.encode(), ctypes.byref(found)), path)
         return found
 
+    def stat_open(self, handle: ctypes.c_void_p) -> _Stat:
+        """The same by the file handle of an open, which does not go by the state of the open."""
+        found = _Stat()
+        self._check(self._nfs.nfs_fstat64(self._context, handle, ctypes.byref(found)), "stat of an open file")
+        return found
+
     def chmod(self, path: str, mode: int) -> None:
         self._check(self._nfs.nfs_chmod(self._context, path.encode(), mode), path)
 
@@ -157,10 +164,10 @@ class Ganesha:
 
 
 @contextlib.contextmanager
-def ganesha(directory: Path, exports: Mapping[str, Path]) -> Iterator[Ganesha]:
+def ganesha(directory: Path, exports: Mapping[str, Path], port: int = 0) -> Iterator[Ganesha]:
     """nfs-ganesha, which exports directories by FSAL_VFS under these names; what it needs is below `directory`."""
     directory.mkdir()
-    port, log = free_port(), directory / "log"
+    port, log = port or free_port(), directory / "log"
     plugins = _PLUGINS.format(os.uname().machine)
     configuration = _CONFIGURATION.format(port=port, state=directory, plugins=plugins)
     for number, (name, path) in enumerate(exports.items(), 1):

@@ -1,5 +1,6 @@
 """NFS clients of the mount, while it comes and goes."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix.kept_connection import KeptConnection
 from tests.matrix.nfs import Client, ganesha
-from tests.requirements import Need, needs
+from tests.ports import free_port
+from tests.requirements import Need, needs, skip_unless
 
 pytestmark = [pytest.mark.interop, needs(Need.ROOT, Need.FUSE, Need.GANESHA, Need.EXPORTABLE), pytest.mark.timeout(120)]
 
@@ -73,3 +76,61 @@ def test_handles_are_good_after_the_kernel_has_forgotten(tmp_path: Path) -> None
         client.rename("/directory/file", "/directory/other")
         assert (tmp_path / "files/directory/other").read_bytes() == b"contents, and more"
         client.aclose()
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[tuple[Client, ctypes.c_void_p, int, int]]:
+    """A client that has a file open on a mount that has ended since, with its NFS server: it, the open, the device that
+    the mount was, and the port of the NFS server."""
+    port = free_port()
+    connection = KeptConnection(port)
+    client = None
+    try:
+        with mounted(directory) as top, ganesha(directory / "before", {"share": top}, port):
+            client = Client(connection.port, "share")
+            client.mkdir("/directory")
+            handle = client.open("/directory/file", os.O_CREAT | os.O_RDWR)
+            client.write(handle, 0, b"contents")
+            device = top.stat().st_dev
+        yield client, handle, device, port
+    finally:
+        if client is not None:
+            client.aclose()
+        connection.close()
+
+
+def test_a_handle_is_good_after_a_restart(tmp_path: Path) -> None:
+    with held(tmp_path) as (client, handle, device, port):
+        number = (tmp_path / "files/directory/file").stat().st_ino
+        for _ in range(20):
+            with mounted(tmp_path) as top:
+                if top.stat().st_dev != device:
+                    continue  # somebody else has mounted something meanwhile
+                with ganesha(tmp_path / "after", {"share": top}, port):
+                    found = client.stat_open(handle)
+                    assert (found.ino & (1 << 48) - 1, found.size) == (number, 8)
+                    assert client.stat("/directory/file").ino == found.ino
+                    # What was open the NFS server knows no more; that is for it and its client to see to.
+                    with pytest.raises(OSError, match="NFS4ERR_STALE_STATEID"):
+                        client.read(handle, 0, 8)
+                return
+        pytest.fail("the kernel does not give a mount the number that the last one had")
+
+
+def test_a_handle_is_stale_where_the_mount_is_another_device(tmp_path: Path) -> None:
+    with held(tmp_path) as (client, handle, device, port):
+        other = tmp_path / "other"
+        other.mkdir()
+        command = ["mount", "-t", "tmpfs", "tmpfs", str(other)]
+        try:
+            for _ in range(100):  # until the number is taken, by this or by somebody else
+                skip_unless(subprocess.run(command, check=False, capture_output=True).returncode == 0, Need.MOUNT)
+                if other.stat().st_dev >= device:
+                    break
+            with mounted(tmp_path) as top, ganesha(tmp_path / "after", {"share": top}, port):
+                assert top.stat().st_dev != device
+                with pytest.raises(OSError, match="NFS4ERR_STALE"):
+                    client.stat_open(handle)
+        finally:
+            while other.is_mount():
+                subprocess.run(["umount", str(other)], check=True)
