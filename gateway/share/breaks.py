@@ -59,8 +59,10 @@ Rule = Callable[[FileRecord, bool], tuple[FileRecord, Conflict]]
 class LeaseHolder(Protocol):
     """A front end's side of an open that has an oplock or belongs to a lease."""
 
-    def broken(self, told: Break) -> Hashable | None:
+    def broken(self, told: Break, *, again: bool = False) -> Hashable | None:
         """Tell the client, and return the way by which it was told; None if it cannot be reached (any more).
+
+        If it is told `again`, only ways are good that are not known to be slow.
 
         Must not wait.
         """
@@ -96,6 +98,14 @@ class _Held:
         if told.acknowledge:
             self.deadline = -math.inf
         return False
+
+    def tell_again(self, told: Break) -> None:
+        """Tell the client by another way, if there is a better one. The time for the answer does not begin anew."""
+        for member in self.members.values():
+            way = member.broken(told, again=True)
+            if way is not None:
+                self.way = way
+                return
 
     def _way(self, told: Break) -> Hashable | None:
         """The way by which the client was told; None if there is none."""
@@ -249,6 +259,12 @@ class Breaks:
         for held in list(self._held.values()):
             if held.told is not None and held.way == way:
                 self._tell(held.told)
+
+    def delayed(self, way: Hashable) -> None:
+        """What was told this way takes its time: tell it by another as well, if there is a better one."""
+        for held in list(self._held.values()):
+            if held.told is not None and held.way == way:
+                held.tell_again(held.told)
 
     # --- breaking
 

@@ -58,8 +58,8 @@ class Absent:
         self.gone = trio.Event()
         """It is closed."""
 
-    def broken(self, told: Break) -> Hashable:
-        """Somebody else needs what it has: it is closed, which ends the break."""
+    def broken(self, told: Break, *, again: bool = False) -> Hashable:
+        """Somebody else needs what it has: it is closed, which ends the break. Nothing is told twice here."""
         self._owner.give_up(self)
         return self
 

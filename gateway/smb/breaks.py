@@ -42,22 +42,29 @@ class OpenHolder:
     def __init__(self, one: "FileOpen") -> None:
         self._open = one
 
-    def broken(self, told: Break) -> "SmbConnection | None":
+    def broken(self, told: Break, *, again: bool = False) -> "SmbConnection | None":
         """Send the notification; the connection that took it, or None if all are at their end.
 
         An oplock's goes to the connection that the open came by, or to another one of its session; a lease's to the
-        oldest connection that the same user has from the same client, as Windows does.
+        oldest connection that the same user has from the same client, as Windows does. Those come last whose client's
+        system takes its time to acknowledge what was sent before, and not at all if the client is told `again`.
         """
         one = self._open
         if told.version:
             ways, body = _ways_of_client(told.holder[0], one.tree.session), _lease(told)
         else:
             ways, body = _ways_of_open(one), _oplock(one, told)
-        for connection, session in ways:
+        for connection, session in sorted(ways, key=_is_slow):
+            if again and connection.delivery.is_slow:
+                break
             sealed = session.encrypt_data or one.tree.export.encrypt
             if connection.notify(body, session.channels[connection] if sealed else None):
                 return connection
         return None
+
+
+def _is_slow(way: "tuple[SmbConnection, Session]") -> bool:
+    return way[0].delivery.is_slow
 
 
 def _ways_of_open(one: "FileOpen") -> "Iterator[tuple[SmbConnection, Session]]":

@@ -117,7 +117,14 @@ class SmbConnection:
                 start=self._nursery.start_soon,
                 on_broken=self._nursery.cancel_scope.cancel,
             )
-            self.delivery = Delivery(self._sock, limits.delivery_seconds, self._nursery.start_soon, self._silent)
+            self.delivery = Delivery(
+                self._sock,
+                limits.redelivery_seconds,
+                limits.delivery_seconds,
+                self._nursery.start_soon,
+                partial(self.service.delayed, self),
+                self._silent,
+            )
             try:
                 await self._serve()
             finally:

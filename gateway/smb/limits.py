@@ -30,6 +30,9 @@ class Limits:
     output_queue: int = 1 << 20
     authentication_seconds: float = 45.0
     stall_seconds: float = 30.0
+    redelivery_seconds: float = 1.0
+    """For so long a client's system may leave a break notification unacknowledged until it is sent on another of its
+    connections, if there is one, as well."""
     delivery_seconds: float = 20.0
     """For so long a client's system may leave a break notification unacknowledged: who waits for the answer to it waits
     longer, but need not wait for somebody who is gone."""

@@ -92,6 +92,12 @@ class Service:
             for share in export.store or ():
                 share.breaks.lost(connection)
 
+    def delayed(self, connection: "SmbConnection") -> None:
+        """Breaks that were sent on this connection have not arrived in time: another one may be better."""
+        for export in self.exports:
+            for share in export.store or ():
+                share.breaks.delayed(connection)
+
     def new_acceptor(self) -> Acceptor:
         """An acceptor for one log-on."""
         return Acceptor(self.auth_policy, self.lookup, os.urandom)

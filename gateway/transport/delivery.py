@@ -4,6 +4,7 @@ A break notification that nobody gets would otherwise have others wait for its a
 one ([MS-SMB2] 3.3.4.6).
 """
 
+import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -19,22 +20,28 @@ _UNACKNOWLEDGED_AT, _LAST_ACK_AT, _INFO_SIZE = 24, 56, 60
 class Delivery:
     """Watches, from each `expect` on, until all that was sent on `sock` is acknowledged.
 
-    If nothing is for `seconds`, calls `on_silence`. `start` runs a coroutine function as a task of the connection.
+    If nothing is for `patience` seconds, `is_slow` is set until it is, and `on_delay` called; if nothing is for
+    `seconds`, `on_silence`. `start` runs a coroutine function as a task of the connection.
     """
 
     def __init__(
         self,
         sock: socket.socket,
+        patience: float,
         seconds: float,
         start: Callable[[Callable[[], Awaitable[None]]], None],
+        on_delay: Callable[[], None],
         on_silence: Callable[[], None],
     ) -> None:
         self._sock = sock
+        self._patience = patience
         self._seconds = seconds
         self._start = start
+        self._on_delay = on_delay
         self._on_silence = on_silence
         self._since = 0.0
         self._watching = False
+        self.is_slow = False
         self.pretends_silence = False
         """For tests: as if nothing were acknowledged any more."""
 
@@ -46,23 +53,29 @@ class Delivery:
             self._start(self._watch)
 
     async def _watch(self) -> None:
-        while (left := self._since + self._seconds - trio.current_time()) > 0:
-            await trio.sleep(left)
-            silent = self._silent_seconds()
+        while True:
+            limit = self._seconds if self.is_slow else self._patience
+            # Who is slow is looked at often all the same: to know when it is not any more.
+            await trio.sleep(min(max(self._since + limit - trio.current_time(), 0), self._patience))
+            silent, now = self._silent_seconds(), trio.current_time()
             if silent is None:
                 break
-            if silent < self._seconds:
+            if now - silent > self._since:
                 # Something was acknowledged meanwhile: the rest has its time from then on.
-                self._since = max(self._since, trio.current_time() - silent)
-            elif self._since + self._seconds <= trio.current_time():
-                self._on_silence()
-                break
-        self._watching = False
+                self._since = now - silent
+                self.is_slow = False
+            elif now >= self._since + limit:
+                if self.is_slow:
+                    self._on_silence()
+                    break
+                self.is_slow = True
+                self._on_delay()
+        self._watching = self.is_slow = False
 
     def _silent_seconds(self) -> float | None:
         """How long nothing was acknowledged although something is to be; None if nothing is."""
         if self.pretends_silence:
-            return self._seconds
+            return math.inf
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
         except OSError:  # no TCP: what is sent has arrived

@@ -50,11 +50,16 @@ class Client:
         self.obeys = obeys
         self.reachable = True
         self.way: object = self
+        self.better_way: object = None
         self.told: list[Break] = []
 
-    def broken(self, told: Break) -> object | None:
+    def broken(self, told: Break, *, again: bool = False) -> object | None:
         if not self.reachable:
             return None
+        if again:
+            self.way, self.better_way = self.better_way, None
+            if self.way is None:
+                return None
         self.told.append(told)
         if self.obeys and told.acknowledge:
             trio.lowlevel.spawn_system_task(self.store.share.breaks.acknowledge, told.holder, told.new_state)
@@ -93,7 +98,7 @@ class Closes(Client):
 
     one: Open
 
-    def broken(self, told: Break) -> object | None:
+    def broken(self, told: Break, *, again: bool = False) -> object | None:
         self.told.append(told)
         trio.lowlevel.spawn_system_task(self.store.share.close, self.one)
         return self
@@ -366,6 +371,33 @@ async def test_what_was_told_on_a_lost_way_is_told_on_another(store, autojump_cl
     await trio.testing.wait_all_tasks_blocked()
     assert (ann.was_told(), again.was_told()) == ([], [("RWH", "RH")])
     assert len(store.share.opens) == 3
+
+
+async def test_what_takes_its_time_is_told_by_a_better_way_as_well(store, autojump_clock, nursery) -> None:
+    """If there is one; and the time for the answer is that of the first."""
+    ann = Client(store, "ann", obeys=False)
+    one = await ann.open(lease="RWH", key="a")
+    first = ann.way
+    began = trio.current_time()
+    nursery.start_soon(store.in_task, store.open(owner="bob"))
+    await trio.sleep(1)
+    assert ann.was_told() == [("RWH", "RH")]
+    store.share.breaks.delayed(object())
+    store.share.breaks.delayed(first)
+    assert ann.was_told() == []
+    ann.better_way = second = object()
+    store.share.breaks.delayed(first)
+    assert ann.was_told() == [("RWH", "RH")]
+    ann.better_way = object()
+    store.share.breaks.delayed(first)
+    assert ann.was_told() == []
+    ann.better_way, ann.way = None, first
+    store.share.breaks.lost(second)
+    assert ann.was_told() == [("RWH", "RH")]
+    await trio.sleep_until(began + 34.9)
+    assert state_of(store, one) == "RWH"
+    await trio.sleep_until(began + 35.1)
+    assert state_of(store, one) == ""
 
 
 async def test_when_the_last_way_is_lost_the_break_is_over(store, autojump_clock, nursery) -> None:

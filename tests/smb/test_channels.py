@@ -18,13 +18,22 @@ from gateway.nt.status import (
 )
 from gateway.smb.limits import Limits
 from gateway.smb.service import Encryption
+from gateway.wire.codec import BODY
 from gateway.wire.echo import EchoRequest
 from gateway.wire.header import Opcode
+from gateway.wire.lease_contexts import LeaseV2
 from gateway.wire.logoff import LogoffRequest
 from gateway.wire.negotiate import SMB2_GLOBAL_CAP_MULTI_CHANNEL
+from gateway.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
+    LeaseBreakNotification,
+    OplockBreakAcknowledgment,
+    OplockBreakNotification,
+)
 from gateway.wire.session_setup import SMB2_SESSION_FLAG_BINDING, SessionSetupRequest, SessionSetupResponse
-from tests.smb.client import Client, ClientSession, LogOn, Refused
+from tests.smb.client import ANY, Client, ClientSession, LogOn, Refused
 from tests.smb.server import Server
+from tests.smb.test_leases import BATCH, LEVEL_II, RWH, lease, opened, oplock, pending
 from tests.smb.test_sessions import GUESTS, lives
 
 SMB3 = (0x0300, 0x0302, 0x0311)
@@ -225,6 +234,65 @@ async def test_a_session_that_ends_while_it_is_bound(multi) -> None:
     assert caught.value.status == STATUS_USER_SESSION_DELETED
     await second.log_on()
     assert not multi.connections[1].setups
+
+
+# --- breaks
+
+
+@pytest.fixture
+async def leasing(make_server):
+    return await make_server(multi_channel=True, leases=True, limits=Limits(redelivery_seconds=0.05))
+
+
+async def test_an_oplock_is_broken_by_any_channel(leasing) -> None:
+    """First by that which the file was opened by; then, when that has ended, by the other."""
+    first, second, tree = await two_channels(leasing)
+    await opened(second, oplock(second, tree, BATCH))
+    other, other_tree = await leasing.with_tree(guid=b"somebody else's.")
+    message_id = await pending(other, other.create_call(other_tree, "file"))
+    told = await broken(second)
+    second.close()
+    assert await broken(first) == told
+    assert await acknowledges(first, tree, told) == 0
+    assert (await other.final(message_id)).status == 0
+
+
+@pytest.mark.parametrize("with_lease", [True, False])
+async def test_a_break_that_does_not_arrive_is_sent_on_another_channel(leasing, with_lease) -> None:
+    """Although the first connection lives; the next break avoids it from the beginning, while it is slow."""
+    first, second, tree = await two_channels(leasing)
+    leasing.connections[0].delivery.pretends_silence = True
+    for name in ("file", "another"):
+        key = name.ljust(16).encode()
+        call = lease(first, tree, LeaseV2(key, RWH), name) if with_lease else oplock(first, tree, BATCH, name)
+        await opened(first, call)
+    other, other_tree = await leasing.with_tree(guid=b"somebody else's.")
+    waiting = await pending(other, other.create_call(other_tree, "file"))
+    assert await broken(first) == (told := await broken(second))
+    assert await acknowledges(second, tree, told) == 0
+    assert (await other.final(waiting)).status == 0
+    waiting = await pending(other, other.create_call(other_tree, "another"))
+    assert await acknowledges(second, tree, await broken(second)) == 0
+    assert (await other.final(waiting)).status == 0
+    assert await lives(first)
+    assert first._inbox == []
+
+
+async def broken(client: Client) -> OplockBreakNotification | LeaseBreakNotification:
+    """The notification that comes next."""
+    response = await client.next(ANY)
+    if len(response.message) - BODY == OplockBreakNotification.SIZE:
+        return response.parse(OplockBreakNotification)
+    return response.parse(LeaseBreakNotification)
+
+
+async def acknowledges(client: Client, tree: int, told: OplockBreakNotification | LeaseBreakNotification) -> int:
+    answer: OplockBreakAcknowledgment | LeaseBreakAcknowledgment
+    if isinstance(told, LeaseBreakNotification):
+        answer = LeaseBreakAcknowledgment(lease_key=told.lease_key, lease_state=told.new_lease_state)
+    else:
+        answer = OplockBreakAcknowledgment(24, LEVEL_II, 0, 0, told.persistent_file_id, told.volatile_file_id)
+    return (await client.call(Opcode.OPLOCK_BREAK, answer, tree)).status
 
 
 # --- ends

@@ -28,8 +28,12 @@ class Peer:
 class Watched:
     def __init__(self, nursery, sock) -> None:
         self.begin = trio.current_time()
+        self.slow_at: list[float] = []
         self.silent_at: list[float] = []
-        self.delivery = Delivery(sock, 10.0, nursery.start_soon, self._silence)
+        self.delivery = Delivery(sock, 1.0, 10.0, nursery.start_soon, self._delay, self._silence)
+
+    def _delay(self) -> None:
+        self.slow_at.append(trio.current_time() - self.begin)
 
     def _silence(self) -> None:
         self.silent_at.append(trio.current_time() - self.begin)
@@ -39,7 +43,26 @@ async def test_nobody_acknowledges(nursery, autojump_clock) -> None:
     one = Watched(nursery, Peer())
     one.delivery.expect()
     await trio.sleep(60)
-    assert one.silent_at == [10.0]
+    assert (one.slow_at, one.silent_at) == ([1.0], [10.0])
+
+
+async def test_slow_for_a_while(nursery, autojump_clock) -> None:
+    """Until all that was sent is acknowledged."""
+    peer = Peer()
+    one = Watched(nursery, peer)
+    one.delivery.expect()
+    found = []
+    await trio.sleep(4.5)
+    found.append(one.delivery.is_slow)
+    peer.unacknowledged = 0
+    await trio.sleep(1)
+    found.append(one.delivery.is_slow)
+    peer.unacknowledged = 1
+    one.delivery.expect()
+    await trio.sleep(3)
+    found.append(one.delivery.is_slow)
+    assert found == [True, False, True]
+    assert (one.slow_at, one.silent_at) == ([1.0, 6.5], [])
 
 
 async def test_all_is_acknowledged(nursery, autojump_clock) -> None:
@@ -115,15 +138,17 @@ CUT_OFF = """\
         ):
             with trio.fail_after(60):
                 async with trio.open_nursery() as nursery:
-                    silent = trio.Event()
-                    delivery = Delivery(ours, 0.5, nursery.start_soon, silent.set)
+                    delayed, silent = trio.Event(), trio.Event()
+                    delivery = Delivery(ours, 0.2, 0.5, nursery.start_soon, delayed.set, silent.set)
                     ours.sendall(b"arrives")
                     delivery.expect()
                     await trio.sleep(2)
-                    print("silent" if silent.is_set() else "arrived")
+                    print("silent" if delayed.is_set() or silent.is_set() else "arrived")
                     subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
                     ours.sendall(b"is lost")
                     delivery.expect()
+                    await delayed.wait()
+                    print("delayed")
                     await silent.wait()
                     print("lost")
 
@@ -135,4 +160,4 @@ CUT_OFF = """\
 def test_a_peer_that_is_cut_off() -> None:
     command = ["unshare", "-n", sys.executable, "-c", textwrap.dedent(CUT_OFF)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
-    assert ran.stdout.split() == ["arrived", "lost"]
+    assert ran.stdout.split() == ["arrived", "delayed", "lost"]
