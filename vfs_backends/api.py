@@ -325,18 +325,26 @@ class FileSystem(ABC):
         (another one is a symbolic link that is not followed), ESCAPES, NAME_INVALID, NAME_TOO_LONG, ACCESS_DENIED.
         """
 
+    async def find(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle | None:
+        """The same, for who expects that there may be nothing: None where that raises NOT_FOUND."""
+        try:
+            return await self.lookup(parent, path, case_sensitive=case_sensitive, caller=caller)
+        except VfsError as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
+
     async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat | None:
         """What a name in a directory leads to, in exactly this spelling: a look-up for those who need no handle.
 
         None if there is no such name. Whether DOS attributes and what goes with them are told, is the storage's
         choice. Errors as of `lookup`.
         """
-        try:
-            handle = await self.lookup(parent, name, case_sensitive=True, caller=caller)
-        except VfsError as error:
-            if error.kind is Kind.NOT_FOUND:
-                return None
-            raise
+        handle = await self.find(parent, name, case_sensitive=True, caller=caller)
+        if handle is None:
+            return None
         try:
             return await handle.stat()
         finally:

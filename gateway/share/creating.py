@@ -42,7 +42,7 @@ from gateway.share.preconditions import (
     check_type,
     io_access,
 )
-from gateway.share.reaching import reach, reach_by_id, reach_from
+from gateway.share.reaching import find, find_from, reach_by_id
 from gateway.share.record import FileRecord, OpenEntry, add_open
 from gateway.share.securing import new_descriptor, write_descriptor
 from gateway.share.shortnames import long_path
@@ -103,15 +103,14 @@ async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | No
     """A path handle on the file, or None if it has to be created."""
     if intent.by_id is not None:
         return await reach_by_id(share, intent.by_id, token)
-    try:
-        if intent.parent is not None:
-            name = split(intent.path)[1]
-            return await reach_from(share, intent.parent, name, token, case_sensitive=intent.posix)
-        return await reach(share, intent.path, token, case_sensitive=intent.posix)
-    except VfsError as error:
-        if error.kind is Kind.NOT_FOUND and intent.creates:
-            return None
-        raise
+    if intent.parent is not None:
+        name = split(intent.path)[1]
+        handle = await find_from(share, intent.parent, name, token, case_sensitive=intent.posix)
+    else:
+        handle = await find(share, intent.path, token, case_sensitive=intent.posix)
+    if handle is None and not intent.creates:
+        raise VfsError(Kind.NOT_FOUND, intent.path)
+    return handle
 
 
 # --- an existing file

@@ -15,52 +15,63 @@ from vfs_backends.errors import Kind, VfsError
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["reach", "reach_by_id", "reach_from"]
+__all__ = ["find", "find_from", "reach", "reach_by_id"]
 
 
-def reach(
-    share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False
-) -> Coroutine[Any, Any, Handle]:
+async def reach(share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False) -> Handle:
     """A path handle on what `path` leads to for the caller. Raises `VfsError`, as `FileSystem.lookup` does."""
+    handle = await find(share, path, token, case_sensitive=case_sensitive)
+    if handle is None:
+        raise VfsError(Kind.NOT_FOUND, path)
+    return handle
+
+
+def find(
+    share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False
+) -> Coroutine[Any, Any, Handle | None]:
+    """The same, but None if nothing has the last name."""
     caller = None if token is None else share.caller(token)
     if token is None or caller is None:
-        return share.fs.lookup(share.root, path, case_sensitive=case_sensitive)
-    return _reach_as(share, path, token, caller, case_sensitive=case_sensitive)
+        return share.fs.find(share.root, path, case_sensitive=case_sensitive)
+    return _find_as(share, path, token, caller, case_sensitive=case_sensitive)
 
 
-async def _reach_as(share: "Share", path: str, token: Token, caller: Caller, *, case_sensitive: bool) -> Handle:
+async def _find_as(share: "Share", path: str, token: Token, caller: Caller, *, case_sensitive: bool) -> Handle | None:
     try:
-        return await share.fs.lookup(share.root, path, case_sensitive=case_sensitive, caller=caller)
+        return await share.fs.find(share.root, path, case_sensitive=case_sensitive, caller=caller)
     except VfsError as error:
         if error.kind is not Kind.ACCESS_DENIED:
             raise
-    return await _reach_in_steps(share, path, token, case_sensitive=case_sensitive)
+    return await _find_in_steps(share, path, token, case_sensitive=case_sensitive)
 
 
-async def reach_from(
+async def find_from(
     share: "Share", directory: Handle, name: str, token: Token, *, case_sensitive: bool = False
-) -> Handle:
-    """A path handle on what has a name in a directory that the caller has got to. Raises `VfsError`."""
+) -> Handle | None:
+    """What has a name in a directory that the caller has got to; None if nothing has. Raises `VfsError`."""
     caller = share.caller(token)
     try:
-        return await share.fs.lookup(directory, name, case_sensitive=case_sensitive, caller=caller)
+        return await share.fs.find(directory, name, case_sensitive=case_sensitive, caller=caller)
     except VfsError as error:
         if error.kind is not Kind.ACCESS_DENIED or caller is None:
             raise
     await _check_way(share, directory, token)
-    return await share.fs.lookup(directory, name, case_sensitive=case_sensitive)
+    return await share.fs.find(directory, name, case_sensitive=case_sensitive)
 
 
-async def _reach_in_steps(share: "Share", path: str, token: Token, *, case_sensitive: bool) -> Handle:
+async def _find_in_steps(share: "Share", path: str, token: Token, *, case_sensitive: bool) -> Handle | None:
+    *directories, last = path.split("/")
     here = await share.fs.lookup(share.root, "")
-    for name in path.split("/"):
-        try:
+    try:
+        for name in directories:
             await _check_way(share, here, token)
             below = await share.fs.lookup(here, name, case_sensitive=case_sensitive)
-        finally:
             await here.aclose()
-        here = below
-    return here
+            here = below
+        await _check_way(share, here, token)
+        return await share.fs.find(here, last, case_sensitive=case_sensitive)
+    finally:
+        await here.aclose()
 
 
 async def _check_way(share: "Share", directory: Handle, token: Token) -> None:

@@ -190,22 +190,30 @@ class PosixFileSystem(FileSystem):
     async def lookup(
         self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
     ) -> Handle:
+        handle = await self.find(parent, path, case_sensitive=case_sensitive, caller=caller)
+        if handle is None:
+            raise VfsError(Kind.NOT_FOUND, path)
+        return handle
+
+    async def find(
+        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+    ) -> Handle | None:
         start = self._own(parent)
         if caller is not None and caller.uid and path and self._tree.acts_as_callers:
-            return await self._lookup_as(caller, start, path, case_sensitive=case_sensitive)
+            return await self._find_as(caller, start, path, case_sensitive=case_sensitive)
         if not path:
             return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path, at_once=True)
         if is_hidden(path):
-            raise VfsError(Kind.NOT_FOUND, path)
+            return None
         found = self._resolver.exact_at_hand(start, path_to_bytes(path))
         if isinstance(found, int):
             if found not in _UNKNOWN:
                 raise look_up_failure(found, path, is_last=True)
-            found, reached = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
-            return self._handle(found, reached)
+            resolved = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
+            return None if resolved is None else self._handle(*resolved)
         return self._handle(found, _join(start.path, path), at_once=True)
 
-    async def _lookup_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle:
+    async def _find_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle | None:
         """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
         found = self._reach_at_hand(caller, start, path)
         if not isinstance(found, int):
@@ -216,7 +224,9 @@ class PosixFileSystem(FileSystem):
                 return self._handle(found, _join(start.path, path))
         if found != -errno.ENOENT:
             raise look_up_failure(found, path, is_last=True)
-        handle = await self.lookup(start, path, case_sensitive=case_sensitive)
+        handle = await self.find(start, path, case_sensitive=case_sensitive)
+        if handle is None:
+            return None
         reached = self._reach_at_hand(caller, self._top, handle.path)
         if reached == -errno.EAGAIN:
             reached = await self._reach(caller, self._top, handle.path)

@@ -95,8 +95,9 @@ class Resolver:
         plain = self._last.plain
         return await start.volume.threads.look(act_as, caller, lambda: self._open(start.fd, start.path, path, plain))
 
-    async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
-        """What `path` leads to, and the path from the root by which it was found. Raises VfsError."""
+    async def resolve(self, start: PosixHandle, path: str, *, case_sensitive: bool) -> tuple[Found, str] | None:
+        """What `path` leads to, and the path from the root by which it was found; None if there is no such name in the
+        last directory. Raises VfsError."""
         start.pin()
         try:
             walk = _Walk(self, start)
@@ -197,7 +198,7 @@ class _Walk:
         self._volume, self._node_id = self._resolver.tree.locate(fields)
         self._path = path
 
-    async def go(self, path: str, *, case_sensitive: bool) -> tuple[Found, str]:
+    async def go(self, path: str, *, case_sensitive: bool) -> tuple[Found, str] | None:
         above, _, last = path.rpartition("/")
         if case_sensitive:
             if above:
@@ -227,15 +228,22 @@ class _Walk:
             raise VfsError(Kind.PATH_NOT_FOUND, path)
 
     async def _descend(self, name: str) -> None:
-        found, stored = await self._find(name, is_last=False, case_sensitive=False)
+        below = await self._find(name, is_last=False, case_sensitive=False)
+        if below is None:
+            raise look_up_failure(-errno.ENOENT, name, is_last=False)
+        found, stored = below
         self._enter(found, _join(self._path, stored))
 
-    async def _last(self, name: str, *, case_sensitive: bool) -> tuple[Found, str]:
-        found, stored = await self._find(name, is_last=True, case_sensitive=case_sensitive)
+    async def _last(self, name: str, *, case_sensitive: bool) -> tuple[Found, str] | None:
+        below = await self._find(name, is_last=True, case_sensitive=case_sensitive)
+        if below is None:
+            return None
+        found, stored = below
         return found, _join(self._path, stored)
 
-    async def _find(self, name: str, *, is_last: bool, case_sensitive: bool) -> tuple[Found, str]:
-        """Open what a name leads to in the directory we are in; with the name as it is spelled there."""
+    async def _find(self, name: str, *, is_last: bool, case_sensitive: bool) -> tuple[Found, str] | None:
+        """Open what a name leads to in the directory we are in, with the name as it is spelled there; None if there is
+        no such name."""
         if len(name) * 3 > MAX_NAME and len(path_to_bytes(name)) > MAX_NAME:
             raise look_up_failure(-errno.ENAMETOOLONG, name, is_last=is_last)
         stored = name
@@ -244,13 +252,13 @@ class _Walk:
             # No need to ask the disk for what we know: most names asked for in vain are about to be created.
             stored = names.find(name) or ""
             if not stored:
-                raise look_up_failure(-errno.ENOENT, name, is_last=is_last)
+                return None
         found = await self._resolver.open(self._volume, self._fd, self._path, stored, is_last=is_last)
         if not isinstance(found, int):
             return found, stored
-        if found != -errno.ENOENT or case_sensitive:
+        if found != -errno.ENOENT:
             raise look_up_failure(found, name, is_last=is_last)
-        return await self._find_folded(name, is_last=is_last)
+        return None if case_sensitive else await self._find_folded(name, is_last=is_last)
 
     async def _is_there(self, name: str) -> bool:
         """Whether there is such a name after all: a symbolic link that leads nowhere."""
@@ -260,14 +268,14 @@ class _Walk:
         close_quietly(found[0])
         return True
 
-    async def _find_folded(self, name: str, *, is_last: bool) -> tuple[Found, str]:
+    async def _find_folded(self, name: str, *, is_last: bool) -> tuple[Found, str] | None:
         found: Found | int = -errno.ENOENT
         for _ in range(_ATTEMPTS):
             try:
                 names = await self._resolver.index.get(self._fd, self._node_id)
-            except OSError as error:
+            except OSError:
                 # Search permission is enough for an exact look-up, but not to read the directory.
-                raise look_up_failure(-errno.ENOENT, name, is_last=is_last) from error
+                return None
             stored = names.find(name)
             if stored is None:
                 break
@@ -278,6 +286,8 @@ class _Walk:
                 break
             names.remove(stored)  # gone since
         assert isinstance(found, int)
+        if found == -errno.ENOENT:
+            return None
         raise look_up_failure(found, name, is_last=is_last)
 
 
