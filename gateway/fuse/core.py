@@ -17,11 +17,12 @@ from gateway.fuse.attributes import SHARES_SECONDS, attributes_of, attributes_of
 from gateway.fuse.callers import Callers
 from gateway.fuse.exports import Mounted
 from gateway.fuse.inodes import ROOT, Inode, Inodes
-from gateway.fuse.keeping import CHANGES, Keeping
+from gateway.fuse.keeping import Keeping
 from gateway.nt import constants as nt
 from gateway.share.granting import grant_maximal
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
+from gateway.share.sharemodes import CHANGES
 from vfs_backends.api import Capability, DirectoryStream, Handle, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import may_suspend, nothing_happened

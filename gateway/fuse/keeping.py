@@ -10,20 +10,10 @@ from typing import Final
 
 from acl import mask
 from gateway.fuse.inodes import Inode
+from gateway.share.sharemodes import CHANGES
 from vfs_backends.api import Capability, Handle
 
-__all__ = ["CHANGES", "Keeping"]
-
-CHANGES: Final = (
-    mask.FILE_WRITE_DATA
-    | mask.FILE_APPEND_DATA
-    | mask.FILE_WRITE_EA
-    | mask.FILE_WRITE_ATTRIBUTES
-    | mask.DELETE
-    | mask.WRITE_DAC
-    | mask.WRITE_OWNER
-)
-"""By which a file, or its name, can be changed."""
+__all__ = ["Keeping"]
 
 _SEARCHABLE: Final = 0o111
 

@@ -18,9 +18,9 @@ import trio
 from acl import mask
 from gateway.fuse.core import Core
 from gateway.fuse.inodes import Inode
-from gateway.fuse.keeping import CHANGES
 from gateway.fuse.names import to_kernel
 from gateway.share.notify import Entry
+from gateway.share.sharemodes import CHANGES
 from vfs_backends.api import NodeId
 from vfs_backends.inline import may_wait
 

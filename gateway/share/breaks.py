@@ -86,9 +86,9 @@ class _Held:
         self.way: Hashable | None = None
         """How the client was told."""
 
-    def tell(self, told: Break, seconds: float) -> bool:
+    def tell(self, told: Break, seconds: float, *, spares_absent: bool) -> bool:
         """Tell the client by whichever open reaches it. If none does (False), the break is over at once."""
-        way = self._way(told)
+        way = self._way(told, spares_absent)
         if way is not None:
             if told.acknowledge:
                 self.told, self.way = told, way
@@ -107,14 +107,14 @@ class _Held:
                 self.way = way
                 return
 
-    def _way(self, told: Break) -> Hashable | None:
+    def _way(self, told: Break, spares_absent: bool) -> Hashable | None:
         """The way by which the client was told; None if there is none."""
         way = None
         for member in self.members.values():
             way = member.broken(told)
             if way is not None:
                 break
-        if self.absent and (way is None or not told.new_state & HANDLE_CACHING):
+        if self.absent and not spares_absent and (way is None or not told.new_state & HANDLE_CACHING):
             for member in list(self.absent.values()):
                 left = member.broken(told)
                 way = left if way is None else way
@@ -268,10 +268,11 @@ class Breaks:
 
     # --- breaking
 
-    async def settle(self, node_id: NodeId, rule: Rule) -> bool:
+    async def settle(self, node_id: NodeId, rule: Rule, *, spares_absent: bool = False) -> bool:
         """Before an operation on a file: break what `rule` says, and wait until nobody has to be waited for.
 
         True if anybody had to be told or waited for: the world may have moved. Cancelling it takes nothing back.
+        With `spares_absent`, an open whose client is gone loses its lease or oplock, but stays.
         """
         record = self.table.peek_nowait(node_id)
         if record is None or not record.leases:
@@ -285,20 +286,22 @@ class Breaks:
             while True:
                 event = bell.event
                 conflict = await self.table.transact(node_id, partial(_apply, rule, waited))
-                self.tell(conflict.breaks)
+                self.tell(conflict.breaks, spares_absent=spares_absent)
                 if not conflict.wait_for:
                     return True
                 await self._wait(node_id, event, conflict.wait_for)
                 waited = True
 
-    async def before_opening(self, node_id: NodeId, entry: OpenEntry, *, overwrite: bool = False) -> bool:
+    async def before_opening(
+        self, node_id: NodeId, entry: OpenEntry, *, overwrite: bool = False, spares_absent: bool = False
+    ) -> bool:
         """Before a file is opened, if somebody has to be waited for until that may be. True if that took a while."""
 
         def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
             changed, admission = admit(record, entry, overwrite=overwrite, waited=waited)
             return changed or record, admission.conflict
 
-        return await self.settle(node_id, rule)
+        return await self.settle(node_id, rule, spares_absent=spares_absent)
 
     async def before_change(self, one: Open) -> None:
         """Before an open changes contents or size, or locks a range."""
@@ -308,17 +311,21 @@ class Breaks:
         """Before an open reads."""
         await self.settle(one.node_id, lambda record, waited: break_for_read(record, one.open_id, waited=waited))
 
-    async def before_name_change(self, node_id: NodeId, open_id: int | None) -> bool:
+    async def before_name_change(self, node_id: NodeId, open_id: int | None, *, spares_absent: bool = False) -> bool:
         """Before a file gets or loses a name, or becomes delete pending, by this open or by somebody without one.
 
         True if that took a while.
         """
-        return await self.settle(node_id, lambda record, waited: break_for_name_change(record, open_id, waited=waited))
 
-    def tell(self, breaks: Iterable[Break]) -> None:
+        def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
+            return break_for_name_change(record, open_id, waited=waited)
+
+        return await self.settle(node_id, rule, spares_absent=spares_absent)
+
+    def tell(self, breaks: Iterable[Break], *, spares_absent: bool = False) -> None:
         """Tell the holders. The record must have been stored."""
         for told in breaks:
-            self._tell(told)
+            self._tell(told, spares_absent=spares_absent)
 
     async def directory_changed(self, node_id: NodeId, by: tuple[Hashable, bytes]) -> None:
         """An entry of this directory was added, removed or changed by an open of that owner and parent lease key."""
@@ -337,11 +344,11 @@ class Breaks:
         for bell in self._waiting.get(node_id, ()):
             bell.ring()
 
-    def _tell(self, told: Break) -> None:
+    def _tell(self, told: Break, *, spares_absent: bool = False) -> None:
         held = self._held.get(told.holder)
         if held is not None:
             log.debug("inode %d: broken from %d to %d", held.node_id.inode, told.old_state, told.new_state)
-        if held is not None and not held.tell(told, self.seconds):
+        if held is not None and not held.tell(told, self.seconds, spares_absent=spares_absent):
             self.ring(held.node_id)
 
     @contextmanager

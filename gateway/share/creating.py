@@ -120,6 +120,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
         stat = await handle.stat_found()
+        if share.disconnected:
+            share.disconnected.looked(stat)
         # A stream has the descriptor of its file.
         governing = share.descriptors.known(stat) or await share.descriptors.governing(handle, stat)
         if intent.stream:
@@ -139,9 +141,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
             for observer in share.watches.observers:
                 await observer.before_opening(handle.node_id, granted, entry.owner)
         else:
-            if share.disconnected:
-                await share.disconnected.give_way(entry, handle.node_id)
-            await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites)
+            await _make_room(share, intent, handle, entry)
             await handle.aclose()
             return None
         access = io_access(granted, stat, is_stream=bool(intent.stream))
@@ -188,6 +188,14 @@ async def _begin_anew(
     await share.breaks.before_change(one)
     await entry_changed(share, one, _OVERWRITTEN)
     return one
+
+
+async def _make_room(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> None:
+    """Wait until those who have the file open have given up what is in the way."""
+    await share.disconnected.give_way(entry, handle.node_id)
+    # A local program only costs an open its handle whose client is gone if it has changed the file by then.
+    spares = intent.posix
+    await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites, spares_absent=spares)
 
 
 def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:

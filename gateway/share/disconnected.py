@@ -20,7 +20,7 @@ from gateway.share.durable import Seen, Terms, keeps_handle, seen
 from gateway.share.leases import Break
 from gateway.share.opens import Open
 from gateway.share.record import OpenEntry
-from gateway.share.sharemodes import conflicting_opens
+from gateway.share.sharemodes import CHANGES, conflicting_opens
 from gateway.share.times import settle_write_time
 from vfs_backends.api import NodeId, Stat
 from vfs_backends.errors import VfsError
@@ -44,14 +44,20 @@ class Kept(Protocol):
 class Absent:
     """A disconnected open; the holder of its lease or oplock."""
 
-    __slots__ = ("_owner", "deadline", "gone", "is_taken", "kept", "one", "seen", "terms")
+    __slots__ = ("_owner", "companions", "deadline", "gone", "is_taken", "kept", "one", "seen", "terms")
 
-    def __init__(self, owner: "Disconnected", one: Open, terms: Terms, kept: Kept, looked: Seen) -> None:
+    def __init__(
+        self, owner: "Disconnected", one: Open, terms: Terms, kept: Kept, looked: Seen, companions: set[int]
+    ) -> None:
         self._owner = owner
         self.one = one
         self.terms = terms
         self.kept = kept
         self.seen = looked
+        """What the file looked like after the last change by its own client."""
+        self.companions = companions
+        """Ids of other opens by which its own client may be changing the file. Until they are closed, what others
+        change is not told from that; the client is there, and its leases are broken as ever."""
         self.deadline = trio.current_time() + terms.seconds
         self.is_taken = False
         """Whether somebody needs what it has: it does not come back."""
@@ -72,7 +78,10 @@ class Disconnected:
         self._most_of_one = most_of_one
         self._absent: dict[int, Absent] = {}
         """By open id."""
+        self._of_file: dict[NodeId, list[Absent]] = {}
         self._of_user: Counter[Hashable] = Counter()
+        self._leaving: dict[int, trio.Event] = {}
+        """Opens whose session is at its end, by id; set once it is known what becomes of them."""
         self._changed = trio.Event()
         self._sweeps = False
 
@@ -83,6 +92,16 @@ class Disconnected:
         return iter(list(self._absent.values()))
 
     # --- going
+
+    def leaves(self, one: Open) -> None:
+        """The session of a durable open is at its end: soon it is kept, or closed."""
+        self._leaving[one.open_id] = trio.Event()
+
+    def has_left(self, one: Open) -> None:
+        """It is kept or closed by now."""
+        event = self._leaving.pop(one.open_id, None)
+        if event is not None:
+            event.set()
 
     async def keep(self, one: Open, terms: Terms, kept: Kept) -> bool:
         """Keep an open for a client that is gone. False if it cannot be kept: then nothing was done."""
@@ -97,21 +116,38 @@ class Disconnected:
         # The world may have moved, and from here on nothing waits.
         if one.closed or not keeps_handle(share.record(one), one) or self._is_full(terms.user):
             return False
-        absent = Absent(self, one, terms, kept, seen(stat))
+        absent = Absent(self, one, terms, kept, seen(stat), self._companions(one))
         self._absent[one.open_id] = absent
+        self._of_file.setdefault(one.node_id, []).append(absent)
         self._of_user[terms.user] += 1
         share.breaks.left(one, absent)
         self._sweep_in_time()
         log.debug("%s: kept for %.0f s", one.path, terms.seconds)
+        await self._left(one)
         return True
+
+    def _companions(self, one: Open) -> set[int]:
+        record = one.share.record(one)
+        return {
+            entry.open_id
+            for entry in (() if record is None else record.opens)
+            if entry.owner == one.owner
+            and entry.granted_access & CHANGES
+            and entry.open_id != one.open_id
+            and entry.open_id not in self._absent
+        }
 
     def _is_full(self, user: Hashable) -> bool:
         return len(self._absent) >= self._most or self._of_user[user] >= self._most_of_one
 
     # --- coming back
 
-    def find(self, open_id: int) -> Absent | None:
-        """The disconnected open of this id, if its time is not over."""
+    async def find(self, open_id: int) -> Absent | None:
+        """The disconnected open of this id, if its time is not over. A client may be back before its last session."""
+        leaving = self._leaving.get(open_id)
+        if leaving is not None:
+            may_wait()
+            await leaving.wait()
         absent = self._absent.get(open_id)
         if absent is not None and absent.deadline <= trio.current_time():
             self.give_up(absent)
@@ -132,16 +168,50 @@ class Disconnected:
             return None
         if absent.is_taken or absent.one.open_id not in self._absent:
             return None
-        if seen(stat) != absent.seen:
-            log.info("%s: others have changed it since its client was lost", path)
-            self.give_up(absent)
+        if seen(stat) != absent.seen and not absent.companions:
+            self._changed_by_others(absent)
             return None
         return stat
 
     def give_back(self, absent: Absent, holder: LeaseHolder) -> None:
         """Give an open, which was looked at just now, to its client, who is told of breaks by `holder`."""
+        one = absent.one
         self._forget(absent)
-        absent.one.share.breaks.returned(absent.one, holder)
+        self.opened(one)
+        one.share.breaks.returned(one, holder)
+
+    def _changed_by_others(self, absent: Absent) -> None:
+        log.info("%s: others have changed it since its client was lost", absent.one.path)
+        self.give_up(absent)
+
+    # --- what else happens to their files
+
+    def looked(self, stat: Stat) -> None:
+        """A file looks like this; who looked has not changed it yet."""
+        for absent in self._of_file.get(stat.node_id, ()):
+            if stat.version > absent.seen.version and not absent.companions and not absent.one.stream:
+                self._changed_by_others(absent)
+
+    def opened(self, one: Open) -> None:
+        """A file has one open more."""
+        if one.granted_access & CHANGES:
+            for absent in self._of_file.get(one.node_id, ()):
+                if absent.one.owner == one.owner:
+                    absent.companions.add(one.open_id)
+
+    async def _left(self, one: Open) -> None:
+        """An open is not there any more by which its client may have changed the file."""
+        for absent in list(self._of_file.get(one.node_id, ())):
+            if one.open_id in absent.companions:
+                try:
+                    stat = await absent.one.handle.stat()
+                except VfsError as error:
+                    log.info("%s: cannot be looked at any more: %s", absent.one.path, error)
+                    self.give_up(absent)
+                    continue
+                absent.companions.discard(one.open_id)
+                if not absent.companions:
+                    absent.seen = seen(stat)
 
     # --- staying away
 
@@ -161,15 +231,21 @@ class Disconnected:
         finally:
             absent.gone.set()
 
-    def closed(self, one: Open) -> None:
-        """An open has ended."""
+    async def closed(self, one: Open) -> None:
+        """An open has ended; its handle is there yet."""
         absent = self._absent.get(one.open_id)
         if absent is not None:
             absent.is_taken = True
             self._forget(absent)
+        await self._left(one)
 
     def _forget(self, absent: Absent) -> None:
-        del self._absent[absent.one.open_id]
+        one = absent.one
+        del self._absent[one.open_id]
+        beside = self._of_file[one.node_id]
+        beside.remove(absent)
+        if not beside:
+            del self._of_file[one.node_id]
         user = absent.terms.user
         self._of_user[user] -= 1
         if not self._of_user[user]:
@@ -179,15 +255,12 @@ class Disconnected:
 
     def denying(self, one: OpenEntry, node_id: NodeId) -> list[Absent]:
         """Those whose share modes do not let a file be opened."""
-        found = []
-        for absent in self._absent.values():
-            if absent.one.node_id == node_id:
-                record = absent.one.share.record(absent.one)
-                if record is not None and any(
-                    entry.open_id == absent.one.open_id for entry in conflicting_opens(record, one)
-                ):
-                    found.append(absent)
-        return found
+        beside = self._of_file.get(node_id)
+        record = beside[0].one.share.record(beside[0].one) if beside else None
+        if record is None:
+            return []
+        ids = [entry.open_id for entry in conflicting_opens(record, one)]
+        return [absent for open_id in ids if (absent := self._absent.get(open_id)) is not None]
 
     async def give_way(self, one: OpenEntry, node_id: NodeId) -> None:
         """Close those whose share modes do not let a file be opened."""

@@ -135,14 +135,14 @@ class KernelLeases:
     async def _break(self, errand: _Errand) -> None:
         node_id, left = errand
         if left is None:
-            await self._breaks.before_name_change(node_id, None)
+            await self._breaks.before_name_change(node_id, None, spares_absent=True)
             return
         reads = left is LeaseKind.READ and not self._is_written(node_id)
 
         def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
             return break_for_outside(record, reads=reads, waited=waited)
 
-        await self._breaks.settle(node_id, rule)
+        await self._breaks.settle(node_id, rule, spares_absent=True)
         self._align(node_id)
 
     def _align(self, node_id: NodeId) -> None:

@@ -79,7 +79,7 @@ class KernelShareModes:
         record = self._share.table.peek_nowait(asked.node_id)
         if record is None or (not record.leases and not _is_refused(record)):
             asked.answer(allow=True)
-        elif not record.leases or self._nursery is None:
+        elif self._nursery is None or not (record.leases or self._share.disconnected.denying(_OPEN, asked.node_id)):
             asked.answer(allow=not _is_refused(record))
         else:
             self._nursery.start_soon(self._decide, asked)
@@ -95,14 +95,15 @@ class KernelShareModes:
         """Have the leases given up that are in the way; whether the open may go on."""
         breaks, table = self._share.breaks, self._share.table
         # Who denies it only in their cache is asked to close the file first.
-        await breaks.before_opening(node_id, _OPEN)
+        await breaks.before_opening(node_id, _OPEN, spares_absent=True)
+        await self._share.disconnected.give_way(_OPEN, node_id)
         if _is_refused(table.peek_nowait(node_id)):
             return False
 
         def rule(record: FileRecord, waited: bool) -> tuple[FileRecord, Conflict]:
             return break_for_outside(record, reads=False, waited=waited)
 
-        await breaks.settle(node_id, rule)
+        await breaks.settle(node_id, rule, spares_absent=True)
         return not _is_refused(table.peek_nowait(node_id))
 
 

@@ -141,6 +141,8 @@ class Share:
         intent.check()
         self.enter()
         one = await open_file(self, intent, token)
+        if self.disconnected:
+            self.disconnected.opened(one)
         if self.outside is not None:
             self.outside.opened(one)
         return one
@@ -189,7 +191,7 @@ class Share:
 
     async def _forget(self, one: Open) -> None:
         if self.disconnected:
-            self.disconnected.closed(one)
+            await self.disconnected.closed(one)
         self.breaks.closed(one)
         if self.outside is not None:
             self.outside.closing(one)

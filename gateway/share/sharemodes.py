@@ -5,12 +5,23 @@
 
 from typing import Final, NamedTuple
 
-from acl.mask import DELETE, FILE_APPEND_DATA, FILE_EXECUTE, FILE_READ_DATA, FILE_WRITE_DATA
+from acl.mask import (
+    DELETE,
+    FILE_APPEND_DATA,
+    FILE_EXECUTE,
+    FILE_READ_DATA,
+    FILE_WRITE_ATTRIBUTES,
+    FILE_WRITE_DATA,
+    FILE_WRITE_EA,
+    WRITE_DAC,
+    WRITE_OWNER,
+)
 from gateway.nt.constants import FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE
 from gateway.nt.status import STATUS_DELETE_PENDING, STATUS_SHARING_VIOLATION
 from gateway.share.record import DeletePending, FileRecord, OpenEntry, find_pending
 
 __all__ = [
+    "CHANGES",
     "ShareConflict",
     "check_share",
     "conflicting_opens",
@@ -20,6 +31,12 @@ __all__ = [
 _READ: Final = FILE_READ_DATA | FILE_EXECUTE
 _WRITE: Final = FILE_WRITE_DATA | FILE_APPEND_DATA
 _SHARED: Final = _READ | _WRITE | DELETE
+
+
+CHANGES: Final = (
+    FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES | DELETE | WRITE_DAC | WRITE_OWNER
+)
+"""By which a file, or its name, can be changed."""
 
 
 class ShareConflict(NamedTuple):

@@ -131,6 +131,9 @@ class SmbOpen(ABC):
             self._last_left = trio.Event()
             await self._last_left.wait()
 
+    def leaves(self) -> None:
+        """Its session is at its end: soon it is disconnected."""
+
     async def disconnect(self) -> None:
         """End it as its session does: nobody has closed it, so it may wait for its client to come back."""
         await self.close()
@@ -182,16 +185,24 @@ class FileOpen(SmbOpen):
     def used(self) -> None:
         self.tree.session.service.replays.used(self)
 
+    def leaves(self) -> None:
+        if self.durable is not None:
+            self.file.share.disconnected.leaves(self.file)
+
     async def disconnect(self) -> None:
         if self.durable is None:
             await self.close()
             return
+        disconnected = self.file.share.disconnected
         kept = KeptOpen(self.tree.session.service, self.lock_sequences, self.replay_key)
-        self.withdraw()
-        await self.drained()
-        if not await self.file.share.disconnected.keep(self.file, self.durable, kept):
-            kept.ended()
-            await self.release()
+        try:
+            self.withdraw()
+            await self.drained()
+            if not await disconnected.keep(self.file, self.durable, kept):
+                kept.ended()
+                await self.release()
+        finally:
+            disconnected.has_left(self.file)
 
     async def release(self) -> None:
         if self.search is not None:

@@ -49,7 +49,7 @@ async def reconnect(
     session, share, token = ctx.session, ctx.tree.share, ctx.tree.token
     if share is None or token is None:
         raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
-    absent, kept = _find(share, asked)
+    absent, kept = await _find(share, asked)
     if session.token is None:
         raise StatusError(STATUS_USER_SESSION_DELETED)
     caching = caching_asked(ctx.negotiated, SMB2_OPLOCK_LEVEL_LEASE, contexts)
@@ -84,8 +84,8 @@ def find_unanswered(share: Share, key: ReplayKey) -> Reconnect | None:
     return None
 
 
-def _find(share: Share, asked: Reconnect) -> tuple[Absent, KeptOpen]:
-    absent = share.disconnected.find(asked.persistent_file_id)
+async def _find(share: Share, asked: Reconnect) -> tuple[Absent, KeptOpen]:
+    absent = await share.disconnected.find(asked.persistent_file_id)
     if absent is None or absent.one.share is not share or not isinstance(absent.kept, KeptOpen):
         raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
     return absent, absent.kept

@@ -106,6 +106,8 @@ class Session:
         for connection in self.channels:
             connection.forget_session(self)
         self.channels.clear()
+        for one in self.opens.values():
+            one.leaves()
         for tree in list(self.trees.values()):
             await tree.end()
 

@@ -36,6 +36,8 @@ from gateway.wire.logoff import LogoffRequest
 from gateway.wire.oplock_break import LeaseBreakNotification, OplockBreakAcknowledgment, OplockBreakNotification
 from tests.smb.client import ANY, EXCLUSIVE, NOW, SHARE_ALL, UNLOCK, Call, Client, File
 from tests.smb.server import Exported
+from vfs_backends.errors import Kind
+from vfs_backends.faults import Fault
 
 NONE, LEVEL_II, EXCLUSIVE_OPLOCK, BATCH, LEASE = 0, 1, 8, 9, 0xFF
 R, RH, RW, RWH = 1, 3, 5, 7
@@ -366,3 +368,83 @@ async def test_a_request_that_still_goes_on(server) -> None:
     file = await opened(one, claiming(one, tree, file))
     for expected in (0, STATUS_RANGE_NOT_LOCKED):
         assert (await one.ask(one.lock_call(file, (0, 1, UNLOCK))))[0].status == expected
+
+
+@pytest.mark.parametrize("when", ["keeping", "coming back"])
+async def test_a_storage_that_fails(server, when) -> None:
+    one, tree = await server.with_tree()
+    file = await opened(one, asking(one, tree))
+    fault = Fault("stat", Kind.IO, times=1, skip=when == "coming back")
+    server.files.faults.append(fault)
+    await server.lose(one)
+    one, tree = await server.with_tree()
+    assert await refused(one, claiming(one, tree, file)) == STATUS_OBJECT_NAME_NOT_FOUND
+    assert fault.calls >= 1 + (when == "coming back")
+
+
+async def test_its_own_client_changes_the_file_meanwhile(make_server, tmp_path) -> None:
+    """By another open with the same lease, which came back before, or was made anew."""
+    server = await make_server(Exported(path=tmp_path), leases=True)
+    one, tree = await server.with_tree()
+    first = await opened(one, asking(one, tree, LEASE, V1, leased()))
+    second = await opened(one, asking(one, tree, LEASE, V1, leased()))
+    await server.lose(one)
+    one, tree = await server.with_tree()
+    second = await opened(one, claiming(one, tree, second, leased()))
+    await one.write(second, b"data")
+    third = await opened(one, asking(one, tree, LEASE, V2, leased()))
+    await one.close_file(second)
+    await one.write(third, b"more data")
+    await server.lose(one)
+    one, tree = await server.with_tree()
+    third = await opened(one, claiming(one, tree, third, leased(), guid=GUID))
+    await one.write(third, b"most data")
+    first = await opened(one, claiming(one, tree, first, leased()))
+    assert await one.read(first, 10) == b"most data"
+    await server.lose(one)
+    await trio.sleep(0.05)  # the file system's clock is no finer
+    (tmp_path / "file").write_bytes(b"Others'")
+    one, tree = await server.with_tree()
+    for claim in (claiming(one, tree, first, leased()), claiming(one, tree, third, leased(), guid=GUID)):
+        assert await refused(one, claim) == STATUS_OBJECT_NAME_NOT_FOUND
+
+
+async def test_what_others_have_changed_is_not_taken_for_its_own(make_server, tmp_path) -> None:
+    """A client that opens the file anew, and changes it, after others did."""
+    server = await make_server(Exported(path=tmp_path), leases=True)
+    one, tree = await server.with_tree()
+    file = await opened(one, asking(one, tree, LEASE, V1, leased()))
+    await server.lose(one)
+    await trio.sleep(0.05)  # the file system's clock is no finer
+    (tmp_path / "file").write_bytes(b"others' data")
+    one, tree = await server.with_tree()
+    another = await opened(one, asking(one, tree, LEASE, V1, leased()))
+    await one.write(another, b"own")
+    assert await refused(one, claiming(one, tree, file, leased())) == STATUS_OBJECT_NAME_NOT_FOUND
+
+
+async def test_attributes_that_another_client_has_changed(leasing) -> None:
+    one, tree = await leasing.with_tree(guid=b"one, the holder.")
+    file = await opened(one, asking(one, tree, LEASE, V1, leased(RH)))
+    await leasing.lose(one)
+    other, other_tree = await leasing.with_tree()
+    changer = await other.create(other_tree, "file", access=0x180)
+    assert (await other.ask(other.set_info_call(changer, 4, bytes(32) + b"\x02" + bytes(7))))[0].status == 0
+    one, tree = await leasing.with_tree(guid=b"one, the holder.")
+    assert await refused(one, claiming(one, tree, file, leased())) == STATUS_OBJECT_NAME_NOT_FOUND
+
+
+async def test_a_client_that_is_back_before_its_session_has_ended(make_server) -> None:
+    server = await make_server()
+    one, tree = await server.with_tree()
+    files = [await opened(one, asking(one, tree, path=f"file {number}")) for number in range(5)]
+    two, other_tree = await server.with_tree()
+    session = server.service.sessions.get(one.session.session_id)
+    server.files.faults.append(Fault("stat", delay=0.1))
+    one.close()
+    with trio.fail_after(5):
+        while not session.closed:
+            await trio.lowlevel.checkpoint()
+    assert len(server.files.share.disconnected) == 0
+    for file in files:
+        await opened(two, claiming(two, other_tree, file))
