@@ -28,7 +28,7 @@ from gateway.wire.header import (
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS as RELATED
 from gateway.wire.transform import TRANSFORM_MAGIC
 
-__all__ = ["ANY_ID", "Connection"]
+__all__ = ["ANY_ID", "UNSOLICITED", "Connection"]
 
 ANY_ID = 0xFFFFFFFFFFFFFFFF
 """In a related element: the session, tree or file of the element before."""

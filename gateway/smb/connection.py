@@ -8,6 +8,7 @@ import itertools
 import logging
 import math
 import socket
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
@@ -20,6 +21,7 @@ from gateway.protocol.framing import SMALL_BUFFER, FrameBuffer
 from gateway.protocol.message import Reply
 from gateway.protocol.security import ChannelSecurity
 from gateway.smb.dispatch import Exchange
+from gateway.smb.handover import hand_over
 from gateway.smb.inflight import InFlight
 from gateway.smb.multiprotocol import answer_smb1
 from gateway.smb.pending import Pending
@@ -85,7 +87,7 @@ class SmbConnection:
         self._at_end = False
         """Whether the client has sent its last byte."""
         self._authenticated = False
-        self._ended = False
+        self.ended = False
         self._began = 0.0
         self._nursery: trio.Nursery
         self.in_flight: InFlight
@@ -128,7 +130,7 @@ class SmbConnection:
             try:
                 await self._serve()
             finally:
-                self._ended = True
+                self.ended = True
             self._nursery.cancel_scope.cancel()
 
     async def _end(self) -> None:
@@ -143,6 +145,10 @@ class SmbConnection:
     def _silent(self) -> None:
         log.info("%s: connection ended: a notification has not arrived", self.address)
         self.close()
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that ends with the connection, which must not have `ended`."""
+        self._nursery.start_soon(task)
 
     def close(self) -> None:
         """End the connection as soon as possible."""
@@ -323,7 +329,7 @@ class SmbConnection:
 
     def notify(self, body: bytes, sealed_by: ChannelSecurity | None) -> bool:
         """Send an oplock break notification; False if the connection is at its end. [MS-SMB2] 3.3.4.6, 3.3.4.7."""
-        if self._ended or self.outbox.broken:
+        if self.ended or self.outbox.broken:
             return False
         self.outbox.put(self.protocol.notification(body, sealed_by))
         self.outbox.flush()
@@ -339,6 +345,9 @@ class SmbConnection:
             await exchange.run_in_task(pending)
             self.send(exchange.replies, exchange.batch.sealed_by)
             exchange.replies.clear()
+        except trio.Cancelled:
+            hand_over(self, pending)
+            raise
         except ProtocolError as error:
             log.info("%s: connection ended: %s", self.address, error)
             self.close()

@@ -22,7 +22,18 @@ _NEVER_ANNOUNCED = (Opcode.SESSION_SETUP, Opcode.TREE_CONNECT)
 class Pending:
     """One element of a frame, from the moment it left the inline pass until its answer is queued."""
 
-    __slots__ = ("async_id", "cancel_status", "cancelled", "exchange", "request", "scope", "since", "unbounded_in")
+    __slots__ = (
+        "async_id",
+        "cancel_status",
+        "cancelled",
+        "exchange",
+        "is_replayable",
+        "is_unanswered",
+        "request",
+        "scope",
+        "since",
+        "unbounded_in",
+    )
 
     def __init__(self, exchange: "Exchange", request: Request, since: float) -> None:
         self.exchange = exchange
@@ -36,11 +47,15 @@ class Pending:
         self.cancel_status = STATUS_CANCELLED
         self.unbounded_in: Session | None = None
         """The session it counts in, if it waits for something that may never happen."""
+        self.is_replayable = False
+        """Whether the client will send it again by another channel, should this one end."""
+        self.is_unanswered = False
+        """Whether its client has lost the connection that it came by."""
 
     @property
     def awaits_announcement(self) -> bool:
         """Whether the client is to be told, should the answer take its time."""
-        return not self.async_id and self.request.header.command not in _NEVER_ANNOUNCED
+        return not self.async_id and not self.is_unanswered and self.request.header.command not in _NEVER_ANNOUNCED
 
     def announce(self) -> None:
         """Tell the client, now, that the answer will take its time. Does nothing the second time."""

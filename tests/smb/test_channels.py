@@ -6,6 +6,7 @@ from gateway.crypto.keys import AES128_CCM, AES128_GCM
 from gateway.crypto.signing import AES_CMAC, AES_GMAC, HMAC_SHA256
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_FILE_NOT_AVAILABLE,
     STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_PARAMETER,
     STATUS_LOGON_FAILURE,
@@ -31,9 +32,11 @@ from gateway.wire.oplock_break import (
     OplockBreakNotification,
 )
 from gateway.wire.session_setup import SMB2_SESSION_FLAG_BINDING, SessionSetupRequest, SessionSetupResponse
-from tests.smb.client import ANY, Client, ClientSession, LogOn, Refused
+from tests.smb.client import ANY, Call, Client, ClientSession, LogOn, Refused
 from tests.smb.server import Server
+from tests.smb.test_durable import V2, asking, refused
 from tests.smb.test_leases import BATCH, LEVEL_II, RWH, lease, opened, oplock, pending
+from tests.smb.test_replays import again
 from tests.smb.test_sessions import GUESTS, lives
 
 SMB3 = (0x0300, 0x0302, 0x0311)
@@ -293,6 +296,88 @@ async def acknowledges(client: Client, tree: int, told: OplockBreakNotification 
     else:
         answer = OplockBreakAcknowledgment(24, LEVEL_II, 0, 0, told.persistent_file_id, told.volatile_file_id)
     return (await client.call(Opcode.OPLOCK_BREAK, answer, tree)).status
+
+
+# --- what goes on without its connection
+
+
+async def waiting_create(server: Server) -> tuple[Client, Client, Client, int, Call]:
+    """Two channels, of which the second waits in a CREATE that can be sent again; and the client it waits for."""
+    first, second, tree = await two_channels(server, guid=b"one, the client.")
+    other, other_tree = await server.with_tree(guid=b"somebody else's.")
+    await opened(other, lease(other, other_tree, LeaseV2(b"k" * 16, RWH)))
+    call = asking(second, tree, BATCH, V2)
+    await pending(second, call)
+    return first, second, other, other_tree, call
+
+
+async def channels(server: Server, client: Client, count: int) -> None:
+    """Wait until the session has so many."""
+    assert client.session is not None
+    session = server.service.sessions.get(client.session.session_id)
+    assert session is not None
+    while len(session.channels) > count:
+        assert await lives(client)
+
+
+async def test_an_open_that_waits_outlives_its_connection(leasing) -> None:
+    """It is not made twice: who asks again is told to wait, and gets it in the end."""
+    first, second, other, other_tree, call = await waiting_create(leasing)
+    second.close()
+    await channels(leasing, first, 1)
+    for _ in range(2):
+        assert await refused(first, again(call)) == STATUS_FILE_NOT_AVAILABLE
+    assert await acknowledges(other, other_tree, await broken(other)) == 0
+    while True:
+        (response,) = await first.ask(again(call))
+        if response.status != STATUS_FILE_NOT_AVAILABLE:
+            break
+    file = first.opened(call.tree, response)
+    assert leasing.service.opens == 2
+    assert await first.write(file, b"content") == 7
+
+
+async def test_an_open_that_waits_outlives_one_connection_after_the_other(leasing) -> None:
+    first, second, other, other_tree, call = await waiting_create(leasing)
+    third = await leasing.negotiated(guid=b"one, the client.")
+    await third.bind(first.session)
+    for client, left in ((second, 2), (first, 1)):
+        client.close()
+        await channels(leasing, third, left)
+    assert await refused(third, again(call)) == STATUS_FILE_NOT_AVAILABLE
+    assert await acknowledges(other, other_tree, await broken(other)) == 0
+    while (await third.ask(again(call)))[0].status == STATUS_FILE_NOT_AVAILABLE:
+        pass
+    assert leasing.service.opens == 2
+
+
+@pytest.mark.parametrize("logs_off", [True, False])
+async def test_an_open_that_waits_ends_with_its_session(leasing, logs_off) -> None:
+    """By LOGOFF, or with the last of its connections."""
+    first, second, other, other_tree, _ = await waiting_create(leasing)
+    second.close()
+    if logs_off:
+        await first.log_off()
+    else:
+        first.close()
+    while len(leasing.service.sessions) > 1:
+        assert await lives(other)
+    assert await acknowledges(other, other_tree, await broken(other)) == 0
+    while leasing.service.replays._opens:
+        assert await lives(other)
+    assert not leasing.service.opens
+
+
+async def test_an_open_that_cannot_be_sent_again_ends_with_its_connection(leasing) -> None:
+    first, second, tree = await two_channels(leasing, guid=b"one, the client.")
+    other, other_tree = await leasing.with_tree(guid=b"somebody else's.")
+    await opened(other, lease(other, other_tree, LeaseV2(b"k" * 16, RWH)))
+    await pending(second, second.create_call(tree, "file"))
+    second.close()
+    await channels(leasing, first, 1)
+    assert await acknowledges(other, other_tree, await broken(other)) == 0
+    assert await lives(first)
+    assert leasing.service.opens == 1
 
 
 # --- ends

@@ -139,6 +139,8 @@ async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) 
     if unanswered is not None:
         return await _reconnect_unanswered(ctx, request, contexts, unanswered, key)
     with replays.opening(key):
+        if ctx.pending is not None:
+            ctx.pending.is_replayable = True
         return await _open(ctx, share, token, request, contexts, caching, asked, key)
 
 
