@@ -23,7 +23,7 @@ from gateway.share.granting import grant_maximal
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.sharemodes import CHANGES
-from vfs_backends.api import Capability, DirectoryStream, Handle, NodeId, Stat
+from vfs_backends.api import Capability, DirectoryStream, Handle, IoAccess, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import may_suspend, nothing_happened
 
@@ -183,6 +183,14 @@ class Core:
         handle = kept.get(inode)
         if handle is None:
             handle = await self.find(inode)
+            try:
+                # What it has of permissions is asked for again and again, which then costs less.
+                await handle.open_io(IoAccess.READ)
+            except VfsError:
+                pass  # to search is all that it takes
+            except BaseException:  # whatever it is: nobody knows of the handle yet
+                await handle.aclose()
+                raise
             if inode in kept:
                 await handle.aclose()
                 return kept[inode]
@@ -373,13 +381,13 @@ class Core:
 
     async def release(self, number: int) -> None:
         """The program does not need it any more."""
-        if number in self.files:
-            self.files[number].one.share.enter()
-        self.root_handles.discard(number)
-        self._own_handles.discard(number)
-        file = self.files.pop(number, None)
+        file = self.files.get(number)
         if file is None:
+            self.root_handles.discard(number)
+            self._own_handles.discard(number)
             return
+        file.one.share.enter()
+        del self.files[number]
         file.inode.opens.remove(file.one)
         self.inodes.release(file.inode)
         if file.listing is not None:

@@ -294,7 +294,8 @@ class Directories:
         async with self.core.briefly(one):
             if one.is_directory is not is_directory:
                 raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
-            await self._check_sticky(directory, one, token)
+            if token.uid:
+                await self._check_sticky(directory, one, token)
             await remove_name(directory.mounted.share, one, at_hand)
 
     async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:

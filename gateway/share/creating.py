@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_file"]
 
+_BOTH = IoAccess.READ | IoAccess.WRITE
 _ATTEMPTS = 4
 """How often a file may vanish, or appear, between the look and the deed."""
 
@@ -293,7 +294,7 @@ async def _make(
         mode = share.settings.directory_mode() if mode is None else mode
         return await share.fs.create_directory(parent, name, mode, caller)
     mode = share.settings.file_mode() if mode is None else mode
-    return await share.fs.create_file(parent, name, mode, IoAccess.READ | IoAccess.WRITE, caller)
+    return await share.fs.create_file(parent, name, mode, _BOTH, caller)
 
 
 async def _begin(

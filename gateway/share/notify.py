@@ -241,7 +241,8 @@ class Watches:
 
         Who asked for any of `unless` is told of it in another way.
         """
-        self.tell_all(((path, action),), what, unless=unless)
+        if self._by_path:
+            self.tell_all(((path, action),), what, unless=unless)
 
     def tell_all(self, events: Sequence[tuple[str, int]], what: int, *, unless: int = 0) -> None:
         """The same for several things that happened in one step, and in one directory: paths and actions."""

@@ -23,7 +23,7 @@ __all__ = ["remove_name"]
 async def remove_name(share: "Share", one: Open, known: Handle | None = None) -> None:
     """Remove the name that `one` was opened by. DELETE access was checked. Raises `StatusError` and `VfsError`.
 
-    `known`: the directory, if it is at hand.
+    `known`: the directory, if it is at hand, and nobody has waited for anything since `one` was opened.
     """
     share.enter()
     if not one.path:
@@ -31,7 +31,8 @@ async def remove_name(share: "Share", one: Open, known: Handle | None = None) ->
     await share.breaks.before_name_change(one.node_id, one.open_id)
     if is_delete_pending(share.record(one), one.open_id):
         raise StatusError(STATUS_DELETE_PENDING)
-    if ((await one.handle.stat()).dos_attributes or 0) & FILE_ATTRIBUTE_READONLY:
+    stat = one.created_stat if known is not None else await one.handle.stat()
+    if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY:
         raise StatusError(STATUS_CANNOT_DELETE)
     if known is not None:
         parent, name = known, split(one.path)[1]

@@ -177,6 +177,15 @@ class PosixFileSystem(FileSystem):
 
     async def _change(self, name: str, first: PosixHandle, second: PosixHandle, call: Callable[[], T]) -> T:
         """Make a change that uses the descriptors of two handles."""
+        changes = first.volume.threads.changes_at_hand
+        if changes is not None:
+            start = changes.begin()
+            try:
+                return call()
+            except OSError as error:
+                raise vfs_error(error, name) from error
+            finally:
+                changes.took(start)
         first.pin()
         second.pin()
         try:

@@ -99,6 +99,12 @@ class Threads:
         looks = self.looks
         return None if self.always or (looks.slow_until and looks.is_slow) else looks
 
+    @property
+    def changes_at_hand(self) -> Pace | None:
+        """The same of what `change` does."""
+        changes = self.changes
+        return None if self.always or (changes.slow_until and changes.is_slow) else changes
+
     async def _at_pace(self, pace: Pace, call: Callable[..., T], *args: object) -> T:
         if self.always or pace.is_slow:
             return await self.run(call, *args)
