@@ -1,6 +1,8 @@
 """A server for each module; local programs use the directory of its share without it."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def top(server: Server) -> Path:
     """The directory behind the share."""
     return server.shares["share"]
+
+
+@pytest.fixture
+def sleep_a_tick() -> Callable[[], None]:
+    """Wait for so long that the clock of the file system has gone on."""
+    return partial(time.sleep, 0.05)
