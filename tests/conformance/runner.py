@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.conformance.plan import Run
-from tests.conformance.server import USER, Server
+from tests.conformance.server import OTHER_USER, USER, Server
 from tests.conformance.verdict import Verdict, last_words, read_verdict, short_name
 from tests.ports import HOST
 
@@ -113,6 +113,8 @@ class Runner:
             f"--user={USER}%{self._server.password}",
             f"--configfile={self._config}",
             "--option=torture:share2=other",
+            f"--option=torture:user2name={OTHER_USER}",
+            f"--option=torture:user2password={self._server.password}",
             f"--option=torture:localdir={self._directory / share}",
             *(f"--option={option}" for option in self._run.options),
             listed,

@@ -17,6 +17,7 @@ __all__ = ["JOBS_LIMIT", "Server", "ServerFailed"]
 
 COMMAND = (sys.executable, "-m", "gateway")
 USER = "tester"
+OTHER_USER = "other"
 JOBS_LIMIT = 4
 """How many shares `share1`, `share2` ... the configurations have, so that tests side by side do not meet."""
 START_LIMIT = 30.0
@@ -43,8 +44,9 @@ class Server:
             (directory / name).chmod(0o777)
         (directory / "state").chmod(0o700)
         conf = str(directory / "smbgate.conf")
-        user = f"{USER}:{self.password}"
-        self._command = [*command, "serve", "-c", conf, "--bind", HOST, "--port", str(self.port), "--user", user]
+        self._command = [*command, "serve", "-c", conf, "--bind", HOST, "--port", str(self.port)]
+        for user in (USER, OTHER_USER):
+            self._command += ["--user", f"{user}:{self.password}"]
         self._command += arguments
         self._process: subprocess.Popen[bytes] | None = None
 
