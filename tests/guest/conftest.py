@@ -20,6 +20,8 @@ NFSD = Path("/proc/fs/nfsd")
 CONFIGURATION = f"""\
 [global]
     state directory = /srv/state
+    interfaces = "127.0.0.1;capability=RSS,speed=10000000000" 127.0.0.2
+    bind interfaces only = yes
 [share]
     path = {DIRECTORY}
     read only = no
@@ -52,7 +54,7 @@ def server() -> Iterator[None]:
     Path("/srv/state").mkdir(mode=0o700)
     configuration = Path("/srv/smbgate.conf")
     configuration.write_text(CONFIGURATION)
-    words = ["serve", "-c", configuration, "--bind", "127.0.0.1", "--port", PORT, "--user", f"root:{PASSWORD}"]
+    words = ["serve", "-c", configuration, "--port", PORT, "--user", f"root:{PASSWORD}"]
     with subprocess.Popen([sys.executable, "-m", "gateway", *map(str, words)]) as process:
         try:
             eventually(lambda: process.poll() is not None or serves(), "smbgate does not listen")
@@ -90,8 +92,17 @@ def nfs(exported: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 @pytest.fixture(scope="session")
 def smb(server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The share as the kernel's SMB client shows it; it caches what it has leases for."""
-    path = tmp_path_factory.mktemp("smb")
-    options = f"port={PORT},username=root,password={PASSWORD},vers=3.1.1,cache=strict,actimeo=0"
+    yield from mounted(tmp_path_factory.mktemp("smb"), "cache=strict,actimeo=0")
+
+
+@pytest.fixture
+def channels(server: None, tmp_path: Path) -> Iterator[Path]:
+    """The same by four connections; nothing is cached."""
+    yield from mounted(tmp_path, "cache=none,multichannel,max_channels=4")
+
+
+def mounted(path: Path, options: str) -> Iterator[Path]:
+    options = f"port={PORT},username=root,password={PASSWORD},vers=3.1.1,{options}"
     run("mount", "-t", "cifs", "-o", options, "//127.0.0.1/share", path)
     yield path
     run("umount", path)
