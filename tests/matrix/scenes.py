@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.matrix.actors import Actor, Opened, Program, Refused
+from tests.matrix.samba import Smbclient
 from tests.matrix.smb import SHARE_NONE, SHARE_READ, SmbClient
 
 __all__ = ["SCENES", "World", "fits"]
@@ -256,7 +257,7 @@ def notification(world: World, row: str, other: str) -> str:
     directory = f"directory {secrets.token_hex(4)}"
     (world.top / directory).mkdir()
     watching = world.first(row)
-    assert isinstance(watching, SmbClient | Program)
+    assert isinstance(watching, SmbClient | Smbclient | Program)
     with watching.watch(directory) as is_told:
         time.sleep(0.1)
         world.others[other].create(f"{directory}/new")

@@ -12,6 +12,7 @@ from tests.fuse.programs import let_all_get_to
 from tests.interop.servers import Configuration, Server
 from tests.matrix.actors import Actor, NfsClient, Program
 from tests.matrix.nfs import ganesha
+from tests.matrix.samba import smbclient_actor
 from tests.matrix.scenes import SCENES, World, fits
 from tests.matrix.smb import smb_client
 from tests.matrix.table import DOCUMENT, Cell, cells, tables
@@ -23,7 +24,7 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-SMB, MOUNT, MOUNT_NFS = "SMB client", "program on the mount", "NFS client of the mount"
+SMB, SAMBA, MOUNT, MOUNT_NFS = "SMB client", "smbclient", "program on the mount", "NFS client of the mount"
 LOCAL, LOCAL_NFS = "local program", "NFS client of the directory"
 STRANGER = ("nobody", "Stranger.123")
 CONFIGURATION = Configuration(
@@ -66,9 +67,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             ganesha(directory / "ganesha", exports) as nfs,
             smb_client(SMB, server, STRANGER) as one,
             smb_client(SMB, server, STRANGER) as other,
+            smbclient_actor(SAMBA, server) as samba,
         ):
             others: dict[str, Actor] = {
                 SMB: other,
+                SAMBA: samba,
                 MOUNT: Program(MOUNT, mounted),
                 MOUNT_NFS: NfsClient(MOUNT_NFS, nfs, "mount"),
                 LOCAL: Program(LOCAL, top),
