@@ -4,7 +4,7 @@
 proved: whatever fails is the connection's own affair.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from acl.token import Token
 from gateway.auth.policy import Identity
@@ -26,14 +26,16 @@ from gateway.protocol.dialect import Negotiated
 from gateway.protocol.message import Request
 from gateway.protocol.security import ChannelSecurity
 from gateway.smb.session import Session
-from gateway.wire.header import SMB2_FLAGS_SIGNED
+from gateway.wire.header import SMB2_FLAGS_SIGNED, Opcode
 from gateway.wire.negotiate import DIALECT_300
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
-    from gateway.smb.service import Service
 
 __all__ = ["bind", "recognize", "session_to_bind"]
+
+_FIRST_IDS: Final = 8
+"""Up to this message id a connection is at its beginning."""
 
 
 def session_to_bind(connection: "SmbConnection", negotiated: Negotiated, request: Request) -> Session:
@@ -53,7 +55,11 @@ def session_to_bind(connection: "SmbConnection", negotiated: Negotiated, request
         raise StatusError(STATUS_REQUEST_NOT_ACCEPTED)
     if session.is_expired(service.now()):
         raise StatusError(STATUS_NETWORK_SESSION_EXPIRED)
-    if len(session.channels) >= service.limits.max_channels_per_session:
+    limits = service.limits
+    if (
+        len(session.channels) >= limits.max_channels_per_session
+        or len(connection.sessions) >= limits.max_sessions_per_connection
+    ):
         raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
     return session
 
@@ -70,15 +76,30 @@ def _check_signature(session: Session, request: Request) -> None:
     _count_as_signed(request, session)
 
 
-def recognize(service: "Service", request: Request) -> None:
+def recognize(connection: "SmbConnection", request: Request) -> None:
     """A request names a session that is none of its connection's: if it is signed with that session's key, so is the
-    refusal, for clients believe no other."""
-    session = service.sessions.get(request.header.session_id)
+    refusal, for clients believe no other.
+
+    But not to somebody who sends what they have read on another connection: its number was used there for another
+    answer, and two signatures by AES-GMAC with one number give its key away. So only the user of the session is
+    answered so, and log-ons at the very beginning of a connection, where the session's own has signed nothing.
+    """
+    header = request.header
+    session = connection.service.sessions.get(header.session_id)
     signer = session.security.signer if session is not None else None
-    if session is None or signer is None or request.sealed or not request.header.flags & SMB2_FLAGS_SIGNED:
+    if session is None or signer is None or request.sealed or not header.flags & SMB2_FLAGS_SIGNED:
         return
-    if signer.verify(request.message):
+    begins = header.command == Opcode.SESSION_SETUP and header.message_id <= _FIRST_IDS
+    if (begins or _is_here(connection, session)) and signer.verify(request.message):
         _count_as_signed(request, session)
+
+
+def _is_here(connection: "SmbConnection", session: Session) -> bool:
+    """Whether the session's user is logged on on this connection, too."""
+    token = session.token
+    return token is not None and any(
+        one.token is not None and one.token.user == token.user for one in connection.sessions.values()
+    )
 
 
 def _count_as_signed(request: Request, session: Session) -> None:

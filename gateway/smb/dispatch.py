@@ -261,7 +261,7 @@ class Exchange:
             # Related elements after this one have nothing to be related to.
             compound.session_id = ANY_ID
             if session is None:
-                recognize(connection.service, request)
+                recognize(connection, request)
             raise StatusError(STATUS_USER_SESSION_DELETED)
         if (
             session.expires is not None

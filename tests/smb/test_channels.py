@@ -163,11 +163,41 @@ async def test_a_failed_log_on_harms_the_session_that_it_was_for_in_no_way(
     second = await multi.negotiated()
     assert await refusal(second, first.session, user, password) == STATUS_LOGON_FAILURE
     assert (kept.closed, list(kept.channels)) == (False, [multi.connections[0]])
-    response = await second.call(Opcode.LOGOFF, LogoffRequest(), session=first.session)
-    assert (response.status, response.signed) == (STATUS_USER_SESSION_DELETED, True)
     assert await first.write(file, b"content") == 7
     await second.bind(first.session)
     assert await second.read(file, 7) == b"content"
+
+
+@pytest.mark.parametrize(("user", "signed"), [("alice", True), ("bob", False), (None, False)])
+async def test_requests_of_sessions_that_are_not_bound(multi, user, signed) -> None:
+    """Their user is answered with a signature; nobody else gets one, who may have read the request somewhere."""
+    first = await multi.logged_on()
+    second = await multi.logged_on(user=user) if user else await multi.negotiated()
+    second.sessions[first.session.session_id] = first.session
+    if not signed:
+        second.expects_unsigned(second.next_id)
+    response = await second.call(Opcode.LOGOFF, LogoffRequest(), session=first.session)
+    assert (response.status, response.signed) == (STATUS_USER_SESSION_DELETED, signed)
+
+
+async def test_logging_on_in_a_session_that_is_not_bound(multi) -> None:
+    """The refusal is signed at the beginning of a connection only."""
+    first = await multi.logged_on()
+    for number, signed in ((1, True), (9, False)):
+        second = await multi.negotiated()
+        second.sessions[first.session.session_id] = first.session
+        while second.next_id < number:
+            assert await lives(second)
+        if not signed:
+            second.expects_unsigned(second.next_id)
+        response = await second.call(Opcode.SESSION_SETUP, SessionSetupRequest(), session=first.session)
+        assert (response.status, response.signed) == (STATUS_USER_SESSION_DELETED, signed)
+
+
+async def test_sessions_that_a_connection_is_bound_to(make_server) -> None:
+    server = await make_server(multi_channel=True, limits=Limits(max_sessions_per_connection=1))
+    first, second = await server.logged_on(), await server.logged_on()
+    assert await refusal(second, first.session) == STATUS_INSUFFICIENT_RESOURCES
 
 
 async def test_another_user_cannot_bind_it(multi) -> None:

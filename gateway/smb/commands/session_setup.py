@@ -89,7 +89,7 @@ def _session(connection: "SmbConnection", negotiated: Negotiated, request: Reque
         return service.sessions.add(connection, negotiated)
     known_session = connection.sessions.get(session_id)
     if known_session is None:
-        recognize(service, request)
+        recognize(connection, request)
         raise StatusError(STATUS_USER_SESSION_DELETED)
     return known_session
 
