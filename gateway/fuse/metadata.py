@@ -116,7 +116,7 @@ class Metadata:
             needed |= mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
         if mode & os.X_OK:
             needed |= mask.FILE_EXECUTE
-            if token.has_privilege(SUPERUSER) and stat_module.S_ISREG(stat.mode) and not stat.mode & 0o111:
+            if token.has_privilege(SUPERUSER) and not stat.is_directory and not stat.mode & 0o111:
                 return False
         return not needed & ~has
 

@@ -17,7 +17,6 @@ from gateway.nt import constants as nt
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
-    STATUS_DELETE_PENDING,
     STATUS_INVALID_PARAMETER,
     STATUS_OBJECT_NAME_COLLISION,
     STATUS_SHARING_VIOLATION,
@@ -39,6 +38,7 @@ from gateway.share.preconditions import (
     READ_DATA,
     check_attributes,
     check_delete_on_close,
+    check_stays,
     check_type,
     io_access,
 )
@@ -257,9 +257,7 @@ async def _secure(
 
 
 async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent: Handle) -> Governing:
-    record = share.table.peek_nowait(parent.node_id)
-    if record is not None and record.pending:
-        raise StatusError(STATUS_DELETE_PENDING)
+    check_stays(share.table.peek_nowait(parent.node_id))
     needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
     if needed & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)

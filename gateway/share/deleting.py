@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.nt.constants import FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME
-from gateway.share.listing import name_removed
+from gateway.share.listing import entry_changed, name_removed
 from gateway.share.opens import Open
 from gateway.share.paths import open_parent
 from gateway.share.record import DeletePending
@@ -28,6 +28,7 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
             await one.handle.remove_stream(pending.stream)
             told = f"{one.path}:{one.handle.stream}"
             share.watches.tell(told, FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME)
+            await entry_changed(share, one, 0, pending.by)
             return
         # The open that ends last may have come by another name of the file.
         parent, name = await open_parent(share, share.path_at(pending.place) or one.path)

@@ -14,7 +14,7 @@ from gateway.share.access import Governing, check_access
 from gateway.share.auditing import audit
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
-from gateway.share.paths import open_parent
+from gateway.share.paths import find_file, open_parent
 from vfs_backends.api import Handle, Stat
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ async def governing_open(share: "Share", one: Open, stat: Stat | None = None) ->
     """
     if not one.stream:
         return await share.descriptors.governing(one.handle, stat or await one.handle.stat())
-    handle = await share.fs.lookup(share.root, one.path)
+    handle = await find_file(share, one)
     try:
         return await share.descriptors.governing(handle, await handle.stat_found(attributes=False))
     finally:

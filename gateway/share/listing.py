@@ -50,8 +50,8 @@ By = tuple[Hashable, bytes]
 """Owner and parent lease key of the open that changes something: its own lease on the directory stays."""
 
 
-async def entry_changed(share: "Share", one: Open, what: int) -> None:
-    """By this open, something of its file has changed: the FILE_NOTIFY_CHANGE_* bits in `what`."""
+async def entry_changed(share: "Share", one: Open, what: int, by: By | None = None) -> None:
+    """By this open (or `by`), something of its file has changed: the FILE_NOTIFY_CHANGE_* bits in `what`."""
     contents_changed(share, one, what)
     if not share.breaks.watches_directories or not one.path:
         return
@@ -61,7 +61,7 @@ async def entry_changed(share: "Share", one: Open, what: int) -> None:
         # It has gone meanwhile, and so has what anybody could cache of it.
         return
     try:
-        await share.breaks.directory_changed(parent.node_id, (one.owner, one.parent_key))
+        await share.breaks.directory_changed(parent.node_id, by or (one.owner, one.parent_key))
     finally:
         await parent.aclose()
 
@@ -88,7 +88,7 @@ def _tell_of_stream(share: "Share", one: Open, what: int) -> int:
     return what & ~FILE_NOTIFY_CHANGE_SIZE
 
 
-def stream_renamed(share: "Share", one: Open, old: str, new: str) -> None:
+async def stream_renamed(share: "Share", one: Open, old: str, new: str) -> None:
     """A stream has another name; empty is that of the default stream, which is not told of."""
     told = [
         (f"{one.path}:{name}", action)
@@ -96,6 +96,7 @@ def stream_renamed(share: "Share", one: Open, old: str, new: str) -> None:
         if name
     ]
     share.watches.tell_all(told, FILE_NOTIFY_CHANGE_STREAM_NAME)
+    await entry_changed(share, one, 0)
 
 
 async def name_added(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:

@@ -8,9 +8,10 @@ from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 
 if TYPE_CHECKING:
+    from gateway.share.opens import Open
     from gateway.share.share import Share
 
-__all__ = ["is_below", "join", "open_parent", "split"]
+__all__ = ["find_file", "is_below", "join", "open_parent", "split"]
 
 
 def split(path: str) -> tuple[str, str]:
@@ -45,3 +46,15 @@ async def open_parent(share: "Share", path: str, token: Token | None = None) -> 
         await parent.aclose()
         raise VfsError(Kind.PATH_NOT_FOUND, directory)
     return parent, name
+
+
+async def find_file(share: "Share", one: "Open") -> Handle:
+    """A path handle on the file that a stream is open of.
+
+    Raises `VfsError`: STALE if its name leads to another file by now, which is none of the open's business.
+    """
+    handle = await share.fs.lookup(share.root, one.path)
+    if handle.node_id != one.node_id:
+        await handle.aclose()
+        raise VfsError(Kind.STALE, one.path)
+    return handle

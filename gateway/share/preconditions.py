@@ -7,15 +7,25 @@ from gateway.nt import constants as nt
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_CANNOT_DELETE,
+    STATUS_DELETE_PENDING,
     STATUS_FILE_IS_A_DIRECTORY,
     STATUS_NOT_A_DIRECTORY,
     STATUS_OBJECT_NAME_COLLISION,
     StatusError,
 )
 from gateway.share.intent import OpenIntent
+from gateway.share.record import FileRecord, find_pending
 from vfs_backends.api import IoAccess, Stat
 
-__all__ = ["NO_ACCESS", "READ_DATA", "check_attributes", "check_delete_on_close", "check_type", "io_access"]
+__all__ = [
+    "NO_ACCESS",
+    "READ_DATA",
+    "check_attributes",
+    "check_delete_on_close",
+    "check_stays",
+    "check_type",
+    "io_access",
+]
 
 _WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
 READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
@@ -37,6 +47,12 @@ def check_type(intent: OpenIntent, stat: Stat) -> None:
     elif kind != stat_module.S_IFREG and not intent.posix:
         # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
         raise StatusError(STATUS_ACCESS_DENIED)
+
+
+def check_stays(directory: FileRecord | None) -> None:
+    """Raise `StatusError` if a directory is about to be deleted: then it takes no more names."""
+    if directory is not None and find_pending(directory, ""):
+        raise StatusError(STATUS_DELETE_PENDING)
 
 
 def check_attributes(intent: OpenIntent, stat: Stat, granted: int) -> None:

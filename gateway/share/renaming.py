@@ -19,6 +19,7 @@ from gateway.share.granting import grant_maximal
 from gateway.share.listing import name_added, name_moved, names_exchanged
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
+from gateway.share.preconditions import check_stays
 from gateway.share.record import FileRecord, OpenEntry, name_links, rename_links
 from gateway.share.sharemodes import conflicting_opens
 from gateway.share.shortnames import long_path
@@ -64,7 +65,6 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
         raise StatusError(STATUS_ACCESS_DENIED if target else STATUS_INVALID_PARAMETER)
     if target == one.path:
         return True
-    _check_free(share, one)
     if not await _check_origin(share, one, target, how):
         return False
     new_parent, new_name = await open_parent(share, target, one.token)
@@ -83,6 +83,11 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
                     return False
                 overrules &= await _check_replaceable(share, one, existing, how)
                 stale = split(existing.path)[1]
+            elif existing is not None and existing.path != one.path:
+                # Another name of the same file, and not just another spelling of this one.
+                if not how.replace:
+                    raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+                stale = split(existing.path)[1]
             await _move(share, one, new_parent, new_name, stale, overrules=overrules)
         finally:
             if existing is not None:
@@ -92,19 +97,16 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
     return True
 
 
-def _check_free(share: "Share", one: Open) -> None:
-    """Raise `StatusError` for what goes nowhere: a file that is being deleted, or that has a stream open."""
-    record = share.record(one)
-    if is_delete_pending(record, one.open_id):
-        raise StatusError(STATUS_DELETE_PENDING)
-    if record is not None and any(entry.stream for entry in record.opens):
-        raise StatusError(STATUS_ACCESS_DENIED)
-
-
 async def _check_origin(share: "Share", one: Open, target: str, how: _How) -> bool:
     """Whether the file may go from where it is; false and raising as `_check_children`."""
+    if is_delete_pending(share.record(one), one.open_id):
+        raise StatusError(STATUS_DELETE_PENDING)
     if await share.breaks.before_name_change(one.node_id, one.open_id):
         return False
+    record = share.record(one)
+    if not how.posix and record is not None and any(entry.stream for entry in record.opens):
+        # A file goes nowhere while any of its streams is open.
+        raise StatusError(STATUS_ACCESS_DENIED)
     return not one.is_directory or await _check_children(share, one, target, how)
 
 
@@ -131,8 +133,7 @@ async def _check_children(share: "Share", one: Open, target: str, how: _How) -> 
 async def _check_parent(share: "Share", one: Open, parent: Handle) -> bool:
     """Whether the directory takes the file, whatever the storage thinks of it. Raises `StatusError` if it does not."""
     record = share.table.peek_nowait(parent.node_id)
-    if record is not None and record.pending:
-        raise StatusError(STATUS_DELETE_PENDING)
+    check_stays(record)
     # Windows opens the directory for this, and shares reading and writing.
     if record is not None and conflicting_opens(record, _INTO_DIRECTORY):
         raise StatusError(STATUS_SHARING_VIOLATION)
@@ -242,7 +243,6 @@ async def _try_exchange(share: "Share", one: Open, other: Open, how: _How) -> bo
     if one.node_id == other.node_id:
         return True
     for moved, target in ((one, other.path), (other, one.path)):
-        _check_free(share, moved)
         if not await _check_origin(share, moved, target, how):
             return False
     parent, name = await open_parent(share, one.path, one.token)

@@ -40,6 +40,7 @@ from gateway.share.access import Governing
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
+from gateway.share.paths import find_file
 from vfs_backends.api import Capability, Handle, Stat, StatChange
 from vfs_backends.inline import point_of_no_return
 
@@ -87,7 +88,7 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
     descriptors = share.descriptors
     if not descriptors.stores:
         raise StatusError(STATUS_NOT_SUPPORTED)
-    handle = one.handle if not one.stream else await share.fs.lookup(share.root, one.path)
+    handle = one.handle if not one.stream else await find_file(share, one)
     try:
         stat = await handle.stat()
         present = (await descriptors.governing(handle, stat)).descriptor

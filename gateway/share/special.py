@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from acl import mask
 from acl.token import Token
-from gateway.nt.status import STATUS_DELETE_PENDING, StatusError
 from gateway.share.listing import By, name_added
 from gateway.share.paths import open_parent
+from gateway.share.preconditions import check_stays
 from vfs_backends.api import Caller, Handle, Stat
 from vfs_backends.inline import first_effect
 
@@ -37,9 +37,7 @@ async def _make(
     share.enter()
     parent, name = await open_parent(share, path, token)
     try:
-        record = share.table.peek_nowait(parent.node_id)
-        if record is not None and record.pending:
-            raise StatusError(STATUS_DELETE_PENDING)
+        check_stays(share.table.peek_nowait(parent.node_id))
         above = await share.descriptors.check(
             parent, await parent.stat_found(attributes=False), token, mask.FILE_ADD_FILE
         )

@@ -23,6 +23,7 @@ from gateway.share.closing import is_delete_pending
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import stream_renamed
 from gateway.share.opens import Open
+from gateway.share.paths import find_file
 from gateway.share.record import FileRecord, rename_stream_opens
 from vfs_backends.api import Capability, Handle, IoAccess, Stat, StreamEntry
 from vfs_backends.errors import Kind, VfsError
@@ -95,7 +96,7 @@ async def stat_of_file(share: "Share", one: Open) -> Stat:
     """What the storage tells of the file, whichever of its streams is open. Raises `VfsError`."""
     if not one.stream:
         return await one.handle.stat()
-    handle = await share.fs.lookup(share.root, one.path)
+    handle = await find_file(share, one)
     try:
         return await handle.stat()
     finally:
@@ -133,7 +134,7 @@ async def rename_stream(share: "Share", one: Open, name: str, *, replace: bool) 
     spelled = one.handle.stream
     await first_effect(one.handle.rename_stream(spelled, name, replace=replace))
     await _renamed(share, one, old, new)
-    stream_renamed(share, one, spelled, name)
+    await stream_renamed(share, one, spelled, name)
 
 
 async def _check_target(share: "Share", one: Open, new: str, *, replace: bool) -> None:
@@ -156,7 +157,7 @@ def _check_unused(share: "Share", one: Open, stream: str) -> None:
 
 async def _become_default(share: "Share", one: Open, *, replace: bool) -> None:
     """The default stream cannot be renamed over, only written: what is in the other one is copied there."""
-    default = await share.fs.lookup(share.root, one.path)
+    default = await find_file(share, one)
     try:
         if default.is_directory:
             raise StatusError(STATUS_INVALID_PARAMETER)
@@ -179,7 +180,7 @@ async def _become_default(share: "Share", one: Open, *, replace: bool) -> None:
     await one.handle.aclose()
     one.handle = default
     await _renamed(share, one, one.stream, "")
-    stream_renamed(share, one, spelled, "")
+    await stream_renamed(share, one, spelled, "")
 
 
 async def _copy(source: Handle, target: Handle) -> None:

@@ -214,6 +214,7 @@ def test_special_files(place):
     fifo = place / "fifo"
     os.mkfifo(fifo, 0o622)
     assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert not os.access(fifo, os.X_OK)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     writer = os.open(fifo, os.O_WRONLY)
     os.write(writer, b"through the kernel")

@@ -524,6 +524,15 @@ async def test_replacing_breaks_what_is_replaced(store, autojump_clock) -> None:
     assert ann.was_told() == [("RWH", "RW")]
 
 
+async def test_a_file_is_moved_when_its_streams_have_been_closed(store, autojump_clock) -> None:
+    ann = Closes(store, "ann")
+    ann.one = await ann.open(stream="s", lease="RH", key="a")
+    one = await store.opened(owner="bob")
+    await store.in_task(partial(rename, store.share, one, "moved", replace=False))
+    assert ann.was_told() == [("RH", "R")]
+    assert one.path == "moved"
+
+
 async def test_a_directory_is_moved_when_those_inside_have_closed(store, autojump_clock) -> None:
     await store.make("directory", directory=True)
     ann = Closes(store, "ann")
@@ -577,6 +586,34 @@ async def test_changes_in_a_directory(store, autojump_clock) -> None:
     assert ann.was_told() == [("RH", "")]
     await store.in_task(partial(rename, store.share, one, "elsewhere/file", replace=False))
     assert ann.was_told() == [("RH", "")]
+    await caches()
+    await store.run(lambda: set_delete(store.share, one, True))
+    assert ann.was_told() == []
+    await store.close(one)
+    assert ann.was_told() == [("RH", "")]
+
+
+async def test_changes_of_streams_in_a_directory(store, autojump_clock) -> None:
+    """They change the times that it lists of their file."""
+    await store.make("directory", directory=True)
+    ann = Client(store, "ann")
+
+    async def caches() -> Open:
+        how = {"options": FILE_DIRECTORY_FILE, "access": FILE_READ_DATA}
+        return await ann.open("directory", lease="RH", key="d", **how)
+
+    kept = await caches()
+    one = await store.opened("directory/file", stream="one", owner="bob")
+    assert ann.was_told() == [("RH", "")]
+    for act in (
+        lambda: set_size(store.share, one, 1),
+        lambda: rename_stream(store.share, one, "two", replace=False),
+    ):
+        await store.close(kept)
+        kept = await caches()
+        await store.in_task(act)
+        assert ann.was_told() == [("RH", "")], act
+    await store.close(kept)
     await caches()
     await store.run(lambda: set_delete(store.share, one, True))
     assert ann.was_told() == []

@@ -74,9 +74,6 @@ async def test_what_stands_in_the_way(store) -> None:
     for pair in ((one, directory), (directory, one)):
         assert await swap(store, *pair) == STATUS_SHARING_VIOLATION
     await store.close(below)
-    stream = await store.opened(stream="stream")
-    assert await swap(store, directory, one) == STATUS_ACCESS_DENIED
-    await store.close(stream)
     await store.run(lambda: set_delete(store.share, one, True))
     assert await swap(store, directory, one) == STATUS_DELETE_PENDING
     await store.run(lambda: set_delete(store.share, one, False))
@@ -86,6 +83,13 @@ async def test_what_stands_in_the_way(store) -> None:
     assert await swap(store, directory, one) == STATUS_ACCESS_DENIED
     assert store.tree() == before
     assert (one.path, directory.path) == ("file", "directory")
+
+
+async def test_an_open_stream_goes_along(store) -> None:
+    one, directory = await store.opened(posix=True), await store.opened("directory", posix=True, **DIRECTORY)
+    stream = await store.opened(stream="stream")
+    assert await swap(store, directory, one) == 0
+    assert (stream.path, one.path) == ("directory", "directory")
 
 
 async def test_a_storage_that_cannot(store) -> None:

@@ -281,6 +281,18 @@ async def test_links_over_something(store) -> None:
     assert sorted(store.tree().values(), key=str)[-2:] == [b"content", b"content"]
 
 
+async def test_moving_a_name_to_another_one_of_the_file(store) -> None:
+    one = await store.opened()
+    assert await link_to(store, one, "directory/linked") == 0
+    assert await move(store, one, "directory/LINKED") == STATUS_OBJECT_NAME_COLLISION
+    assert await move(store, one, "directory/LINKED", posix=True) == 0
+    assert await link_to(store, one, "again") == 0
+    assert await move(store, one, "AGAIN", replace=True) == 0
+    assert one.path == "AGAIN"
+    assert {name for name, data in store.tree().items() if data == b"content"} == {"AGAIN", "directory/linked"}
+    assert (await one.handle.stat()).nlink == 2
+
+
 async def test_links_that_cannot_be(store) -> None:
     directory = await store.opened("directory", **DIRECTORY)
     assert await link_to(store, directory, "new") == STATUS_FILE_IS_A_DIRECTORY

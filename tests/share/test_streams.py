@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from acl.descriptor import DACL_SECURITY_INFORMATION
 from acl.idmap import IdMap, machine_sid
+from acl.sddl import parse_sddl
 from acl.token import Token, user_token
 from gateway.nt import constants as nt
 from gateway.nt.status import (
@@ -21,12 +23,14 @@ from gateway.nt.status import (
 from gateway.nt.upcase import upcase
 from gateway.share.access import Descriptors
 from gateway.share.changing import set_delete, set_size, set_stat
+from gateway.share.granting import governing_open
 from gateway.share.intent import OpenIntent
 from gateway.share.locking import lock, unlock
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
 from gateway.share.renaming import rename
+from gateway.share.securing import set_security
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.streams import list_streams, rename_stream, stat_of_file
@@ -253,6 +257,43 @@ async def test_a_file_with_an_open_stream_is_not_renamed(share: Share) -> None:
     assert caught.value.status == STATUS_ACCESS_DENIED
     await share.close(one)
     await rename(share, file, "new", replace=False)
+
+
+async def test_as_posix_means_it_streams_that_share_deletion_are_not_in_the_way(share: Share) -> None:
+    one, file = await opened(share, "file:one"), await opened(share, "file")
+    await rename(share, file, "new", replace=False, posix=True)
+    assert (one.path, (await stat_of_file(share, one)).node_id) == ("new", file.node_id)
+
+
+async def test_a_directory_stays_though_a_stream_of_it_goes(share: Share) -> None:
+    await share.close(await opened(share, "dir", options=nt.FILE_DIRECTORY_FILE))
+    one, two = await opened(share, "dir:one"), await opened(share, "dir:one")
+    await set_delete(share, one, True)
+    assert await refused(share, "dir:one") == STATUS_DELETE_PENDING
+    file = await opened(share, "dir/file")
+    await rename(share, file, "elsewhere", replace=False)
+    await rename(share, file, "dir/back", replace=False)
+    await share.close(two)
+
+
+async def test_what_has_the_files_name_by_now_is_another_file(share: Share) -> None:
+    """Who has a stream open of a file that has gone has no rights to the one in its place."""
+    one, file = await opened(share, "file:one"), await opened(share, "file")
+    await set_delete(share, file, True, posix=True)
+    await share.close(file)
+    other = await opened(share, "file", nt.FILE_CREATE)
+    nobody = parse_sddl("D:P")
+    for operation in (
+        lambda: stat_of_file(share, one),
+        lambda: governing_open(share, one),
+        lambda: set_security(share, one, nobody, DACL_SECURITY_INFORMATION),
+        lambda: rename_stream(share, one, "", replace=True),
+    ):
+        with pytest.raises(VfsError) as caught:
+            await operation()
+        assert caught.value.kind is Kind.STALE
+    assert not (await governing_open(share, other)).is_stored
+    assert await contents(share, other) == b""
 
 
 # --- renaming into a directory that is open
