@@ -28,6 +28,8 @@ __all__ = ["Notifier"]
 
 log = logging.getLogger("gateway.fuse")
 
+Call = Callable[[], object]
+
 _OPENING_SECONDS: Final = 2.0
 """For so long an open takes at most from here until it is in the file's record."""
 _TELLING_SECONDS: Final = 1.0
@@ -39,7 +41,8 @@ class _Queue:
     def __init__(self, name: str) -> None:
         self._pending: dict[tuple[int, bytes], None] = {}
         self._changed = threading.Condition()
-        self._calls: list[Callable[[], object]] = []
+        self._begun: list[Call] = []
+        self._calls: list[Call] = []
         self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -49,7 +52,13 @@ class _Queue:
             self._pending[inode, name] = None
             self._changed.notify()
 
-    def when_told(self, call: Callable[[], object]) -> None:
+    def when_begun(self, call: Call) -> None:
+        """Call (in the thread) as soon as it begins to tell the kernel what is pending now."""
+        with self._changed:
+            self._begun.append(call)
+            self._changed.notify()
+
+    def when_told(self, call: Call) -> None:
         """Call (in the thread) as soon as the kernel was told what is pending now, or need not be told any more."""
         with self._changed:
             self._calls.append(call)
@@ -68,12 +77,14 @@ class _Queue:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._pending and not self._calls and not self._ended:
+                while not (self._pending or self._begun or self._calls or self._ended):
                     self._changed.wait()
-                pending, calls = list(self._pending), self._calls
+                pending, begun, calls = list(self._pending), self._begun, self._calls
                 self._pending.clear()
-                self._calls = []
+                self._begun, self._calls = [], []
                 ended = self._ended
+            for call in begun:
+                call()
             for inode, name in pending:
                 _tell(inode, name)
             for call in calls:
@@ -140,7 +151,9 @@ class Notifier:
         """Not everybody may look up names in a directory any more, perhaps."""
         if directory.is_open:
             self._forget_names(directory)
-            await self._tell_all()
+            # The kernel does not forget a name while its directory is being changed: only when it has been answered.
+            with trio.move_on_after(_TELLING_SECONDS):
+                await self._called(self._names.when_begun)
 
     def _forget_names(self, directory: Inode) -> None:
         """Have the kernel ask for all names in a directory, and have it judged anew whether it may keep any."""
@@ -154,18 +167,18 @@ class Notifier:
         # A request in the directory may be waiting for whoever changes it: then it is as if they had come first.
         with trio.move_on_after(_TELLING_SECONDS):
             for queue in (self._contents, self._names):
-                await self._told(queue)
+                await self._called(queue.when_told)
 
-    async def _told(self, queue: _Queue) -> None:
-        told = trio.Event()
+    async def _called(self, when: Callable[[Call], None]) -> None:
+        called = trio.Event()
         token = trio.lowlevel.current_trio_token()
 
-        def set_told() -> None:
+        def set_called() -> None:
             with contextlib.suppress(trio.RunFinishedError):
-                token.run_sync_soon(told.set)
+                token.run_sync_soon(called.set)
 
-        queue.when_told(set_told)
-        await told.wait()
+        when(set_called)
+        await called.wait()
 
     def file_changed(self, node_id: NodeId, by: Hashable) -> None:
         """Contents or attributes are others."""

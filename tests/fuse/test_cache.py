@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,20 @@ def test_what_everybody_may_look_up_is_kept_until_they_may_not(public):
         held.write("still")
     directory.chmod(0o755)
     assert others_see(public, directory / "moved behind its back/file") == "done"
+
+
+def test_permissions_are_changed_without_waiting_for_the_kernel(public):
+    """It cannot forget names in a directory before that has been changed."""
+    took = []
+    for number in range(5):
+        directory = public.path / f"share/directory that changes {number}"
+        directory.mkdir()
+        (directory / "file").touch()
+        (directory / "file").stat()
+        begun = time.monotonic()
+        directory.chmod(0o700)
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.9
 
 
 @needs(Need.ROOT)
