@@ -13,6 +13,7 @@ from gateway.share.durable import Terms
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.smb.channel_sequence import Generation
+from gateway.smb.instances import Instance
 from gateway.smb.lock_sequences import LockSequences
 from gateway.smb.replays import ReplayKey
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
     from gateway.smb.pending import Pending
     from gateway.smb.search import Search
-    from gateway.smb.service import Service
     from gateway.smb.tree import Tree
 
 __all__ = ["FileOpen", "KeptOpen", "PipeOpen", "SmbOpen"]
@@ -146,14 +146,15 @@ class SmbOpen(ABC):
 class KeptOpen:
     """What is kept of an open until its client is back. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12."""
 
-    __slots__ = ("_service", "lock_sequences", "replay_key")
+    __slots__ = ("_service", "instance", "lock_sequences", "replay_key")
 
-    def __init__(self, service: "Service", lock_sequences: LockSequences | None, replay_key: ReplayKey | None) -> None:
-        self._service = service
-        self.lock_sequences = lock_sequences
-        self.replay_key = replay_key
+    def __init__(self, one: "FileOpen") -> None:
+        self._service = one.tree.session.service
+        self.instance = one.instance
+        self.lock_sequences = one.lock_sequences
+        self.replay_key = one.replay_key
         """Set if its client may not even know of it."""
-        service.opens += 1
+        self._service.opens += 1
 
     def ended(self) -> None:
         """It is not kept any more."""
@@ -175,6 +176,7 @@ class FileOpen(SmbOpen):
         """From the first LOCK request on that has a number."""
         self.ea_position = 0
         """Extended attributes that a query has told already."""
+        self.instance: Instance | None = None
         self.durable: Terms | None = None
         """Set if it is to outlive its connection."""
 
@@ -194,17 +196,24 @@ class FileOpen(SmbOpen):
             await self.close()
             return
         disconnected = self.file.share.disconnected
-        kept = KeptOpen(self.tree.session.service, self.lock_sequences, self.replay_key)
+        kept = KeptOpen(self)
         try:
             self.withdraw()
             await self.drained()
+            self._leave_instance()
             if not await disconnected.keep(self.file, self.durable, kept):
                 kept.ended()
                 await self.release()
         finally:
             disconnected.has_left(self.file)
 
+    def _leave_instance(self) -> None:
+        if self.instance is not None:
+            self.tree.session.service.instances.withdrawn(self, self.instance)
+            self.instance = None
+
     async def release(self) -> None:
+        self._leave_instance()
         if self.search is not None:
             await self.search.aclose()
         if self.watch is not None:

@@ -72,6 +72,8 @@ async def reconnect(
     share.disconnected.give_back(absent, OpenHolder(one))
     one.act_as(token)
     one.durable, one.lock_sequences = absent.terms, kept.lock_sequences
+    if kept.instance is not None:
+        session.service.instances.opened(one, kept.instance)
     level, lease = caching_held(share, file, caching._replace(state=BATCH))
     return Returned(one, stat, level, lease + answers)
 

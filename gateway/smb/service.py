@@ -19,6 +19,7 @@ from gateway.rpc.interface import ServerInfo
 from gateway.share.times import WriteTimes
 from gateway.smb.clients import Clients
 from gateway.smb.exports import Exports
+from gateway.smb.instances import Instances
 from gateway.smb.limits import Limits
 from gateway.smb.replays import Replays
 from gateway.smb.session import SessionTable
@@ -82,6 +83,7 @@ class Service:
     """Serves the quiet connections, if somebody runs it."""
     clients: Clients = field(default_factory=Clients)
     replays: Replays = field(default_factory=Replays)
+    instances: Instances = field(default_factory=Instances)
     opens: int = 0
     """Files and pipes that are open."""
     _file_ids: Iterator[int] = field(default_factory=_random_ids)

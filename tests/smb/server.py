@@ -251,6 +251,8 @@ class Server:
         if self.service.opens:
             left.append(f"{self.service.opens} opens are counted")
         left += [f"{one.connections} trees on {one.name}" for one in self.service.exports if one.connections]
+        left += [f"an open for instance {one!r}" for one in self.service.instances._opens]
+        left += [f"CREATE {one!r}" for one in self.service.replays._opens]
         if self.service.budget.used:
             left.append(f"{self.service.budget.used} bytes of the memory budget")
         for one in self.exported.values():

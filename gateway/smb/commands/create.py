@@ -51,6 +51,7 @@ from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.reconnecting import find_unanswered, reconnect
 from gateway.smb.registry import command
 from gateway.smb.replays import ReplayKey
+from gateway.smb.taking_over import instance_asked, take_over
 from gateway.smb.views import attributes_of
 from gateway.wire.create import (
     SMB2_OPLOCK_LEVEL_BATCH,
@@ -156,6 +157,9 @@ async def _open(
 ) -> Answer:
     session = ctx.session
     intent = _intent(ctx, share, request, contexts, caching)
+    instance = instance_asked(ctx.negotiated, contexts) if contexts else None
+    if instance is not None:
+        await take_over(ctx.connection.service.instances, share, token, intent, instance)
     file = await share.open(intent, token)
     if session.trees.get(ctx.tree.tree_id) is not ctx.tree:
         # The session, or the tree, has ended while the open waited for somebody.
@@ -164,6 +168,8 @@ async def _open(
     one = FileOpen(file, ctx.connection.service.new_file_id(), ctx.tree)
     _enter(ctx, one)
     # From here on nothing fails.
+    if instance is not None:
+        ctx.connection.service.instances.opened(one, instance)
     if key is not None:
         ctx.connection.service.replays.opened(key, one)
     answers = await response_contexts(share, file, token, contexts) if contexts else ()
