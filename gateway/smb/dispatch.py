@@ -142,7 +142,8 @@ class Exchange:
                 if self._held is not None and self._entered is not None:
                     self._held.leave(self._entered)
                 self._held = self._entered = None
-            self.connection.in_flight.settled(pending)
+                # Also at the end of the connection: the session, in which it counts, may have another.
+                self.connection.in_flight.settled(pending)
             self._index += 1
             if self._next() is None:
                 return

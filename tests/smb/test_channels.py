@@ -6,6 +6,7 @@ from gateway.crypto.keys import AES128_CCM, AES128_GCM
 from gateway.crypto.signing import AES_CMAC, AES_GMAC, HMAC_SHA256
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
+    STATUS_CANCELLED,
     STATUS_FILE_NOT_AVAILABLE,
     STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_PARAMETER,
@@ -13,6 +14,8 @@ from gateway.nt.status import (
     STATUS_MORE_PROCESSING_REQUIRED,
     STATUS_NETWORK_SESSION_EXPIRED,
     STATUS_NOT_SUPPORTED,
+    STATUS_PENDING,
+    STATUS_RANGE_NOT_LOCKED,
     STATUS_REQUEST_NOT_ACCEPTED,
     STATUS_REQUEST_OUT_OF_SEQUENCE,
     STATUS_USER_SESSION_DELETED,
@@ -32,7 +35,7 @@ from gateway.wire.oplock_break import (
     OplockBreakNotification,
 )
 from gateway.wire.session_setup import SMB2_SESSION_FLAG_BINDING, SessionSetupRequest, SessionSetupResponse
-from tests.smb.client import ANY, Call, Client, ClientSession, LogOn, Refused
+from tests.smb.client import ANY, EXCLUSIVE, Call, Client, ClientSession, LogOn, Refused
 from tests.smb.server import Server
 from tests.smb.test_durable import V2, asking, refused
 from tests.smb.test_leases import BATCH, LEVEL_II, RWH, lease, opened, oplock, pending
@@ -267,6 +270,47 @@ async def test_a_session_that_ends_while_it_is_bound(multi) -> None:
     assert caught.value.status == STATUS_USER_SESSION_DELETED
     await second.log_on()
     assert not multi.connections[1].setups
+
+
+# --- requests that wait
+
+
+async def waiting_lock(server: Server) -> tuple[Client, Client, int]:
+    """Two channels, of which the second waits for a lock that somebody else has; the request's message id."""
+    first, second, tree = await two_channels(server)
+    other, other_tree = await server.with_tree()
+    for client, file in ((other, await other.create(other_tree, "file")), (second, await first.create(tree, "file"))):
+        (message_id,) = await client.send(client.lock_call(file, (0, 1, EXCLUSIVE)))
+        response = await client.next(message_id)
+    assert response.status == STATUS_PENDING
+    return first, second, message_id
+
+
+async def test_a_request_is_cancelled_by_its_own_channel(multi) -> None:
+    """Message ids are a connection's, and so are those that the server gives to what waits."""
+    first, second, waiting = await waiting_lock(multi)
+    for async_id in (0, 1):
+        await first.cancel(waiting, async_id)
+    assert await lives(first)
+    assert await lives(second)
+    assert second._inbox == []
+    await second.cancel(waiting)
+    assert (await second.final(waiting)).status == STATUS_CANCELLED
+
+
+async def test_a_request_that_waits_ends_with_its_channel(multi) -> None:
+    first, second, _ = await waiting_lock(multi)
+    second.close()
+    await channels(multi, first, 1)
+    (share,) = (one.share for one in multi.exported.values())
+    assert not share.lock_waiters._waiting
+    assert [one.pending for one in multi.service.sessions] == [0, 0]
+
+
+async def test_log_off_ends_what_waits_on_another_channel(multi) -> None:
+    first, second, waiting = await waiting_lock(multi)
+    await first.log_off()
+    assert (await second.final(waiting)).status == STATUS_RANGE_NOT_LOCKED
 
 
 # --- breaks
