@@ -211,7 +211,7 @@ async def test_too_many_elements_end_the_connection(make_server) -> None:
     assert await client.ended()
 
 
-async def test_what_waits_lets_the_finished_go_ahead(server) -> None:
+async def test_what_waits_lets_the_finished_go_ahead(server, autojump_clock) -> None:
     """Answers that are there are sent with the interim of the element that waits; its own comes by itself."""
     server.files.faults.append(Fault("flush", delay=0.1))
     client, tree = await server.with_tree()
