@@ -72,6 +72,9 @@ class PosixHandle(Handle):
         self.volume = volume
         self._told = told
         self._is_new = False
+        """Whether it was made by this handle, and `stat_found` has not told of it yet."""
+        self._attributes: DosAttributes | None = None
+        """What has been set of a new file."""
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0
@@ -180,12 +183,13 @@ class PosixHandle(Handle):
 
     async def stat_found(self, *, attributes: bool = True) -> Stat:
         fields, self._told = self._told, None
+        is_new, self._is_new = self._is_new, False
         if fields is None:
-            if attributes:
+            if attributes and not is_new:
                 return await self.stat()
             fields = await self.ask(fields_of, self.fd)
-        if self._is_new or not attributes:
-            return stat_of(self.node_id, fields, None)
+        if is_new or not attributes:
+            return stat_of(self.node_id, fields, self._attributes if is_new else None)
         return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
 
     def _stat(self) -> Stat:
@@ -300,17 +304,23 @@ class PosixHandle(Handle):
     def _set_dos_attributes(self, target: int | bytes, change: StatChange) -> None:
         if not self.volume.tree.has_xattrs:
             raise VfsError(Kind.NOT_SUPPORTED, "DOS attributes")
-        value = self._read_xattr(XATTR)
-        stored = None if value is None else DosAttributes.parse(value)
+        if self._is_new:
+            stored = self._attributes
+        else:
+            value = self._read_xattr(XATTR)
+            stored = None if value is None else DosAttributes.parse(value)
         attributes, birthtime = (None, None) if stored is None else (stored.attributes, stored.birthtime_ns)
         new = DosAttributes(
             attributes if change.dos_attributes is None else change.dos_attributes,
             birthtime if change.birthtime_ns is None else change.birthtime_ns,
         )
         if change.ctime_ns is not None:
+            self._is_new, self._attributes = False, None
             set_changed(self.fd, target, new, change.ctime_ns)
         elif new != stored:
             os.setxattr(target, XATTR, new.to_bytes())
+            if self._is_new:
+                self._attributes = new
 
     async def open_directory(self) -> DirectoryStream:
         if not self.is_directory:
