@@ -14,9 +14,10 @@ The state is one flag for the whole process: an inline pass never suspends, so n
 It belongs to the thread that runs the event loop; worker threads must not call this module.
 """
 
+import contextlib
 from collections.abc import Awaitable, Coroutine
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -24,19 +25,34 @@ T = TypeVar("T")
 
 __all__ = [
     "NotNow",
+    "begin_inline",
     "committed",
     "effect_scope",
+    "end_inline",
     "first_effect",
     "may_suspend",
     "may_wait",
     "nothing_happened",
     "point_of_no_return",
     "run_inline",
+    "run_to_end",
 ]
 
-_TASK, _INLINE, _COMMITTED = range(3)
+_TASK: Final = 0
+_INLINE: Final = 1
+_COMMITTED: Final = 2
 
-_state = _TASK
+
+class _Pass:
+    __slots__ = ("state",)
+
+    def __init__(self) -> None:
+        self.state = _TASK
+
+
+_pass: Final = _Pass()
+_ENDED: Final = object()
+_SUSPENDED: Final = "suspended in an inline pass without calling may_wait()"
 
 effect_scope: ContextVar[trio.CancelScope | None] = ContextVar("effect_scope", default=None)
 """In a task: the scope that `point_of_no_return` shields."""
@@ -52,28 +68,27 @@ def may_wait() -> None:
     Raises `NotNow` in an inline pass, and `RuntimeError` in one that has already had an effect (a defect of the
     caller, who must then do its work in the calling thread).
     """
-    if _state == _INLINE:
+    if _pass.state == _INLINE:
         raise NotNow
-    if _state == _COMMITTED:
+    if _pass.state == _COMMITTED:
         raise RuntimeError("an inline pass was about to wait after its first effect")
 
 
 def committed() -> bool:
     """Whether this is an inline pass beyond its point of no return, which has to go on without waiting."""
-    return _state == _COMMITTED
+    return _pass.state == _COMMITTED
 
 
 def may_suspend() -> bool:
     """Whether this is no inline pass: then it can be suspended, and cancelled meanwhile."""
-    return _state == _TASK
+    return _pass.state == _TASK
 
 
 def point_of_no_return() -> None:
     """Say that what follows has effects: the request is neither run again nor cancelled from here on."""
-    global _state  # noqa: PLW0603 - of the whole process
-    if _state == _INLINE:
-        _state = _COMMITTED
-    elif _state == _TASK:
+    if _pass.state == _INLINE:
+        _pass.state = _COMMITTED
+    elif _pass.state == _TASK:
         scope = effect_scope.get()
         if scope is not None:
             scope.shield = True
@@ -81,10 +96,9 @@ def point_of_no_return() -> None:
 
 def nothing_happened() -> None:
     """Take `point_of_no_return` back: what was to be the first effect did not come about."""
-    global _state  # noqa: PLW0603 - of the whole process
-    if _state == _COMMITTED:
-        _state = _INLINE
-    elif _state == _TASK:
+    if _pass.state == _COMMITTED:
+        _pass.state = _INLINE
+    elif _pass.state == _TASK:
         scope = effect_scope.get()
         if scope is not None:
             scope.shield = False
@@ -96,7 +110,7 @@ async def first_effect(operation: Awaitable[T]) -> T:
     If it succeeds, the point of no return is behind; if it fails, in an inline pass, nothing has happened yet. In a
     task it cannot be cancelled.
     """
-    if _state == _TASK:
+    if _pass.state == _TASK:
         point_of_no_return()
     result = await operation
     point_of_no_return()
@@ -108,14 +122,34 @@ def run_inline(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Raises `NotNow` if it would have had to wait, and `RuntimeError` if it did wait without having said so.
     """
-    global _state  # noqa: PLW0603 - of the whole process
-    _state = _INLINE
+    begin_inline()
     try:
         coroutine.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
     finally:
-        _state = _TASK
+        end_inline()
     coroutine.close()
-    raise RuntimeError(f"{coroutine!r} suspended in an inline pass without calling may_wait()")
+    raise RuntimeError(f"{coroutine!r} {_SUSPENDED}")
+
+
+def begin_inline() -> None:
+    """What follows is an inline pass. For who has many of them in `run_to_end`, and ends the last by `end_inline`."""
+    _pass.state = _INLINE
+
+
+def end_inline() -> None:
+    """What follows is no inline pass."""
+    _pass.state = _TASK
+
+
+def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Drive to its end what never suspends; if it does all the same, it gets a `RuntimeError` there.
+
+    Without a result, which costs an exception.
+    """
+    if next(coroutine.__await__(), _ENDED) is not _ENDED:
+        with contextlib.suppress(StopIteration):
+            while True:
+                coroutine.throw(RuntimeError(_SUSPENDED))

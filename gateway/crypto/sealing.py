@@ -1,6 +1,7 @@
 """Sealed messages: SMB2 TRANSFORM_HEADER and AES in an authenticated mode ([MS-SMB2] 2.2.41, 3.1.4.3)."""
 
 import struct
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -12,16 +13,16 @@ from gateway.crypto.errors import CryptoError
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM
 from gateway.wire.transform import SMB2_TRANSFORM_ENCRYPTED, TRANSFORM_HEADER_SIZE, TRANSFORM_MAGIC
 
-TAG_LENGTH = 16
+TAG_LENGTH: Final = 16
 
 # ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
-_HEADER = struct.Struct("<4s16s16sIHHQ")
-_ASSOCIATED = struct.Struct("<16sIHHQ")
-_WHOSE = struct.Struct("<4s38xHQ")
-_SIGNED_FROM = 20
-_BLOCK = 16
+_HEADER: Final = struct.Struct("<4s16s16sIHHQ")
+_ASSOCIATED: Final = struct.Struct("<16sIHHQ")
+_WHOSE: Final = struct.Struct("<4s38xHQ")
+_SIGNED_FROM: Final = 20
+_BLOCK: Final = 16
 # From this size on, sparing a copy outweighs the setting up of a cipher context.
-_LARGE = 128 * 1024
+_LARGE: Final = 128 * 1024
 
 Frame = bytes | bytearray | memoryview
 

@@ -7,24 +7,25 @@ Signature field as zeros.
 import hmac
 import struct
 from abc import ABC, abstractmethod
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-HMAC_SHA256 = 0
-AES_CMAC = 1
-AES_GMAC = 2
+HMAC_SHA256: Final = 0
+AES_CMAC: Final = 1
+AES_GMAC: Final = 2
 """Algorithms of SMB2_SIGNING_CAPABILITIES, [MS-SMB2] 2.2.3.1.7."""
 
-HEADER_LENGTH = 64
-SIGNATURE = slice(48, 64)
+HEADER_LENGTH: Final = 64
+SIGNATURE: Final = slice(48, 64)
 """Where the Signature field lies in a message."""
 
-_NO_SIGNATURE = bytes(16)
+_NO_SIGNATURE: Final = bytes(16)
 # Command, MessageId, Signature: the fields of a header that matter here.
-_FIELDS = struct.Struct("<12xH10x8s16x16s")
-_CANCEL = 0x000C
+_FIELDS: Final = struct.Struct("<12xH10x8s16x16s")
+_CANCEL: Final = 0x000C
 
 
 class Signer(ABC):
@@ -94,8 +95,8 @@ class _GmacSigner(Signer):
         return self._gcm.encrypt(message_id + roles[server], b"", message)
 
 
-_ROLES = (b"\0\0\0\0", b"\1\0\0\0")
-_CANCEL_ROLES = (b"\2\0\0\0", b"\3\0\0\0")
+_ROLES: Final = (b"\0\0\0\0", b"\1\0\0\0")
+_CANCEL_ROLES: Final = (b"\2\0\0\0", b"\3\0\0\0")
 """How the nonce of a signature ends: in what a client sends, and in what a server sends."""
 
 

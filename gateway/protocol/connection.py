@@ -5,6 +5,7 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.preauth import PreauthHash
@@ -30,16 +31,16 @@ from gateway.wire.transform import TRANSFORM_MAGIC
 
 __all__ = ["ANY_ID", "UNSOLICITED", "Connection"]
 
-ANY_ID = 0xFFFFFFFFFFFFFFFF
+ANY_ID: Final = 0xFFFFFFFFFFFFFFFF
 """In a related element: the session, tree or file of the element before."""
-UNSOLICITED = 0xFFFFFFFFFFFFFFFF
+UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 """MessageId of an oplock break notification."""
 
-_PREFIX = struct.Struct(">I")
-_NO_SIGNATURE = bytes(16)
-_ROOM = bytes(HEADER_SIZE)
-_SEALED = TRANSFORM_MAGIC[:1]
-_NEXT_COMMAND_AT = 20
+_PREFIX: Final = struct.Struct(">I")
+_NO_SIGNATURE: Final = bytes(16)
+_ROOM: Final = bytes(HEADER_SIZE)
+_SEALED: Final = TRANSFORM_MAGIC[0]
+_NEXT_COMMAND_AT: Final = 20
 
 Buffer = bytes | bytearray | memoryview
 FindSecurity = Callable[[int], ChannelSecurity | None]
@@ -68,7 +69,7 @@ class Connection:
         An element that must be refused says so in `Request.refused`. `frame` must be writable and is kept by the
         result. Raises `ProtocolError`.
         """
-        if frame[:1] == _SEALED:
+        if len(frame) and frame[0] == _SEALED:
             return self._unseal(frame)
         return self._split(frame, None)
 

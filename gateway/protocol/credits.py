@@ -1,8 +1,10 @@
 """The window of message ids and the credits that widen it. [MS-SMB2] 3.3.1.1, 3.3.1.2, 3.3.5.2.3."""
 
+from typing import Final
+
 __all__ = ["CREDIT_UNIT", "MessageWindow", "credit_charge"]
 
-CREDIT_UNIT = 65536
+CREDIT_UNIT: Final = 65536
 """Bytes of payload that one credit pays for."""
 
 

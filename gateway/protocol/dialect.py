@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM
 from gateway.crypto.preauth import SHA512
@@ -36,9 +36,9 @@ from gateway.wire.negotiate_contexts import (
 
 __all__ = ["ALL_DIALECTS", "STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP", "NegotiatePolicy", "Negotiated", "negotiate"]
 
-ALL_DIALECTS = (DIALECT_202, DIALECT_210, DIALECT_300, DIALECT_302, DIALECT_311)
-STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP = 0xC05D0000
-SMALL_SIZE = 65536
+ALL_DIALECTS: Final = (DIALECT_202, DIALECT_210, DIALECT_300, DIALECT_302, DIALECT_311)
+STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP: Final = 0xC05D0000
+SMALL_SIZE: Final = 65536
 """What is read, written or transacted at most without credits that count."""
 
 T = TypeVar("T")
@@ -196,7 +196,7 @@ def _first(wanted: Sequence[int], offered: Sequence[int], otherwise: T) -> int |
     return next((one for one in wanted if one in offered), otherwise)
 
 
-_ONCE = frozenset(
+_ONCE: Final = frozenset(
     {
         PreauthIntegrityCapabilities.TYPE,
         EncryptionCapabilities.TYPE,

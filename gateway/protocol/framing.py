@@ -6,17 +6,18 @@ none. A request that outlives the turn in which it was received takes the storag
 """
 
 import struct
+from typing import Final
 
 from gateway.protocol.errors import ProtocolError
 
 __all__ = ["PREFIX_SIZE", "SMALL_BUFFER", "BufferPool", "FrameBuffer"]
 
-PREFIX_SIZE = 4
-SMALL_BUFFER = 64 * 1024
-MEDIUM_BUFFER = 2 << 20
+PREFIX_SIZE: Final = 4
+SMALL_BUFFER: Final = 64 * 1024
+MEDIUM_BUFFER: Final = 2 << 20
 """Room for a message of the usual largest payload, 1 MiB."""
-_PREFIX = struct.Struct(">I")
-_PARTIAL_LIMIT = 4096
+_PREFIX: Final = struct.Struct(">I")
+_PARTIAL_LIMIT: Final = 4096
 
 
 class BufferPool:

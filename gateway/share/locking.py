@@ -189,21 +189,13 @@ async def check_outside(one: Open, offset: int, length: int, *, writes: bool) ->
             raise StatusError(STATUS_FILE_LOCK_CONFLICT)
 
 
-def check_read(record: FileRecord | None, one: Open, offset: int, length: int) -> None:
+def check_read(record: FileRecord, one: Open, offset: int, length: int) -> None:
     """Raise FILE_LOCK_CONFLICT if a lock forbids to read the range."""
-    if (
-        record is not None
-        and record.locks
-        and locks.conflicting_read(record.locks, one.open_id, offset, length, one.stream)
-    ):
+    if locks.conflicting_read(record.locks, one.open_id, offset, length, one.stream):
         raise StatusError(STATUS_FILE_LOCK_CONFLICT)
 
 
-def check_write(record: FileRecord | None, one: Open, offset: int, length: int) -> None:
+def check_write(record: FileRecord, one: Open, offset: int, length: int) -> None:
     """Raise FILE_LOCK_CONFLICT if a lock forbids to write the range."""
-    if (
-        record is not None
-        and record.locks
-        and locks.conflicting_write(record.locks, one.open_id, offset, length, one.stream)
-    ):
+    if locks.conflicting_write(record.locks, one.open_id, offset, length, one.stream):
         raise StatusError(STATUS_FILE_LOCK_CONFLICT)

@@ -8,7 +8,7 @@ who wait for it, and tells them; so nobody is forgotten, and nobody has to try a
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.nt.status import STATUS_INVALID_LOCK_RANGE, STATUS_LOCK_NOT_GRANTED, STATUS_RANGE_NOT_LOCKED
 from gateway.share.record import FileRecord, LockEntry
@@ -29,7 +29,7 @@ __all__ = [
     "wait_for",
 ]
 
-_LIMIT = 1 << 64
+_LIMIT: Final = 1 << 64
 
 
 class LockOutcome(NamedTuple):

@@ -8,6 +8,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Hashable
+from typing import Final
 
 from acl.token import Token
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_LAST_WRITE, FILE_NOTIFY_CHANGE_SIZE
@@ -38,7 +39,7 @@ __all__ = ["Share"]
 
 log = logging.getLogger("gateway.vfs")
 
-_REMEMBERED_FILES = 32768
+_REMEMBERED_FILES: Final = 32768
 _open_ids = itertools.count((secrets.randbits(31) << 32) + 1)
 """A client may name an open that it had before the server was started anew: it must not get another one."""
 _numbers = itertools.count(1)
@@ -218,7 +219,8 @@ class Share:
         if record is not None and record.leases and len(record.opens) > 1:
             await self.breaks.before_read(one)
             record = self.table.peek_nowait(one.node_id)
-        check_read(record, one, offset, len(buffer))
+        if record is not None and record.locks:
+            check_read(record, one, offset, len(buffer))
         if self.settings.strict_locking:
             await check_outside(one, offset, len(buffer), writes=False)
         return await one.handle.read_into(offset, buffer)
@@ -235,7 +237,8 @@ class Share:
         if record is not None and record.leases:
             await self.breaks.before_change(one)
             record = self.table.peek_nowait(one.node_id)
-        check_write(record, one, offset, len(data))
+        if record is not None and record.locks:
+            check_write(record, one, offset, len(data))
         if self.settings.strict_locking:
             await check_outside(one, offset, len(data), writes=True)
         one.written = True

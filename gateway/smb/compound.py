@@ -1,5 +1,7 @@
 """What the elements of a compound take over from each other. [MS-SMB2] 3.3.5.2.7."""
 
+from typing import Final
+
 from gateway.nt.status import STATUS_FILE_CLOSED, STATUS_INVALID_PARAMETER, StatusError
 from gateway.protocol.connection import ANY_ID
 from gateway.protocol.message import Request
@@ -7,7 +9,7 @@ from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS
 
 __all__ = ["Compound"]
 
-_ANY_TREE_ID = 0xFFFFFFFF
+_ANY_TREE_ID: Final = 0xFFFFFFFF
 
 
 class Compound:

@@ -10,6 +10,7 @@ import math
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -36,17 +37,17 @@ __all__ = ["SmbConnection"]
 
 log = logging.getLogger("gateway.conn")
 
-_BATCH = 64
+_BATCH: Final = 64
 """Frames handled before others get their turn."""
-_RECEIVES = 8
+_RECEIVES: Final = 8
 """How often the rest of a message is looked for before it is waited for."""
-_UNORDERED = (Opcode.READ, Opcode.WRITE)
+_UNORDERED: Final = (Opcode.READ, Opcode.WRITE)
 """What may begin after the requests that came after it."""
-_FLUSH_SIZE = 256 * 1024
+_FLUSH_SIZE: Final = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
-_SMALL_MESSAGE = 4096
+_SMALL_MESSAGE: Final = 4096
 """Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
-_ENDED_KEYS = 8
+_ENDED_KEYS: Final = 8
 """Of so many sessions that have ended a connection keeps the keys."""
 _numbers = itertools.count(1)
 
@@ -316,8 +317,11 @@ class SmbConnection:
             self.outbox.flush()
 
     def _put(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> None:
-        large = [reply for reply in replies if reply.reserved]
-        sent = partial(self._sent, large) if large else None
+        sent = None
+        for reply in replies:
+            if reply.reserved:
+                sent = partial(self._sent, [reply for reply in replies if reply.reserved])
+                break
         self.outbox.put(self.protocol.pack(replies, sealed_by), sent)
 
     def _sent(self, large: list[Reply]) -> None:

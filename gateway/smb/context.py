@@ -54,7 +54,12 @@ class SessionContext(ConnectionContext):
 
     __slots__ = ("session",)
     LEVEL = 1
-    session: "Session"
+
+    def __init__(
+        self, connection: "SmbConnection", request: Request, pending: "Pending | None", session: "Session"
+    ) -> None:
+        super().__init__(connection, request, pending)
+        self.session = session
 
 
 class TreeContext(SessionContext):
@@ -62,8 +67,23 @@ class TreeContext(SessionContext):
 
     __slots__ = ("compound", "tree")
     LEVEL = 2
-    tree: "Tree"
-    compound: "Compound"
+
+    def __init__(
+        self,
+        connection: "SmbConnection",
+        request: Request,
+        pending: "Pending | None",
+        session: "Session",
+        tree: "Tree",
+        compound: "Compound",
+    ) -> None:
+        # At once, and not by way of those below: most requests need one.
+        self.connection = connection
+        self.request = request
+        self.pending = pending
+        self.session = session
+        self.tree = tree
+        self.compound = compound
 
     def find_open(self, persistent_file_id: int, volatile_file_id: int) -> "SmbOpen":
         """The open of this tree that a file id names, or, in a related element, the one of the element before.

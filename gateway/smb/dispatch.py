@@ -7,7 +7,7 @@ becomes a status.
 
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -35,16 +35,16 @@ from gateway.smb.answer import Answer, Result
 from gateway.smb.binding import recognize
 from gateway.smb.channel_sequence import Generation
 from gateway.smb.compound import Compound
-from gateway.smb.context import FileContext, OpenContext, TreeContext
+from gateway.smb.context import ConnectionContext, FileContext, OpenContext, SessionContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.pending import Pending
-from gateway.smb.registry import COMMANDS, SESSIONLESS
+from gateway.smb.registry import COMMANDS, SESSIONLESS, Command
 from gateway.wire.error import ErrorResponse
 from gateway.wire.errors import WireError
 from gateway.wire.header import Opcode, opcode_name
 from gateway.wire.negotiate import DIALECT_311
 from vfs_backends.errors import VfsError
-from vfs_backends.inline import NotNow, effect_scope, run_inline
+from vfs_backends.inline import NotNow, begin_inline, effect_scope, end_inline, run_to_end
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -56,18 +56,20 @@ __all__ = ["Exchange"]
 log = logging.getLogger("gateway.smb")
 storage_log = logging.getLogger("gateway.vfs")
 
-_EMPTY_ERROR = ErrorResponse().to_bytes()
-_EXPIRED_MAY = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
+_EMPTY_ERROR: Final = ErrorResponse().to_bytes()
+_EXPIRED_MAY: Final = frozenset({Opcode.LOGOFF, Opcode.CLOSE, Opcode.SESSION_SETUP})
 """What an expired session may still do. [MS-SMB2] 3.3.5.2.9."""
 
 
-_TREE, _OPEN, _FILE = TreeContext.LEVEL, OpenContext.LEVEL, FileContext.LEVEL
+_TREE: Final = TreeContext.LEVEL
+_OPEN: Final = OpenContext.LEVEL
+_FILE: Final = FileContext.LEVEL
 
 
 class Exchange:
     """One frame on its way through the commands."""
 
-    __slots__ = ("_compound", "_entered", "_held", "_index", "batch", "connection", "replies", "reserved")
+    __slots__ = ("_compound", "_done", "_entered", "_held", "_index", "batch", "connection", "replies", "reserved")
 
     def __init__(self, connection: "SmbConnection", batch: Batch) -> None:
         self.connection = connection
@@ -76,6 +78,8 @@ class Exchange:
         self.reserved = 0
         """Bytes of the memory budget that the frame holds while it is worked on."""
         self._index = 0
+        self._done = False
+        """Whether all is answered."""
         self._held: SmbOpen | None = None
         """The open of the element at hand. If the element goes on in a task, it is in use from the moment the element
         came, also if a CLOSE that came later gets its turn earlier."""
@@ -85,13 +89,21 @@ class Exchange:
 
     def run(self) -> bool:
         """Run inline; True if all is answered, False if the rest has to go on in a task."""
+        try:
+            run_to_end(self._run())
+        finally:
+            end_inline()
+        return self._done
+
+    async def _run(self) -> None:
         while (request := self._next()) is not None:
+            begin_inline()
             try:
-                reply = self._success(request, run_inline(self._begin(request, None)))
+                reply = self._success(request, await self._begin(request, None))
             except NotNow:
                 if self._held is not None:
                     self._entered = self._held.enter()
-                return False
+                return
             except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
             self._finish(request, reply)
@@ -99,7 +111,7 @@ class Exchange:
             self._index += 1
             if self._index == len(self.batch.requests):
                 break
-        return True
+        self._done = True
 
     def _next(self) -> Request | None:
         """The element at hand, beyond any CANCEL: that is done at once, and has no answer."""
@@ -232,23 +244,37 @@ class Exchange:
             raise StatusError(request.refused)
         if command is None:
             raise StatusError(STATUS_INVALID_PARAMETER)
-        context: Any = command.context(self.connection, request, pending)  # what it has follows from its level
-        if session is not None:
-            context.session = session
-            if level >= _TREE:
-                context.tree = self._tree(session, request)
-                context.compound = compound
+        connection = self.connection
+        if session is None:
+            return command.handler(ConnectionContext(connection, request, pending), command.parse(request.message))
+        if level < _TREE:
+            context = SessionContext(connection, request, pending, session)
+            return command.handler(context, command.parse(request.message))
+        tree = self._tree(session, request)
+        if level >= _OPEN:
+            return self._begin_on_open(command, request, pending, session, tree)
+        in_tree = TreeContext(connection, request, pending, session, tree, compound)
+        return command.handler(in_tree, command.parse(request.message))
+
+    def _begin_on_open(
+        self, command: Command, request: Request, pending: Pending | None, session: "Session", tree: "Tree"
+    ) -> Coroutine[Any, Any, Result]:
+        compound, held = self._compound, self._held
         parsed = command.parse(request.message)
-        if level < _OPEN:
-            return command.handler(context, parsed)
+        context = OpenContext(self.connection, request, pending, session, tree, compound)
         if held is None:
             one = context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
         else:
             one, compound.file_id = held, held.file_id
-        if level >= _FILE and not isinstance(one, FileOpen):
+        if command.level < _FILE:
+            context.open = one
+            handler = command.handler(context, parsed)
+        elif isinstance(one, FileOpen):
+            on_file = FileContext(self.connection, request, pending, session, tree, compound)
+            on_file.open = one
+            handler = command.handler(on_file, parsed)
+        else:
             raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
-        context.open = one
-        handler = command.handler(context, parsed)
         if pending is not None:
             return _using(one, handler)
         self._held = one

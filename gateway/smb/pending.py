@@ -1,6 +1,6 @@
 """A request that goes on in a task: how it is announced to the client, and how it is cancelled. [MS-SMB2] 3.3.4.2."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Pending"]
 
 
-_NEVER_ANNOUNCED = (Opcode.SESSION_SETUP, Opcode.TREE_CONNECT)
+_NEVER_ANNOUNCED: Final = (Opcode.SESSION_SETUP, Opcode.TREE_CONNECT)
 """In the header of an asynchronous answer there is no room for the tree's id, and a log-on's are hashed."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from gateway.smb.answer import Result
 from gateway.smb.context import ConnectionContext
@@ -29,14 +29,13 @@ class Command:
 
     opcode: int
     parse: Callable[[memoryview], Any]
-    context: type[ConnectionContext]
     handler: Callable[[Any, Any], Coroutine[Any, Any, Result]]
     level: int
-    """The context's, here because it is looked at for each request."""
+    """The context's."""
 
 
-COMMANDS: dict[int, Command] = {}
-SESSIONLESS: dict[int, Command] = {}
+COMMANDS: Final[dict[int, Command]] = {}
+SESSIONLESS: Final[dict[int, Command]] = {}
 """How commands that need a session are answered to who has none. Empty but in tests of the server."""
 
 
@@ -50,7 +49,7 @@ def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handle
     def register(handler: Handler[C, R]) -> Handler[C, R]:
         if opcode in COMMANDS:
             raise ValueError(f"two handlers for command {opcode:#x}")
-        COMMANDS[opcode] = Command(opcode, request.parse, context, handler, context.LEVEL)
+        COMMANDS[opcode] = Command(opcode, request.parse, handler, context.LEVEL)
         return handler
 
     return register

@@ -19,6 +19,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -26,10 +27,10 @@ __all__ = ["Hub"]
 
 log = logging.getLogger("gateway.conn")
 
-_EVENTS = 64
+_EVENTS: Final = 64
 """Sockets that are served before others are looked at."""
-_LONGEST_SLEEP = 3600.0
-_EVENTPOLL = "anon_inode:[eventpoll]"
+_LONGEST_SLEEP: Final = 3600.0
+_EVENTPOLL: Final = "anon_inode:[eventpoll]"
 
 
 class _Runnable(trio.abc.Instrument):

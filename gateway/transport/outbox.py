@@ -6,13 +6,14 @@ flusher (a task started for the purpose) waits until it does, and everybody else
 
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
 __all__ = ["Outbox"]
 
-IOV_MAX = 1024
+IOV_MAX: Final = 1024
 
 Buffer = bytes | bytearray | memoryview
 
@@ -69,10 +70,12 @@ class Outbox:
     def full(self) -> bool:
         return self.size > self.limit
 
-    def put(self, buffers: Sequence[Buffer], sent: Callable[[], None] | None = None) -> None:
+    def put(self, buffers: list[Buffer], sent: Callable[[], None] | None = None) -> None:
         """Add one message; it leaves with the next flush. `sent` is called when it has, or never will."""
         self._queue.extend(buffers)
-        size = sum(map(len, buffers))
+        size = 0
+        for buffer in buffers:
+            size += len(buffer)
         self.size += size
         self._put += size
         if sent is not None:

@@ -11,7 +11,7 @@ fills in the offsets and lengths. If the first field is `structure_size`, its de
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform, get_type_hints
@@ -66,24 +66,15 @@ class Fixed:
     SIZE: ClassVar[int]
     """Bytes of the packed fields."""
 
-    _unpack: ClassVar[Callable[..., tuple[Any, ...]]]
+    _read: ClassVar[Callable[[memoryview | bytes, int], Any]]
     _pack: ClassVar[Callable[..., bytes]]
     _values: ClassVar[Callable[..., tuple[Any, ...]]]
-    _structure_size: ClassVar[int | None]
-    _build: ClassVar[Callable[..., Any]]
 
     @classmethod
     def unpack_from(cls, message: memoryview | bytes, offset: int = 0) -> Self:
         """Read the packed fields at `offset`; raises `WireError` if they do not fit or the structure size is wrong."""
-        try:
-            values = cls._unpack(message, offset)
-        except struct.error:
-            raise WireError(f"{cls.__name__} needs {cls.SIZE} bytes at {offset} of {len(message)}") from None
-        expected = cls._structure_size
-        if expected is not None and values[0] != expected:
-            raise WireError(f"{cls.__name__}: structure size {values[0]}, not {expected}")
-        built: Self = cls._build(*values)
-        return built
+        read: Self = cls._read(message, offset)
+        return read
 
     @classmethod
     def packed(cls, *values: int | bytes) -> bytes:
@@ -118,7 +109,8 @@ class Body(Fixed):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """Read the body at 64 of one message or compound element, header included; raises `WireError`."""
-        return cls.unpack_from(message, BODY)
+        read: Self = cls._read(message, BODY)
+        return read
 
     @classmethod
     def end(cls) -> int:
@@ -134,23 +126,61 @@ def wire(cls: type[_F]) -> type[_F]:
     """Make a slots dataclass of `cls`, with the compiled layout of its packed fields."""
     built = dataclass(slots=True)(cls)
     hints = get_type_hints(built, include_extras=True)
-    defaults: dict[str, Any] = {}
-    packed: list[str] = []
+    packed: dict[str, Any] = {}
+    variable: dict[str, Any] = {}
     codes: list[str] = []
     for field in fields(built):  # type: ignore[arg-type]  # the line above made it a dataclass, which mypy cannot see
         code = next((m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, _Code)), None)
         if code is not None:
-            packed.append(field.name)
+            packed[field.name] = field.default
             codes.append(code)
-            defaults[field.name] = field.default
+        else:
+            variable[field.name] = field.default
     layout = struct.Struct("<" + "".join(codes))
     built.SIZE = layout.size
-    built._unpack = layout.unpack_from
+    built._read = _reader(built, layout, packed, variable)
     built._pack = layout.pack
-    built._values = _getter(packed)
-    built._build = built
-    built._structure_size = defaults.get("structure_size")
+    built._values = _getter(list(packed))
     return built
+
+
+_READER = """
+def read(message, offset):
+    self = new(cls)
+    try:
+        {packed}, = unpack(message, offset)
+    except error:
+        raise WireError(f"{{cls.__name__}} needs {{cls.SIZE}} bytes at {{offset}} of {{len(message)}}") from None
+    {checks}
+    return self
+"""
+
+
+def _reader(
+    cls: type[Fixed], layout: struct.Struct, packed: Mapping[str, Any], variable: Mapping[str, Any]
+) -> Callable[[memoryview | bytes, int], Any]:
+    """A function that makes an instance from bytes: written out, as `dataclass` does it, for each request needs one."""
+    checks = [f"self.{name} = defaults[{name!r}]" for name in variable]
+    if "structure_size" in packed:
+        checks.append(f"if self.structure_size != {packed['structure_size']}: raise misfit(self)")
+    source = _READER.format(packed=", ".join([f"self.{name}" for name in packed]), checks="\n    ".join(checks))
+    names: dict[str, Any] = {
+        "cls": cls,
+        "defaults": variable,
+        "error": struct.error,
+        "misfit": _misfit,
+        "new": object.__new__,
+        "unpack": layout.unpack_from,
+        "WireError": WireError,
+    }
+    exec(source, names)
+    read: Callable[[memoryview | bytes, int], Any] = names["read"]
+    return read
+
+
+def _misfit(structure: Any) -> WireError:
+    cls, found = type(structure), structure.structure_size
+    return WireError(f"{cls.__name__}: structure size {found}, not {cls().structure_size}")
 
 
 def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:

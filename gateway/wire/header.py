@@ -1,8 +1,7 @@
 """The SMB2 packet header, synchronous and asynchronous ([MS-SMB2] 2.2.1)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from gateway.wire.errors import WireError
 
@@ -62,7 +61,7 @@ class Opcode:
     SERVER_TO_CLIENT_NOTIFICATION: Final = 0x13
 
 
-_NAMES = {value: name for name, value in vars(Opcode).items() if not name.startswith("_")}
+_NAMES: Final = {value: name for name, value in vars(Opcode).items() if not name.startswith("_")}
 
 
 def opcode_name(command: int) -> str:
@@ -70,7 +69,6 @@ def opcode_name(command: int) -> str:
     return _NAMES.get(command, f"command {command:#06x}")
 
 
-@dataclass(slots=True)
 class Header:
     """[MS-SMB2] 2.2.1.1 (async), 2.2.1.2 (sync).
 
@@ -78,21 +76,51 @@ class Header:
     `status` of a request holds the channel sequence in its lower half (3.x). `credits` is requested or granted.
     """
 
-    credit_charge: int = 0
-    status: int = 0
-    command: int = 0
-    credits: int = 0
-    flags: int = 0
-    next_command: int = 0
-    message_id: int = 0
-    process_id: int = 0
-    tree_id: int = 0
-    async_id: int = 0
-    session_id: int = 0
-    signature: bytes = NO_SIGNATURE
+    __slots__ = (
+        "async_id",
+        "command",
+        "credit_charge",
+        "credits",
+        "flags",
+        "message_id",
+        "next_command",
+        "process_id",
+        "session_id",
+        "signature",
+        "status",
+        "tree_id",
+    )
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    def __init__(
+        self,
+        credit_charge: int = 0,
+        status: int = 0,
+        command: int = 0,
+        credits: int = 0,
+        flags: int = 0,
+        next_command: int = 0,
+        message_id: int = 0,
+        process_id: int = 0,
+        tree_id: int = 0,
+        async_id: int = 0,
+        session_id: int = 0,
+        signature: bytes = NO_SIGNATURE,
+    ) -> None:
+        self.credit_charge = credit_charge
+        self.status = status
+        self.command = command
+        self.credits = credits
+        self.flags = flags
+        self.next_command = next_command
+        self.message_id = message_id
+        self.process_id = process_id
+        self.tree_id = tree_id
+        self.async_id = async_id
+        self.session_id = session_id
+        self.signature = signature
+
+    @staticmethod
+    def parse(message: memoryview) -> "Header":
         """Read the header that `message` begins with; raises `WireError` if it is short or not an SMB2 header."""
         try:
             magic, size, charge, status, command, credit, flags, following, mid, process, tree, session, signature = (
@@ -104,8 +132,8 @@ class Header:
             raise WireError(f"no SMB2 header: {magic.hex()}, structure size {size}")
         if flags & SMB2_FLAGS_ASYNC_COMMAND:
             async_id = tree << 32 | process
-            return cls(charge, status, command, credit, flags, following, mid, 0, 0, async_id, session, signature)
-        return cls(charge, status, command, credit, flags, following, mid, process, tree, 0, session, signature)
+            return Header(charge, status, command, credit, flags, following, mid, 0, 0, async_id, session, signature)
+        return Header(charge, status, command, credit, flags, following, mid, process, tree, 0, session, signature)
 
     @property
     def channel_sequence(self) -> int:

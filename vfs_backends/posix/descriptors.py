@@ -1,6 +1,7 @@
 """Calls on a descriptor: opening what it is on once more, reading, writing, closing. All but that raise OSError."""
 
 import os
+from typing import Final
 
 from vfs_backends.api import Caller, IoAccess
 from vfs_backends.posix.failures import os_error
@@ -10,9 +11,9 @@ from vfs_backends.posix.syscalls import fallocate_keep_size
 __all__ = ["IO_FLAGS", "allocate", "close_quietly", "flush", "read_all", "reopen", "write_all"]
 
 # O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
-_ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_ALWAYS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _READING, _WRITING = os.O_RDONLY | _ALWAYS, os.O_WRONLY | _ALWAYS
-IO_FLAGS = {
+IO_FLAGS: Final = {
     IoAccess.READ: _READING,
     IoAccess.WRITE: _WRITING,
     IoAccess.READ | IoAccess.WRITE: os.O_RDWR | _ALWAYS,

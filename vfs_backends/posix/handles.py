@@ -4,7 +4,7 @@ import errno
 import os
 import stat as stat_module
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from vfs_backends.api import (
     Caller,
@@ -41,10 +41,10 @@ __all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle"]
 
 T = TypeVar("T")
 
-INLINE_READ = 2 << 20
-INLINE_WRITE = 1 << 20
+INLINE_READ: Final = 2 << 20
+INLINE_WRITE: Final = 1 << 20
 """More bytes than these are copied in a thread: it takes longer than to get there."""
-INLINE_SHRINK = 64 << 20
+INLINE_SHRINK: Final = 64 << 20
 """Giving back more bytes than these may keep a file system busy for long."""
 
 

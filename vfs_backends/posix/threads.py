@@ -4,7 +4,7 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -14,9 +14,9 @@ __all__ = ["Pace", "Threads"]
 
 T = TypeVar("T")
 
-_SLOW_SECONDS = 0.02
-_SLOW_LOOK_SECONDS = 0.002
-_PAUSE_SECONDS = 1.0
+_SLOW_SECONDS: Final = 0.02
+_SLOW_LOOK_SECONDS: Final = 0.002
+_PAUSE_SECONDS: Final = 1.0
 
 
 class Pace:

@@ -4,7 +4,7 @@ import errno
 import functools
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Tree", "Volume"]
 
-_FOLLOWED = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-_ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
-_ATTRIBUTE = XATTR + b"\0"
+_FOLLOWED: Final = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+_ENTRY: Final = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
+_ATTRIBUTE: Final = XATTR + b"\0"
 
 _S_IFMT, _S_IFLNK, _S_IFDIR = 0o170000, 0o120000, 0o040000
-_WITH_XATTRS = frozenset({0o100000, 0o040000})
+_WITH_XATTRS: Final = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
-_KNOWN = 1 << 17
+_KNOWN: Final = 1 << 17
 """Enough to list 100,000 files again without asking for the attributes of each."""
-_RACY_NS = 50_000_000
+_RACY_NS: Final = 50_000_000
 """For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
 
 

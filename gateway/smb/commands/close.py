@@ -1,5 +1,7 @@
 """CLOSE: [MS-SMB2] 3.3.5.10."""
 
+from typing import Final
+
 from gateway.smb.answer import Answer
 from gateway.smb.context import TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -12,7 +14,7 @@ from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["handle"]
 
-_PLAIN = Answer(CloseResponse().to_bytes())
+_PLAIN: Final = Answer(CloseResponse().to_bytes())
 
 
 @command(Opcode.CLOSE, CloseRequest, TreeContext)

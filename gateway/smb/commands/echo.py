@@ -1,5 +1,7 @@
 """ECHO: [MS-SMB2] 3.3.5.17."""
 
+from typing import Final
+
 from gateway.smb.context import ConnectionContext
 from gateway.smb.registry import command
 from gateway.wire.codec import BODY
@@ -8,7 +10,7 @@ from gateway.wire.header import Opcode
 
 __all__ = ["handle"]
 
-_ANSWER = bytes(BODY) + EchoResponse().to_bytes()
+_ANSWER: Final = bytes(BODY) + EchoResponse().to_bytes()
 
 
 @command(Opcode.ECHO, EchoRequest, ConnectionContext)

@@ -1,5 +1,7 @@
 """READ: [MS-SMB2] 3.3.5.12."""
 
+from typing import Final
+
 from acl.mask import FILE_EXECUTE, FILE_READ_DATA
 from gateway.nt.constants import LARGEST_OFFSET
 from gateway.nt.status import (
@@ -23,7 +25,8 @@ from gateway.wire.read import ReadRequest, ReadResponse
 
 __all__ = ["handle"]
 
-_READS = FILE_READ_DATA | FILE_EXECUTE
+_HEADROOM: Final = ReadResponse.HEADROOM
+_READS: Final = FILE_READ_DATA | FILE_EXECUTE
 
 
 @command(Opcode.READ, ReadRequest, OpenContext)
@@ -41,7 +44,7 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         raise StatusError(STATUS_ACCESS_DENIED)
     if offset > LARGEST_OFFSET or offset + length > LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    size = ReadResponse.HEADROOM + length
+    size = _HEADROOM + length
     if length > SMALL_BUFFER:
         return await _read_much(ctx, one.file, request, size)
     buffer = bytearray(size)
@@ -77,7 +80,7 @@ async def _reserve(ctx: OpenContext, size: int) -> None:
 
 async def _read(file: Open, request: ReadRequest, buffer: bytearray) -> int:
     """Put data and body where they belong in a message; its size, which may be smaller than expected."""
-    headroom, length = ReadResponse.HEADROOM, request.length
+    headroom, length = _HEADROOM, request.length
     data = memoryview(buffer)[headroom : headroom + length]
     count = await file.share.read_into(file, request.offset, data)
     if count < request.minimum_count or (count == 0 and length):
@@ -92,6 +95,6 @@ def _read_pipe(one: SmbOpen, length: int) -> Answer:
     if not isinstance(one, PipeOpen):
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     data, more = one.pipe.read(length)
-    buffer = bytearray(ReadResponse.HEADROOM) + data
+    buffer = bytearray(_HEADROOM) + data
     ReadResponse.pack_into(buffer, len(data))
     return Answer(buffer, STATUS_BUFFER_OVERFLOW if more else STATUS_SUCCESS, headroom=True)

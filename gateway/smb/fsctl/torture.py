@@ -71,9 +71,7 @@ async def _ioctl(ctx: ConnectionContext, request: IoctlRequest) -> Answer:
     return Answer(response.to_bytes(), session_id=0)
 
 
-SESSIONLESS[Opcode.IOCTL] = Command(
-    Opcode.IOCTL, IoctlRequest.parse, ConnectionContext, _ioctl, ConnectionContext.LEVEL
-)
+SESSIONLESS[Opcode.IOCTL] = Command(Opcode.IOCTL, IoctlRequest.parse, _ioctl, ConnectionContext.LEVEL)
 
 
 @control(IOCTL_RESPONSE_BODY_PADDING8, needs_open=False)
