@@ -3,7 +3,6 @@
 The client will send it again by another channel, and is to get the same open, however often it asks.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import trio
 from gateway.protocol.connection import UNSOLICITED
 from gateway.protocol.message import Batch, Request
 from gateway.smb.dispatch import Exchange
+from gateway.wire.header import Header
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -37,7 +37,9 @@ def hand_over(connection: "SmbConnection", pending: "Pending") -> None:
 
 async def _go_on(connection: "SmbConnection", request: Request) -> None:
     """Whoever is told, it is not this connection: the answer goes nowhere, and no CANCEL finds the request."""
-    unanswered = Request(replace(request.header, message_id=UNSOLICITED), request.message, sealed=request.sealed)
+    header = Header.parse(request.message)
+    header.message_id = UNSOLICITED
+    unanswered = Request(header, request.message, sealed=request.sealed)
     unanswered.charge = request.charge
     exchange = Exchange(connection, Batch([unanswered], None))
     pending = exchange.pending()
