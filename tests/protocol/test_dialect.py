@@ -24,6 +24,7 @@ from gateway.wire.negotiate import (
     DIALECT_311,
     SMB2_GLOBAL_CAP_ENCRYPTION,
     SMB2_GLOBAL_CAP_LARGE_MTU,
+    SMB2_GLOBAL_CAP_MULTI_CHANNEL,
     NegotiateRequest,
 )
 from gateway.wire.negotiate_contexts import (
@@ -106,6 +107,14 @@ def test_sizes_and_credits(dialect, size, large) -> None:
     assert (result.max_read_size, result.max_write_size, result.max_transact_size) == (size, size, size)
     assert result.multi_credit is large
     assert bool(result.capabilities & SMB2_GLOBAL_CAP_LARGE_MTU) is large
+
+
+@pytest.mark.parametrize("dialect", ALL_DIALECTS)
+def test_several_connections_are_offered_since_3_0_to_who_knows_of_them(dialect) -> None:
+    for capabilities, offers in ((0x7F, True), (0x7F, False), (0x77, True)):
+        offered = ask((dialect,), (PREAUTH,), capabilities, min_dialect=DIALECT_202, multi_channel=offers).capabilities
+        expected = offers and dialect >= DIALECT_300 and bool(capabilities & SMB2_GLOBAL_CAP_MULTI_CHANNEL)
+        assert bool(offered & SMB2_GLOBAL_CAP_MULTI_CHANNEL) is expected
 
 
 def test_what_is_not_implemented_is_not_offered() -> None:
