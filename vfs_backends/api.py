@@ -214,6 +214,14 @@ class Handle(ABC):
         access, default = await self.get_posix_acls() if acls else (None, None)
         return Permissions(await self.get_security() if security else None, access, default)
 
+    def permissions_mark(self) -> int | None:
+        """A number that stays as long as the permissions of this directory do, owner and mode included.
+
+        None if the storage cannot tell, or it is no directory. It is watched from the first question on, for which it
+        pays to keep the handle.
+        """
+        return None
+
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         """Set both, or remove what is None: then the mode says everything, as it is. [Capability.POSIX_ACLS]"""
         raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")

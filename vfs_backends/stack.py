@@ -166,6 +166,9 @@ class StackedHandle(Handle):
     async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
         return await self._around("get_permissions", lambda: self.below.get_permissions(security=security, acls=acls))
 
+    def permissions_mark(self) -> int | None:
+        return self.below.permissions_mark()
+
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         await self._around("set_posix_acls", self.below.set_posix_acls, access, default)
 

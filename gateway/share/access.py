@@ -31,6 +31,7 @@ __all__ = ["Descriptors", "Governing", "Ids", "check_access"]
 log = logging.getLogger("gateway.acl")
 
 _CACHED_KEYS, _CACHED_FILES = 4096, 32768
+_KEPT_DIRECTORIES = 1024
 
 
 class Ids(Protocol):
@@ -66,6 +67,11 @@ class Governing:
             granted = maximal_access(self.descriptor, token)
             self._granted = token, granted
         return granted
+
+    def check(self, token: Token, desired: int, path: str) -> None:
+        """See that it grants all of `desired` on the file at `path`. Raises `StatusError` if not."""
+        if desired & ~self.maximal_access(token):
+            check_access(self.descriptor, token, desired, path)
 
 
 class _Key(NamedTuple):
@@ -105,6 +111,7 @@ class Descriptors:
         """Whether the storage has POSIX ACLs."""
         self._by_key: dict[_Key, Governing] = {}
         self._by_file: Remembered[Governing] = Remembered(_CACHED_FILES)
+        self._by_mark: dict[NodeId, tuple[int, Governing]] = {}
         self.known = self._by_file.get
         """What governs the file of a `Stat` that the storage has just told, if that is known; else None."""
 
@@ -116,6 +123,7 @@ class Descriptors:
     def forget(self, node_id: NodeId) -> None:
         """The file's permissions have been changed."""
         self._by_file.forget(node_id)
+        self._by_mark.pop(node_id, None)
 
     async def governing(self, handle: Handle, stat: Stat) -> Governing:
         """What governs the file behind `handle` (not a stream of it); `stat` is what the storage has just told of it.
@@ -129,11 +137,24 @@ class Descriptors:
             self._by_file.keep(stat, governing, now)
         return governing
 
+    async def governing_kept(self, directory: Handle) -> Governing:
+        """What governs a directory whose handle is kept, and asked about again and again. Raises `VfsError`."""
+        mark = directory.permissions_mark()
+        if mark is None:
+            return await self.governing(directory, await directory.stat_found(attributes=False))
+        known = self._by_mark.get(directory.node_id)
+        if known is not None and known[0] == mark:
+            return known[1]
+        governing = await self.governing(directory, await directory.stat_found(attributes=False))
+        if len(self._by_mark) >= _KEPT_DIRECTORIES:
+            self._by_mark.clear()
+        self._by_mark[directory.node_id] = mark, governing
+        return governing
+
     async def check(self, handle: Handle, stat: Stat, token: Token, desired: int) -> Governing:
         """See that a file's descriptor grants all of `desired`. Raises `StatusError` if not, and `VfsError`."""
         governing = await self.governing(handle, stat)
-        if desired & ~governing.maximal_access(token):
-            check_access(governing.descriptor, token, desired, handle.path)
+        governing.check(token, desired, handle.path)
         return governing
 
     async def _key(self, handle: Handle, stat: Stat) -> _Key:

@@ -261,7 +261,11 @@ async def _check_parent(share: "Share", intent: OpenIntent, token: Token, parent
     needed = mask.FILE_ADD_SUBDIRECTORY if intent.wants_directory else mask.FILE_ADD_FILE
     if needed & ~intent.access_limit:
         raise StatusError(STATUS_ACCESS_DENIED)
-    return await share.descriptors.check(parent, await parent.stat_found(attributes=False), token, needed)
+    if parent is not intent.parent:
+        return await share.descriptors.check(parent, await parent.stat_found(attributes=False), token, needed)
+    governing = await share.descriptors.governing_kept(parent)
+    governing.check(token, needed, parent.path)
+    return governing
 
 
 def _grant_new(intent: OpenIntent, token: Token, descriptor: SecurityDescriptor | None) -> int:

@@ -132,11 +132,13 @@ async def _above(share: "Share", token: Token, handle: Handle, known: Handle | N
     """`known`: the directory, if it is at hand."""
     if not handle.path:
         return _NOTHING_ABOVE
-    parent = known or (await open_parent(share, handle.path))[0]
-    try:
-        governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
-    finally:
-        if parent is not known:
+    if known is not None:
+        governing = await share.descriptors.governing_kept(known)
+    else:
+        parent, _ = await open_parent(share, handle.path)
+        try:
+            governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
+        finally:
             await parent.aclose()
     return _Above(governing.maximal_access(token), governing.overrules)
 

@@ -36,6 +36,7 @@ from vfs_backends.posix.lease_wait import break_seconds
 from vfs_backends.posix.leased_handles import LeasedHandle
 from vfs_backends.posix.names import name_to_bytes, path_to_bytes, text_to_bytes
 from vfs_backends.posix.outside import guard_opens, outside_capabilities, share_files, watch_changes
+from vfs_backends.posix.permission_marks import PermissionMarks
 from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
@@ -115,6 +116,7 @@ class PosixFileSystem(FileSystem):
                 watcher = Watcher()
             except OSError:  # the user has too many: directories' times have to do
                 watcher = None
+            self._tree.marks = PermissionMarks()
         self._index = CaseIndex(self._tree, self._index_names, watcher)
         self._resolver = Resolver(self._tree, self._index)
         self._remains = Remains(self._tree)

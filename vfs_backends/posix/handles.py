@@ -428,6 +428,12 @@ class PosixHandle(Handle):
         attribute = self.volume.tree.security_xattr if security else None
         return read_permissions(self._read_xattr, listed, attribute, acls=acls, is_directory=self.is_directory)
 
+    def permissions_mark(self) -> int | None:
+        marks = self.volume.tree.marks
+        if marks is None or self.volume.threads.always or not self.is_directory:
+            return None
+        return marks.of(self.node_id, self.fd)
+
     async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
         self._check_acls()
         await self.change(xattrs.set_acls, self._target, access, default, self.is_directory)

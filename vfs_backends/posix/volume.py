@@ -15,6 +15,7 @@ from vfs_backends.posix.identity import can_act
 from vfs_backends.posix.kernel_locks import KernelLocks
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_device
 from vfs_backends.posix.names import path_to_bytes
+from vfs_backends.posix.permission_marks import PermissionMarks
 from vfs_backends.posix.probes import has_acls, has_user_xattrs, may_open_by_handle, security_xattr
 from vfs_backends.posix.stats import birth_of, device_of, fields_of, identity_of, stat_of
 from vfs_backends.posix.syscalls import (
@@ -78,6 +79,8 @@ class Tree:
         self.has_acls = has_acls(root)
         self.opens_by_inode = kind.opens_by_inode and may_open_by_handle()
         self.locks = KernelLocks()
+        self.marks: PermissionMarks | None = None
+        """Set by who makes the tree, if changes that others make are to be watched."""
         self.shared: SharedFiles | None = None
         """Set by who makes the tree, if its files are to have kernel leases."""
         self.streams: StreamTable | None = None
@@ -91,6 +94,8 @@ class Tree:
 
     def close(self) -> None:
         self.locks.close()
+        if self.marks is not None:
+            self.marks.close()
         if self.shared is not None:
             self.shared.close()
         os.close(self.proc)
