@@ -62,7 +62,11 @@ def _changes(share: "Share") -> OutsideChanges | None:
     try:
         return OutsideChanges(share, share.fs.watch_changes())
     except VfsError as error:
-        log.warning("%s: `kernel notify` has no effect: %s", share.name, error)
+        log.warning(
+            "%s: `kernel notify`: changes by others are not told, and no leases granted on directories: %s",
+            share.name,
+            error,
+        )
         return None
 
 
@@ -127,10 +131,13 @@ class Outside:
             if self.leases is not None:
                 return await self.leases.grant(one, request, holder)
             request = request._replace(state=0)
-        granted = await self._share.breaks.grant(one, request, holder)
-        if granted.state and one.is_directory and self.changes is not None:
-            self.changes.add(one)
-        return granted
+        if one.is_directory and request.state and self._share.settings.kernel_notify and not self._follows(one):
+            request = request._replace(state=0)
+        return await self._share.breaks.grant(one, request, holder)
+
+    def _follows(self, directory: Open) -> bool:
+        """Whether changes of a directory by others are seen, from now on until it is closed."""
+        return self.changes is not None and self.changes.add(directory)
 
     def opened(self, one: Open) -> None:
         """A file was opened; who asked for it does not know yet."""

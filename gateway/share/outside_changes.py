@@ -114,18 +114,19 @@ class OutsideChanges:
         if isinstance(watch.one, Open):
             self.add(watch.one, recursive=watch.recursive)
 
-    def add(self, one: Open, *, recursive: bool = False) -> None:
-        """Watch an open directory until `remove`; may be called again for the same one."""
+    def add(self, one: Open, *, recursive: bool = False) -> bool:
+        """Watch an open directory until `remove`; false if it cannot be. May be called again for the same one."""
         directory = self._by_open.get(one.open_id)
         if directory is None:
             directory = self._marked(one.handle)
             if directory is None:
-                return
+                return False
             directory.opens.append(one)
             self._by_open[one.open_id] = directory
         if recursive and one.open_id not in directory.trees:
             directory.trees.add(one.open_id)
             self._soon(_Errand(directory))
+        return True
 
     def remove(self, one: Open) -> None:
         """The open is about to be closed."""
