@@ -150,6 +150,12 @@ class Handle(ABC):
     async def flush(self) -> None:
         """Return when everything written is on stable storage."""
 
+    def keep_access_time(self, keep: bool) -> None:
+        """From now on reading by this handle leaves the time of the last access alone, or does not any more.
+
+        As far as the storage changes that by itself, and can do without. Must not wait.
+        """
+
     @abstractmethod
     async def set_size(self, size: int) -> None:
         """Truncate, or extend with zeros."""

@@ -120,6 +120,9 @@ class StackedHandle(Handle):
     async def flush(self) -> None:
         await self._around("flush", self.below.flush)
 
+    def keep_access_time(self, keep: bool) -> None:
+        self.below.keep_access_time(keep)
+
     async def set_size(self, size: int) -> None:
         await self._around("set_size", self.below.set_size, size)
 

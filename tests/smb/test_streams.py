@@ -134,6 +134,17 @@ async def test_times_are_set_and_kept(client) -> None:
     assert (await times(client, file))[2] > wanted[2]
 
 
+async def test_times_of_the_last_access_are_set_and_kept(any_server) -> None:
+    client, tree = await any_server.with_tree()
+    file = await client.create(tree, "file")
+    await client.write(file, b"data")
+    early = 116_000_000_000_000_001
+    for access_time in (early, SUSPEND):
+        await set_times(client, file, 0, access_time, 0, 0)
+        assert await client.read(file, 4) == b"data"
+        assert (await times(client, file))[1] == early
+
+
 async def test_requests_that_cannot_be_meant(client) -> None:
     client, tree = client
     file = await client.create(tree, "file")

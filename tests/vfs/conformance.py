@@ -354,6 +354,16 @@ async def test_set_stat(fs: FileSystem, top: Handle) -> None:
         await handle.set_stat(StatChange())
 
 
+async def test_reading_that_keeps_the_time_of_the_last_access(fs: FileSystem, top: Handle) -> None:
+    handle = await make(fs, top, "file")
+    await handle.write(0, memoryview(b"data"))
+    handle.keep_access_time(True)
+    await handle.set_stat(StatChange(atime_ns=7 * SECOND))
+    assert await handle.read_into(0, memoryview(bytearray(4))) == 4
+    assert (await handle.stat()).atime_ns == 7 * SECOND
+    handle.keep_access_time(False)
+
+
 async def test_times_before_1970(fs: FileSystem, top: Handle) -> None:
     handle = await make(fs, top, "file")
     await handle.set_stat(StatChange(mtime_ns=-SECOND // 2))

@@ -1,5 +1,7 @@
 """Calls on a descriptor: opening what it is on once more, reading, writing, closing. All but that raise OSError."""
 
+import contextlib
+import fcntl
 import os
 from typing import Final
 
@@ -8,7 +10,7 @@ from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.syscalls import fallocate_keep_size
 
-__all__ = ["IO_FLAGS", "allocate", "close_quietly", "flush", "read_all", "reopen", "write_all"]
+__all__ = ["IO_FLAGS", "allocate", "close_quietly", "flush", "keep_access_time", "read_all", "reopen", "write_all"]
 
 # O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
 _ALWAYS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -52,6 +54,13 @@ def close_quietly(fd: int) -> None:
         os.close(fd)
     except OSError:
         return
+
+
+def keep_access_time(fd: int, *, keep: bool) -> None:
+    """Let reading leave the time of the last access alone, or not; only who owns the file may: O_NOATIME, open(2)."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NOATIME if keep else flags & ~os.O_NOATIME)
 
 
 def flush(fd: int, proc: int | None) -> None:

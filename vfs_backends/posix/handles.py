@@ -23,7 +23,16 @@ from vfs_backends.inline import committed
 from vfs_backends.posix import special, xattrs
 from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.changed import set_changed
-from vfs_backends.posix.descriptors import IO_FLAGS, allocate, close_quietly, flush, read_all, reopen, write_all
+from vfs_backends.posix.descriptors import (
+    IO_FLAGS,
+    allocate,
+    close_quietly,
+    flush,
+    keep_access_time,
+    read_all,
+    reopen,
+    write_all,
+)
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.kernel_locks import open_for_locks
@@ -273,6 +282,10 @@ class PosixHandle(Handle):
                 except OSError as error:
                     raise vfs_error(error, self.path) from error
         await self.change(call, target, size)
+
+    def keep_access_time(self, keep: bool) -> None:
+        if self._access is not None:
+            keep_access_time(self.fd, keep=keep)
 
     async def allocate(self, size: int) -> None:
         if not self.volume.kind.preallocates:

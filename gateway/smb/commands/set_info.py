@@ -160,6 +160,8 @@ async def _set_basic(one: FileOpen, change: setfile.BasicChange) -> None:
             file.kept_times |= KEEP_CHANGE_TIME
         await set_stat(file.share, file, times)
     file.kept_times = kept
+    if change.last_access_time != setfile.LEAVE_TIME:
+        file.handle.keep_access_time(change.last_access_time != setfile.RESUME_TIME)
 
 
 def _time(filetime: int) -> int | None:
