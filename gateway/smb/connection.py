@@ -20,7 +20,7 @@ from gateway.protocol.dialect import Negotiated
 from gateway.protocol.errors import ProtocolError
 from gateway.protocol.framing import SMALL_BUFFER, FrameBuffer
 from gateway.protocol.message import Reply
-from gateway.protocol.security import ChannelSecurity
+from gateway.protocol.security import ChannelSecurity, KeyRing
 from gateway.smb.dispatch import Exchange
 from gateway.smb.handover import hand_over
 from gateway.smb.inflight import InFlight
@@ -70,9 +70,8 @@ class SmbConnection:
         """Whether every request is told of: asked once, since it is asked for every request."""
         self._sock = sock
         limits = service.limits
-        self._keys: dict[int, ChannelSecurity] = {}
-        """The keys of its sessions, by session id."""
-        self.protocol = Connection(self._keys.get, limits.unauthenticated_credits, limits.max_compound_elements)
+        self._keys = KeyRing()
+        self.protocol = Connection(self._keys.find, limits.unauthenticated_credits, limits.max_compound_elements)
         self.negotiated: Negotiated | None = None
         self.sessions: dict[int, Session] = {}
         """Sessions of this connection, those being set up too."""
@@ -378,17 +377,10 @@ class SmbConnection:
     def enter_session(self, session: Session, security: ChannelSecurity) -> None:
         """A session begins here, or is bound to this connection; `security` has its keys here."""
         self.sessions[session.session_id] = session
-        self._keys[session.session_id] = security
+        self._keys.enter(security)
 
     def forget_session(self, session: Session) -> None:
-        """The session has ended, or is none of this connection's any more.
-
-        Its keys stay for a while: who does not know of it yet is told in a signed answer, for clients believe no other.
-        """
+        """The session has ended, or is none of this connection's any more."""
         self.sessions.pop(session.session_id, None)
         self.setups.pop(session.session_id, None)
-        ended = [number for number in self._keys if number not in self.sessions]
-        if session.token is None:
-            self._keys.pop(session.session_id, None)
-        elif len(ended) > _ENDED_KEYS:
-            del self._keys[ended[0]]
+        self._keys.leave(session.session_id)

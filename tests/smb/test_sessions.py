@@ -111,6 +111,12 @@ async def test_the_end_of_a_session_is_told_with_its_key(server) -> None:
     await client.log_off()
     response = await client.call(Opcode.LOGOFF, LogoffRequest())
     assert (response.status, response.signed) == (STATUS_USER_SESSION_DELETED, True)
+    for command, request, status in (
+        (Opcode.ECHO, EchoRequest(), 0),
+        (Opcode.SESSION_SETUP, SessionSetupRequest(), STATUS_USER_SESSION_DELETED),
+    ):
+        response = await client.call(command, request, sign=False)
+        assert (response.status, response.signed) == (status, False)
     for _ in range(8):
         client.session = None
         await client.log_on()
