@@ -4,22 +4,13 @@ import contextlib
 import socket
 import threading
 
+from tests.interop.relay import Relay
+
 __all__ = ["KeptConnection"]
 
 
-class KeptConnection:
-    """Listens on `port` and passes on to `target`; a server that has gone is looked for again with the next request."""
-
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+class KeptConnection(Relay):
+    """A server that has gone is looked for again with the next request."""
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
