@@ -1,11 +1,15 @@
 """What operations on the mount cost, beside bindfs (Debian's package of that name) on the same kind of directory.
 
-  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--check]
+  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--cpu N] [--image] [--check]
 
 Per operation: microseconds that a program waits, and microseconds of processor time of the file system's process; the
 best of some rounds, in which the two take turns in the same directory, so that what else the machine does counts
 little. Both are mounted as they are by default, which for both means that the kernel keeps names and attributes for a
 second.
+
+With --cpu all runs on one processor: what the scheduler makes of a program that asks and another one that answers
+differs from run to run, and costs more than many an operation. With --image all is done in an ext4 file system of its
+own (which takes root): ext4 searches long for inodes where many files were deleted within the last minutes.
 """
 
 import argparse
@@ -17,11 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 MIB = 1 << 20
+IMAGE_BYTES = 4 << 30
 LARGE = 64
 """MiB of the file that is read and written."""
 
@@ -185,6 +190,21 @@ def measure(top: Path, count: int, rounds: int, parameters: str) -> dict[str, tu
     return {name: (_best(ones), _best(others)) for name, (ones, others) in found.items()}
 
 
+@contextmanager
+def file_system(directory: Path) -> Iterator[Path]:
+    """A new ext4 file system, in a file of the directory."""
+    image, mount = directory / "image", directory / "mounted"
+    mount.mkdir()
+    with image.open("wb") as file:
+        file.truncate(IMAGE_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
 def _best(costs: Sequence[Cost]) -> Cost:
     return Cost(min(cost.wall for cost in costs), min(cost.processor for cost in costs))
 
@@ -210,13 +230,20 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="small operations of each kind")
     parser.add_argument("--rounds", type=int, default=3, help="how often to measure each")
     parser.add_argument("--cache", type=int, help="`fuse cache timeout`, if it is not to be the default")
+    parser.add_argument("--cpu", type=int, help="run everything on this processor")
+    parser.add_argument("--image", action="store_true", help="make a file system to work in")
     parser.add_argument("--check", action="store_true", help="fail if something costs more than it may")
     arguments = parser.parse_args()
     if shutil.which("bindfs") is None:
         sys.exit("there is no bindfs: apt-get install bindfs")
+    if arguments.cpu is not None:
+        os.sched_setaffinity(0, {arguments.cpu})
     parameters = "" if arguments.cache is None else f"fuse cache timeout = {arguments.cache}\n"
-    with tempfile.TemporaryDirectory() as name:
-        too_much = report(measure(Path(name), arguments.count, arguments.rounds, parameters))
+    with ExitStack() as stack:
+        top = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if arguments.image:
+            top = stack.enter_context(file_system(top))
+        too_much = report(measure(top, arguments.count, arguments.rounds, parameters))
     if too_much and arguments.check:
         print(f"too much: {', '.join(too_much)}")
         return 1
