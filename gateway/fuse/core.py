@@ -5,7 +5,7 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import pyfuse3
@@ -18,16 +18,17 @@ from gateway.fuse.callers import Callers
 from gateway.fuse.exports import Mounted
 from gateway.fuse.inodes import ROOT, Inode, Inodes
 from gateway.fuse.keeping import Keeping
+from gateway.fuse.opened import Brief, OpenFile
 from gateway.nt import constants as nt
 from gateway.share.granting import grant_maximal
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.sharemodes import CHANGES
-from vfs_backends.api import Capability, DirectoryStream, Handle, IoAccess, NodeId, Stat
+from vfs_backends.api import Capability, Handle, IoAccess, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import may_suspend, nothing_happened
+from vfs_backends.inline import may_suspend
 
-__all__ = ["SHARE_ALL", "Core", "OpenFile", "join"]
+__all__ = ["SHARE_ALL", "Core", "join"]
 
 SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
 """A program denies nothing to others."""
@@ -36,23 +37,6 @@ _GONE: Final = frozenset({Kind.NOT_FOUND, Kind.PATH_NOT_FOUND, Kind.SYMLINK, Kin
 
 
 _KEPT_DIRECTORIES: Final = 128
-
-
-class OpenFile:
-    """A file or directory that a program has open."""
-
-    __slots__ = ("appends", "inode", "listing", "names", "one", "stats")
-
-    def __init__(self, inode: Inode, one: Open) -> None:
-        self.inode = inode
-        self.one = one
-        self.appends = False
-        """O_APPEND."""
-        self.listing: DirectoryStream | None = None
-        self.names: list[str] = []
-        """What was listed of a directory up to now; the kernel counts in it."""
-        self.stats: dict[str, Stat] = {}
-        """Of those of the names that the kernel was not told of yet."""
 
 
 class Core:
@@ -330,14 +314,9 @@ class Core:
         with trio.CancelScope(shield=True):
             await one.share.close(one)
 
-    @asynccontextmanager
-    async def briefly(self, one: Open) -> AsyncIterator[Open]:
+    def briefly(self, one: Open) -> AbstractAsyncContextManager[Open]:
         """Use an open, and close it in the end. To have opened it is no effect, since it can be taken back."""
-        nothing_happened()
-        try:
-            yield one
-        finally:
-            await self.close(one)
+        return Brief(one, self.close)
 
     @asynccontextmanager
     async def changing(self, inode: Inode, token: Token, needed: int) -> AsyncIterator[Open]:

@@ -10,9 +10,10 @@ import pyfuse3
 from acl import mask
 from acl.token import SUPERUSER, Token
 from gateway.fuse.attributes import NOTHING
-from gateway.fuse.core import Core, OpenFile, join
+from gateway.fuse.core import Core, join
 from gateway.fuse.inodes import ROOT, Inode
 from gateway.fuse.names import to_kernel
+from gateway.fuse.opened import OpenFile
 from gateway.nt import constants as nt
 from gateway.share.changing import set_size
 from gateway.share.intent import OpenIntent

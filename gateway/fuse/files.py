@@ -3,8 +3,9 @@
 import os
 
 from acl.token import Token
-from gateway.fuse.core import Core, OpenFile
+from gateway.fuse.core import Core
 from gateway.fuse.directories import access_of_flags
+from gateway.fuse.opened import OpenFile
 from gateway.nt.status import STATUS_DELETE_PENDING, StatusError
 from gateway.share.changing import set_size
 from vfs_backends.errors import Kind, VfsError

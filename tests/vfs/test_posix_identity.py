@@ -11,7 +11,7 @@ import trio
 from tests.requirements import Need, needs, skip_unless
 from vfs_backends.api import Caller, Capability, IoAccess, StatChange
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.posix import PosixFileSystem, identity
+from vfs_backends.posix import PosixFileSystem, identity, volume
 from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.kinds import FileSystemKind
 
@@ -219,6 +219,53 @@ async def test_permissions_are_told_at_once(
         await found.aclose()
         await one.aclose()
     await top.aclose()
+    await fs.aclose()
+
+
+@pytest.mark.parametrize("getxattrat", [True, False])
+async def test_permissions_are_asked_for_with_the_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool
+) -> None:
+    asked = []
+
+    def count(call: Callable[..., bytes | int]) -> Callable[..., bytes | int]:
+        def counted(*args: object, **named: object) -> bytes | int:
+            asked.append(call.__name__)
+            return call(*args, **named)
+
+        return counted
+
+    if not getxattrat:
+        monkeypatch.setattr(volume, "has_getxattrat", lambda fd: False)
+    for name in ("list_xattrs_at", "list_xattrs", "get_xattr_at", "get_xattr"):
+        monkeypatch.setattr(volume, name, count(getattr(volume, name)))
+    fs = PosixFileSystem(tmp_path, fold=str.casefold)
+    await fs.start()
+    skip_unless(Capability.POSIX_ACLS in fs.capabilities, Need.ACLS)
+    top = await fs.root()
+    for name in ("plain", "other"):
+        await (await fs.create_file(top, name, 0o600, READ)).aclose()
+    other = await fs.lookup(top, "other")
+    await other.set_stat(StatChange(dos_attributes=3))
+    await other.set_security(b"blob")
+    await trio.sleep(0.1)  # until what is found out of them can be kept
+    asked.clear()
+    plain = await fs.lookup(top, "plain")
+    assert (await plain.stat_found()).dos_attributes is None
+    assert await plain.get_permissions(security=True, acls=True) == (None, None, None)
+    assert len(asked) == 1
+    found = await fs.lookup(top, "other")
+    assert (await found.stat_found()).dos_attributes == 3
+    assert await found.get_permissions(security=True, acls=True) == (b"blob", None, None)
+    assert len(asked) == 4
+
+    again = await fs.lookup(top, "plain")
+    await again.stat_found()
+    await plain.set_security(b"new")
+    await again.stat()
+    assert await again.get_permissions(security=True, acls=True) == (b"new", None, None)
+    for handle in (plain, other, found, again, top):
+        await handle.aclose()
     await fs.aclose()
 
 

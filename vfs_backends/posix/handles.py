@@ -80,6 +80,8 @@ class PosixHandle(Handle):
         self._access = access
         self.volume = volume
         self._told = told
+        self._listed: bytes | int | None = None
+        """What `Volume.list_xattrs` has told, for as long as what `stat_found` told is what there is."""
         self._is_new = False
         """Whether it was made by this handle, and `stat_found` has not told of it yet."""
         self._attributes: DosAttributes | None = None
@@ -139,7 +141,7 @@ class PosixHandle(Handle):
     async def change(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that changes the file's attributes; OSError becomes VfsError."""
         self._pins += 1
-        self._told = None
+        self._told = self._listed = None
         try:
             return await self.volume.threads.change(call, *args)
         except OSError as error:
@@ -182,6 +184,7 @@ class PosixHandle(Handle):
             self.volume.threads.close_soon(close_quietly, old)
 
     async def stat(self) -> Stat:
+        self._listed = None
         volume = self.volume
         if volume.threads.always:
             return await self.ask(self._stat)
@@ -191,7 +194,7 @@ class PosixHandle(Handle):
             raise vfs_error(error, self.path) from error
 
     async def stat_found(self, *, attributes: bool = True) -> Stat:
-        fields, self._told = self._told, None
+        fields, self._told, self._listed = self._told, None, None
         is_new, self._is_new = self._is_new, False
         if fields is None:
             if attributes and not is_new:
@@ -199,7 +202,9 @@ class PosixHandle(Handle):
             fields = await self.ask(fields_of, self.fd)
         if is_new or not attributes:
             return stat_of(self.node_id, fields, self._attributes if is_new else None)
-        return self.volume.stat_by(fields, self.fd, node_id=self.node_id, is_io=self._access is not None)
+        is_io = self._access is not None
+        stat, self._listed = self.volume.stat_and_list(fields, self.fd, node_id=self.node_id, is_io=is_io)
+        return stat
 
     def _stat(self) -> Stat:
         return self.volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
@@ -437,7 +442,9 @@ class PosixHandle(Handle):
         return await self.ask(self._read_permissions, security, acls)
 
     def _read_permissions(self, security: bool, acls: bool) -> Permissions:
-        listed = self.volume.list_xattrs(self.fd, mode=self.mode, is_io=self._access is not None)
+        listed, self._listed = self._listed, None
+        if listed is None:
+            listed = self.volume.list_xattrs(self.fd, mode=self.mode, is_io=self._access is not None)
         attribute = self.volume.tree.security_xattr if security else None
         return read_permissions(self._read_xattr, listed, attribute, acls=acls, is_directory=self.is_directory)
 

@@ -181,6 +181,24 @@ class Volume:
         stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io)
         return stat_of(node_id, fields, self._learn(fields, stored, now))
 
+    def stat_and_list(
+        self, fields: StatxFields, fd: int, *, node_id: NodeId, is_io: bool
+    ) -> tuple[Stat, bytes | int | None]:
+        """The same with what `list_xattrs` tells, where that had to be asked, and holds as long as this version does.
+
+        What has no attributes at all, as most files, need not be asked for any.
+        """
+        now = time.time_ns()
+        changed = fields[12] * 1_000_000_000 + fields[13]
+        known = self._known.get(fields[5])
+        is_known = known is not None and known[1] == fields[13] and known[0] == fields[12]
+        if is_known or now - changed <= _RACY_NS or not (self.tree.has_xattrs and self.kind.lists_xattrs):
+            return self.stat_by(fields, fd, node_id=node_id, is_io=is_io), None
+        listed = self.list_xattrs(fd, mode=fields[4], is_io=is_io)
+        if isinstance(listed, int) or _ATTRIBUTE in listed:
+            return self.stat_by(fields, fd, node_id=node_id, is_io=is_io), listed
+        return stat_of(node_id, fields, self._learn(fields, -errno.ENODATA, now)), listed
+
     def read_xattr(self, fd: int, attribute: bytes, *, mode: int, is_io: bool) -> bytes | int:
         """The value of an extended attribute, or the negative error number; ERANGE for a very long one."""
         if is_io:
