@@ -36,11 +36,11 @@ from gateway.wire.oplock_break import (
 )
 from gateway.wire.session_setup import SMB2_SESSION_FLAG_BINDING, SessionSetupRequest, SessionSetupResponse
 from tests.smb.client import ANY, EXCLUSIVE, Call, Client, ClientSession, LogOn, Refused
+from tests.smb.logging_on import GUESTS, lives
 from tests.smb.server import Server
 from tests.smb.test_durable import V2, asking, refused
 from tests.smb.test_leases import BATCH, LEVEL_II, RWH, lease, opened, oplock, pending
 from tests.smb.test_replays import again
-from tests.smb.test_sessions import GUESTS, lives
 
 SMB3 = (0x0300, 0x0302, 0x0311)
 
