@@ -71,32 +71,33 @@ class LeaseHolder(Protocol):
 class _Held:
     """A lease, or an oplock, as long as there are opens to it."""
 
-    __slots__ = ("absent", "deadline", "members", "node_id", "told", "way")
+    __slots__ = ("absent", "deadline", "members", "node_id", "spares_absent", "told", "way")
 
     def __init__(self, node_id: NodeId) -> None:
         self.node_id = node_id
         self.members: dict[int, LeaseHolder] = {}
         """Its opens, by open id."""
         self.absent: dict[int, LeaseHolder] = {}
-        """Those of its opens whose client is gone, and which are given up if they cannot keep what they have."""
+        """Those of its opens whose client is gone."""
         self.deadline = math.inf
         """When the break in progress is given up, on trio's clock."""
         self.told: Break | None = None
         """What is to be acknowledged."""
         self.way: Hashable | None = None
         """How the client was told."""
+        self.spares_absent = False
+        """Whether the break in progress would have left an open whose client is gone."""
 
     def tell(self, told: Break, seconds: float, *, spares_absent: bool) -> bool:
         """Tell the client by whichever open reaches it. If none does (False), the break is over at once."""
         way = self._way(told, spares_absent)
+        self.spares_absent = spares_absent
         if way is not None:
             if told.acknowledge:
                 self.told, self.way = told, way
                 self.deadline = min(self.deadline, trio.current_time() + seconds)
             return True
-        self.settle()
-        if told.acknowledge:
-            self.deadline = -math.inf
+        self.told, self.way, self.deadline = None, None, -math.inf if told.acknowledge else math.inf
         return False
 
     def tell_again(self, told: Break) -> None:
@@ -122,7 +123,7 @@ class _Held:
 
     def settle(self) -> None:
         """No break is in progress any more."""
-        self.told, self.way, self.deadline = None, None, math.inf
+        self.told, self.way, self.deadline, self.spares_absent = None, None, math.inf, False
 
 
 class _Bell:
@@ -217,6 +218,11 @@ class Breaks:
         self.ring(held.node_id)
         return outcome
 
+    def spares(self, one: Open) -> bool:
+        """Whether the break in progress of an open's lease or oplock would have left it, had its client been gone."""
+        held = self._held.get(one.lease_holder)
+        return held is not None and held.spares_absent
+
     def left(self, one: Open, holder: LeaseHolder) -> None:
         """An open with a lease or oplock has lost its client: from now on `holder` decides what becomes of it."""
         held = self._held[one.lease_holder]
@@ -258,7 +264,7 @@ class Breaks:
         """
         for held in list(self._held.values()):
             if held.told is not None and held.way == way:
-                self._tell(held.told)
+                self._tell(held.told, spares_absent=held.spares_absent)
 
     def delayed(self, way: Hashable) -> None:
         """What was told this way takes its time: tell it by another as well, if there is a better one."""

@@ -44,16 +44,16 @@ class Kept(Protocol):
 class Absent:
     """A disconnected open; the holder of its lease or oplock."""
 
-    __slots__ = ("_owner", "companions", "deadline", "gone", "is_taken", "kept", "one", "seen", "terms")
+    __slots__ = ("_owner", "companions", "deadline", "gone", "is_taken", "kept", "one", "ready", "seen", "terms")
 
-    def __init__(
-        self, owner: "Disconnected", one: Open, terms: Terms, kept: Kept, looked: Seen, companions: set[int]
-    ) -> None:
+    def __init__(self, owner: "Disconnected", one: Open, terms: Terms, kept: Kept, companions: set[int]) -> None:
         self._owner = owner
         self.one = one
         self.terms = terms
         self.kept = kept
-        self.seen = looked
+        self.ready = trio.Event()
+        """The last request of its client is over, and the file was looked at."""
+        self.seen = Seen(0, 0, 0)
         """What the file looked like after the last change by its own client."""
         self.companions = companions
         """Ids of other opens by which its own client may be changing the file. Until they are closed, what others
@@ -80,8 +80,6 @@ class Disconnected:
         """By open id."""
         self._of_file: dict[NodeId, list[Absent]] = {}
         self._of_user: Counter[Hashable] = Counter()
-        self._leaving: dict[int, trio.Event] = {}
-        """Opens whose session is at its end, by id; set once it is known what becomes of them."""
         self._changed = trio.Event()
         self._sweeps = False
 
@@ -93,36 +91,39 @@ class Disconnected:
 
     # --- going
 
-    def leaves(self, one: Open) -> None:
-        """The session of a durable open is at its end: soon it is kept, or closed."""
-        self._leaving[one.open_id] = trio.Event()
-
-    def has_left(self, one: Open) -> None:
-        """It is kept or closed by now."""
-        event = self._leaving.pop(one.open_id, None)
-        if event is not None:
-            event.set()
-
-    async def keep(self, one: Open, terms: Terms, kept: Kept) -> bool:
-        """Keep an open for a client that is gone. False if it cannot be kept: then nothing was done."""
+    def may_keep(self, one: Open, terms: Terms) -> bool:
+        """Whether an open may wait for its client, which is about to go."""
         share = one.share
-        if not keeps_handle(share.record(one), one) or self._is_full(terms.user):
+        if not keeps_handle(share.record(one), one, is_spared=share.breaks.spares(one)):
             return False
-        try:
-            await settle_write_time(one)
-            stat = await one.handle.stat()
-        except VfsError:
-            return False
-        # The world may have moved, and from here on nothing waits.
-        if one.closed or not keeps_handle(share.record(one), one) or self._is_full(terms.user):
-            return False
-        absent = Absent(self, one, terms, kept, seen(stat), self._companions(one))
+        return len(self._absent) < self._most and self._of_user[terms.user] < self._most_of_one
+
+    def leaves(self, one: Open, terms: Terms, kept: Kept) -> None:
+        """The session of an open that may be kept is at its end. Requests may use it until it `has_left`."""
+        absent = Absent(self, one, terms, kept, self._companions(one))
         self._absent[one.open_id] = absent
         self._of_file.setdefault(one.node_id, []).append(absent)
         self._of_user[terms.user] += 1
-        share.breaks.left(one, absent)
+        one.share.breaks.left(one, absent)
         self._sweep_in_time()
         log.debug("%s: kept for %.0f s", one.path, terms.seconds)
+
+    async def has_left(self, one: Open) -> bool:
+        """No request uses an open any more whose session has ended; whether it is kept, or was given up already.
+
+        Otherwise it is the caller's, to be closed.
+        """
+        absent = self._absent.get(one.open_id)
+        if absent is None:
+            return False
+        try:
+            await settle_write_time(one)
+            absent.seen = seen(await one.handle.stat())
+        except VfsError as error:
+            log.info("%s: cannot be looked at: %s", one.path, error)
+            self.give_up(absent)
+        finally:
+            absent.ready.set()
         await self._left(one)
         return True
 
@@ -137,18 +138,15 @@ class Disconnected:
             and entry.open_id not in self._absent
         }
 
-    def _is_full(self, user: Hashable) -> bool:
-        return len(self._absent) >= self._most or self._of_user[user] >= self._most_of_one
-
     # --- coming back
 
     async def find(self, open_id: int) -> Absent | None:
         """The disconnected open of this id, if its time is not over. A client may be back before its last session."""
-        leaving = self._leaving.get(open_id)
-        if leaving is not None:
-            may_wait()
-            await leaving.wait()
         absent = self._absent.get(open_id)
+        if absent is not None and not absent.ready.is_set():
+            may_wait()
+            await absent.ready.wait()
+            absent = self._absent.get(open_id)
         if absent is not None and absent.deadline <= trio.current_time():
             self.give_up(absent)
             return None
@@ -189,7 +187,8 @@ class Disconnected:
     def looked(self, stat: Stat) -> None:
         """A file looks like this; who looked has not changed it yet."""
         for absent in self._of_file.get(stat.node_id, ()):
-            if stat.version > absent.seen.version and not absent.companions and not absent.one.stream:
+            is_known = absent.ready.is_set() and not absent.companions and not absent.one.stream
+            if is_known and stat.version > absent.seen.version:
                 self._changed_by_others(absent)
 
     def opened(self, one: Open) -> None:
@@ -215,6 +214,10 @@ class Disconnected:
 
     # --- staying away
 
+    def oldest(self) -> Absent | None:
+        """The one that has waited longest for its client."""
+        return next((absent for absent in self._absent.values() if not absent.is_taken), None)
+
     def give_up(self, absent: Absent) -> None:
         """Close an open without waiting for that. May be called again."""
         if not absent.is_taken:
@@ -223,6 +226,7 @@ class Disconnected:
             trio.lowlevel.spawn_system_task(self._close, absent)
 
     async def _close(self, absent: Absent) -> None:
+        await absent.ready.wait()
         try:
             await absent.one.share.close(absent.one)
         except Exception:

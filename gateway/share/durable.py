@@ -62,13 +62,15 @@ def seen(stat: Stat) -> Seen:
     return Seen(stat.version, stat.size, stat.mtime_ns)
 
 
-def keeps_handle(record: FileRecord | None, one: Open) -> bool:
+def keeps_handle(record: FileRecord | None, one: Open, *, is_spared: bool = False) -> bool:
     """Whether an open has what makes it durable: a batch oplock, or a lease with handle caching, that nobody breaks.
 
-    A file that is about to be deleted is not waited for.
+    With `is_spared`, a break that is in progress does not count. A file that is about to be deleted is not waited for.
     """
     lease = find_lease(record, one.lease_holder)
-    if lease is None or lease.breaking_to is not None or one.is_directory or is_delete_pending(record, one.open_id):
+    if lease is None or one.is_directory or is_delete_pending(record, one.open_id):
+        return False
+    if lease.breaking_to is not None and not is_spared:
         return False
     return bool(lease.state & HANDLE_CACHING) if lease.key else lease.state == BATCH
 

@@ -132,7 +132,7 @@ class SmbOpen(ABC):
             await self._last_left.wait()
 
     def leaves(self) -> None:
-        """Its session is at its end: soon it is disconnected."""
+        """Its session is at its end: no notification reaches its client by it any more, and soon it is disconnected."""
 
     async def disconnect(self) -> None:
         """End it as its session does: nobody has closed it, so it may wait for its client to come back."""
@@ -188,24 +188,16 @@ class FileOpen(SmbOpen):
         self.tree.session.service.replays.used(self)
 
     def leaves(self) -> None:
-        if self.durable is not None:
-            self.file.share.disconnected.leaves(self.file)
+        disconnected = self.file.share.disconnected
+        if self.durable is not None and disconnected.may_keep(self.file, self.durable):
+            disconnected.leaves(self.file, self.durable, KeptOpen(self))
 
     async def disconnect(self) -> None:
-        if self.durable is None:
-            await self.close()
-            return
-        disconnected = self.file.share.disconnected
-        kept = KeptOpen(self)
-        try:
-            self.withdraw()
-            await self.drained()
-            self._leave_instance()
-            if not await disconnected.keep(self.file, self.durable, kept):
-                kept.ended()
-                await self.release()
-        finally:
-            disconnected.has_left(self.file)
+        self.withdraw()
+        await self.drained()
+        self._leave_instance()
+        if self.durable is None or not await self.file.share.disconnected.has_left(self.file):
+            await self.release()
 
     def _leave_instance(self) -> None:
         if self.instance is not None:

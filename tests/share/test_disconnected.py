@@ -1,6 +1,7 @@
 """Opens whose clients are gone: what becomes of them, whatever others do meanwhile."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,9 +59,12 @@ class Kept:
 
 async def lost(store: Store, one: Open, seconds: float = SECONDS) -> Absent | None:
     """Lose the client of an open; None if the open could not be kept."""
-    disconnected = store.share.disconnected
-    if not await disconnected.keep(one, Terms("user", seconds, "FILE"), Kept()):
+    disconnected, terms = store.share.disconnected, Terms("user", seconds, "FILE")
+    if not disconnected.may_keep(one, terms):
+        assert not await disconnected.has_left(one)
         return None
+    disconnected.leaves(one, terms, Kept())
+    assert await disconnected.has_left(one)
     return await disconnected.find(one.open_id)
 
 
@@ -190,18 +194,44 @@ async def test_who_comes_back_while_it_is_looked_at(store: Store) -> None:
     await store.close(*opens)
 
 
-async def test_who_leaves_while_it_is_looked_at(store: Store) -> None:
-    """Somebody has broken it by then: it is not kept, and its session closes it."""
+async def test_who_is_needed_while_it_leaves(store: Store) -> None:
+    """A request of its client may still use it then: it is closed afterwards."""
     client, other = Client(store, "client"), Client(store, "other")
+    one = await client.open(lease="RWH", key="k")
+    disconnected, terms = store.share.disconnected, Terms("user", SECONDS, "FILE")
+    assert disconnected.may_keep(one, terms)
+    disconnected.leaves(one, terms, Kept())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(other.open, lease="RWH", key="o"))
+        await trio.testing.wait_all_tasks_blocked()
+        await store.write(one, b"the last data")
+        assert not one.closed
+        assert await disconnected.has_left(one)
+    assert one.open_id not in store.share.opens
+    assert await disconnected.find(one.open_id) is None
+    await store.close(*store.share.opens.values())
+
+
+@pytest.mark.parametrize("who", ["program", "other"])
+async def test_a_break_that_never_arrived(store: Store, who: str) -> None:
+    """What a program reads does not cost a client its file, also if that was not known to be gone yet."""
+    client = Client(store, "client", obeys=False)
     one = await client.open(lease="RWH", key="k")
     opens: list[Open] = []
 
-    async def meanwhile() -> None:
-        client.reachable = False
-        opens.append(await other.open(lease="RH", key="o"))
+    async def read() -> None:
+        opens.append(await store.in_task(store.open(posix=who == "program", owner=who, access=READ)))
 
-    store.fs.hooks["stat"] = (0, meanwhile)
-    assert await lost(store, one) is None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.was_told() == [("RWH", "RH")]
+        client.reachable = False
+        store.share.breaks.lost(client)
+        absent = await lost(store, one)
+    assert (absent is not None) is (who == "program")
+    client.reachable = True
+    assert absent is None or await came_back(store, absent, client)
     await store.close(one, *opens)
 
 
@@ -214,10 +244,16 @@ async def test_closed_with_its_share(store: Store) -> None:
     assert await store.share.disconnected.find(absent.one.open_id) is None
 
 
-def test_how_many() -> None:
-    disconnected = Disconnected(0)
-    assert disconnected._is_full("user")
-    assert not Disconnected(1, 1)._is_full("user")
+@pytest.mark.parametrize(("most", "most_of_one"), [(1, 9), (9, 1)])
+async def test_how_many(store: Store, most: int, most_of_one: int) -> None:
+    client = Client(store, "client")
+    store.share.disconnected = Disconnected(most, most_of_one)
+    first = await client.open("first", lease="RH", key="k")
+    second = await client.open("second", lease="RH", key="o")
+    absent = await lost(store, first)
+    assert store.share.disconnected.oldest() is absent
+    assert await lost(store, second) is None
+    await store.close(second)
 
 
 # --- at random

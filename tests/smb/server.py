@@ -235,7 +235,7 @@ class Server:
         for one in self.exported.values():
             assert one.share is not None
             disconnected = one.share.disconnected
-            for absent in list(disconnected._absent.values()):
+            for absent in disconnected:
                 disconnected.give_up(absent)
                 with trio.fail_after(20):
                     await absent.gone.wait()

@@ -13,6 +13,7 @@ from gateway.nt.status import (
     STATUS_INVALID_PARAMETER,
     STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_RANGE_NOT_LOCKED,
+    STATUS_TOO_MANY_OPENED_FILES,
 )
 from gateway.share.settings import ShareSettings
 from gateway.smb.limits import Limits
@@ -295,6 +296,21 @@ async def test_how_many_there_may_be(server, most, most_of_one, kept) -> None:
     assert (len(disconnected), server.service.opens, len(server.files.share.opens)) == (kept, kept, kept)
 
 
+async def test_who_waits_makes_room(make_server) -> None:
+    """An open whose client is gone does not keep others from opening files."""
+    server = await make_server(limits=Limits(max_opens=3))
+    one, tree = await server.with_tree()
+    files = [await opened(one, asking(one, tree, path=f"file {number}")) for number in range(3)]
+    await server.lose(one)
+    one, tree = await server.with_tree()
+    new = await one.create(tree, "new")
+    assert server.service.opens == 3
+    statuses = [await refused(one, claiming(one, tree, file)) for file in files]
+    assert statuses == [STATUS_OBJECT_NAME_NOT_FOUND, 0, 0]
+    assert await one.create_status(tree, "newer") == STATUS_TOO_MANY_OPENED_FILES
+    await one.close_file(new)
+
+
 @pytest.mark.parametrize("change", ["write", "append", "touch", "chmod", "remove", "nothing"])
 async def test_a_local_program(make_server, tmp_path, change) -> None:
     server = await make_server(Exported(path=tmp_path, settings=ShareSettings(write_time_delay=2)))
@@ -445,6 +461,6 @@ async def test_a_client_that_is_back_before_its_session_has_ended(make_server) -
     with trio.fail_after(5):
         while not session.closed:
             await trio.lowlevel.checkpoint()
-    assert len(server.files.share.disconnected) == 0
+    assert not any(absent.ready.is_set() for absent in server.files.share.disconnected)
     for file in files:
         await opened(two, claiming(two, other_tree, file))

@@ -71,7 +71,7 @@ from gateway.wire.errors import WireError
 from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION, Opcode
 from gateway.wire.negotiate import DIALECT_300
 from vfs_backends.api import Stat
-from vfs_backends.inline import point_of_no_return
+from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["handle"]
 
@@ -103,7 +103,7 @@ def handle(ctx: TreeContext, request: CreateRequest) -> Coroutine[Any, Any, Answ
     service, session = ctx.connection.service, ctx.session
     session.check_open_limit(service.limits.max_opens_per_session)
     if service.opens >= service.limits.max_opens:
-        raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
+        return _create_for_another(ctx, request, contexts)
     return (_create if ctx.pending is None else _create_counted)(ctx, request, contexts)
 
 
@@ -117,6 +117,19 @@ async def _create_counted(ctx: TreeContext, request: CreateRequest, contexts: Co
     finally:
         session.opening -= 1
         service.opens -= 1
+
+
+async def _create_for_another(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
+    """Where there is no room for it, but by an open whose client is gone."""
+    service, share = ctx.connection.service, ctx.tree.share
+    absent = share.disconnected.oldest() if share is not None else None
+    if share is not None and absent is not None:
+        may_wait()
+        share.disconnected.give_up(absent)
+        await absent.gone.wait()
+    if service.opens >= service.limits.max_opens:
+        raise StatusError(STATUS_TOO_MANY_OPENED_FILES)
+    return await _create_counted(ctx, request, contexts)
 
 
 async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
