@@ -18,6 +18,7 @@ MEDIUM_BUFFER: Final = 2 << 20
 """Room for a message of the usual largest payload, 1 MiB."""
 _PREFIX: Final = struct.Struct(">I")
 _PARTIAL_LIMIT: Final = 4096
+_NOTHING: Final = memoryview(b"")
 
 
 class BufferPool:
@@ -69,7 +70,7 @@ class FrameBuffer:
         self.max_message = max_message
         """The longest message the peer may send now, in bytes; may be changed at any time."""
         self._buffer: bytearray | None = None
-        self._view = memoryview(b"")
+        self._view = _NOTHING
         self._start = 0
         self._end = 0
 
@@ -96,7 +97,7 @@ class FrameBuffer:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
         if self._buffer is None:  # so nothing has come of the next message
             self._adopt(self._pool.take())
-            return self._view[:]
+            return self._view
         need = self.wanted or PREFIX_SIZE
         if self._start + need > len(self._buffer) or self._end == len(self._buffer):
             self._move(need)
@@ -185,5 +186,5 @@ class FrameBuffer:
         if self._buffer is not None and reuse:
             self._pool.give(self._buffer)
         self._buffer = None
-        self._view = memoryview(b"")
+        self._view = _NOTHING
         self._start = self._end = 0

@@ -187,14 +187,9 @@ class SmbConnection:
                 wanted = frames.wanted
                 if wanted > SMALL_BUFFER and wanted > self._reserved and not self._try_reserve(wanted):
                     return False
-                room = frames.room()
                 try:
-                    count = self._sock.recv_into(room)
+                    count = self._sock.recv_into(frames.room())
                 except BlockingIOError:
-                    count = -1
-                finally:
-                    room.release()
-                if count < 0:
                     break
                 if count == 0:
                     self._at_end = True

@@ -61,10 +61,10 @@ class ReadResponse(Body):
         self.data_length = len(self.data)
         return self.pack() + (bytes(self.data) or b"\0")
 
-    @classmethod
-    def pack_into(cls, buffer: bytearray, length: int) -> None:
+    @staticmethod
+    def pack_into(buffer: bytearray, length: int) -> None:
         """Write the body at 64 of `buffer`, for `length` bytes of data that follow it there."""
-        _READ_RESPONSE.pack_into(buffer, BODY, 17, cls.HEADROOM, length, 0, 0)
+        _pack_response_into(buffer, BODY, 17, BODY + 16, length, 0, 0)
 
 
-_READ_RESPONSE = struct.Struct("<HHIII")
+_pack_response_into = struct.Struct("<HHIII").pack_into

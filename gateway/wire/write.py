@@ -33,7 +33,7 @@ class WriteRequest(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.21; the data is not copied. Raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
+        self: Self = cls._read(message, BODY)
         self.data = take(message, self.data_offset, self.length, at_least=_DATA_OFFSET)
         return self
 
@@ -55,12 +55,12 @@ class WriteResponse(Body):
     write_channel_info_offset: u16 = 0
     write_channel_info_length: u16 = 0
 
-    @classmethod
-    def message(cls, count: int) -> bytearray:
+    @staticmethod
+    def message(count: int) -> bytearray:
         """The answer to a WRITE of `count` bytes, with room for the header in front."""
-        buffer = bytearray(BODY + cls.SIZE)
-        _WRITE_RESPONSE.pack_into(buffer, BODY, 17, 0, count, 0, 0, 0)
+        buffer = bytearray(BODY + 16)
+        _pack_response_into(buffer, BODY, 17, 0, count, 0, 0, 0)
         return buffer
 
 
-_WRITE_RESPONSE = struct.Struct("<HHIIHH")
+_pack_response_into = struct.Struct("<HHIIHH").pack_into

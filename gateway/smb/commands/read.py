@@ -26,6 +26,7 @@ from gateway.wire.read import ReadRequest, ReadResponse
 __all__ = ["handle"]
 
 _HEADROOM: Final = ReadResponse.HEADROOM
+_pack_into: Final = ReadResponse.pack_into
 _READS: Final = FILE_READ_DATA | FILE_EXECUTE
 
 
@@ -87,7 +88,7 @@ async def _read(file: Open, request: ReadRequest, buffer: bytearray) -> int:
         raise StatusError(STATUS_END_OF_FILE)
     data.release()  # or the buffer could not be resized
     file.position = request.offset + count
-    ReadResponse.pack_into(buffer, count)
+    _pack_into(buffer, count)
     return headroom + count
 
 
@@ -96,5 +97,5 @@ def _read_pipe(one: SmbOpen, length: int) -> Answer:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     data, more = one.pipe.read(length)
     buffer = bytearray(_HEADROOM) + data
-    ReadResponse.pack_into(buffer, len(data))
+    _pack_into(buffer, len(data))
     return Answer(buffer, STATUS_BUFFER_OVERFLOW if more else STATUS_SUCCESS, headroom=True)
