@@ -48,3 +48,9 @@ async def server(make_server):
 async def any_server(request, make_server, tmp_path):
     """The same share, in memory and in a directory."""
     return await make_server(Exported(path=tmp_path if request.param == "posix" else None))
+
+
+@pytest.fixture
+async def leasing(make_server):
+    """One that offers leases."""
+    return await make_server(leases=True)

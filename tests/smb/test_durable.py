@@ -37,20 +37,14 @@ from gateway.wire.logoff import LogoffRequest
 from gateway.wire.oplock_break import LeaseBreakNotification, OplockBreakAcknowledgment, OplockBreakNotification
 from tests.smb.client import ANY, EXCLUSIVE, NOW, SHARE_ALL, UNLOCK, Call, Client, File
 from tests.smb.server import Exported
+from tests.smb.test_leases import BATCH, KEY, LEASE, LEVEL_II, NONE, OTHER_KEY, RH, RW, RWH, R
+from tests.smb.test_leases import EXCLUSIVE as EXCLUSIVE_OPLOCK
 from vfs_backends.errors import Kind
 from vfs_backends.faults import Fault
 
-NONE, LEVEL_II, EXCLUSIVE_OPLOCK, BATCH, LEASE = 0, 1, 8, 9, 0xFF
-R, RH, RW, RWH = 1, 3, 5, 7
-KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 GUID, OTHER_GUID = b"create guid, one", b"create guid, two"
 V1 = (SMB2_CREATE_DURABLE_HANDLE_REQUEST, DurableHandleRequest().pack())
 V2 = (SMB2_CREATE_DURABLE_HANDLE_REQUEST_V2, DurableHandleRequestV2(create_guid=GUID).pack())
-
-
-@pytest.fixture
-async def leasing(make_server):
-    return await make_server(leases=True)
 
 
 def asking(client: Client, tree: int, level: int = BATCH, *contexts, path: str = "file", **how) -> Call:

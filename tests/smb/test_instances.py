@@ -18,8 +18,9 @@ from gateway.wire.create_contexts import (
     AppInstanceVersion,
 )
 from tests.smb.server import Exported
-from tests.smb.test_durable import BATCH, V2, asking, claiming, opened, refused, told
 from tests.smb.test_durable import GUID as CREATE_GUID
+from tests.smb.test_durable import V2, asking, claiming, opened, refused, told
+from tests.smb.test_leases import BATCH
 from vfs_backends.api import StatChange
 
 ONE, TWO = b"one, the client.", b"two, the client."

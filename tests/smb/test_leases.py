@@ -43,11 +43,6 @@ KEY, OTHER_KEY, PARENT_KEY = b"k" * 16, b"o" * 16, b"p" * 16
 BOTH = SMB2_GLOBAL_CAP_LEASING | SMB2_GLOBAL_CAP_DIRECTORY_LEASING
 
 
-@pytest.fixture
-async def leasing(make_server):
-    return await make_server(leases=True)
-
-
 def oplock(client: Client, tree: int, level: int, path: str = "file", **how) -> Call:
     call = client.create_call(tree, path, **how)
     call.body.requested_oplock_level = level

@@ -14,14 +14,10 @@ from gateway.nt.status import (
 from gateway.wire.durable_contexts import DurableHandleRequestV2
 from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION
 from tests.smb.client import Call, Client
-from tests.smb.test_durable import BATCH, LEASE, NONE, OTHER_KEY, RWH, V2, asking, leased, opened, refused, told
+from tests.smb.test_durable import V2, asking, leased, opened, refused, told
+from tests.smb.test_leases import BATCH, LEASE, NONE, OTHER_KEY, RWH
 
 GUID = b"one, the client."
-
-
-@pytest.fixture
-async def leasing(make_server):
-    return await make_server(leases=True)
 
 
 def again(call: Call) -> Call:
