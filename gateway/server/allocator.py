@@ -1,8 +1,9 @@
-"""How the C library keeps memory that was freed: mallopt(3)."""
+"""How memory is kept: by the C library what was freed, mallopt(3), and by Python's collector what stays."""
 
 import ctypes
+import gc
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["keep_freed_memory", "spare_what_stays"]
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -21,3 +22,12 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+
+
+def spare_what_stays() -> None:
+    """Have the collector look for garbage only among what comes from now on.
+
+    Modules, classes and tables are most of what there is, and stay; all requests would wait while it goes through them.
+    """
+    gc.collect()
+    gc.freeze()

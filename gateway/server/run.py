@@ -11,7 +11,7 @@ import trio
 
 from gateway.config import Config
 from gateway.server.addresses import listening_hosts
-from gateway.server.allocator import keep_freed_memory
+from gateway.server.allocator import keep_freed_memory, spare_what_stays
 from gateway.server.assemble import make_identities, make_service
 from gateway.server.audit import audit_log
 from gateway.server.errors import ServerError
@@ -117,6 +117,7 @@ async def serve(config: Config, *, task_status: trio.TaskStatus[list[str]] = tri
     """
     async with running(config) as server, trio.open_nursery() as nursery:
         await nursery.start(server.service.hub.run)
+        spare_what_stays()
         task_status.started(server.addresses)
         await trio.sleep_forever()
 
@@ -129,6 +130,7 @@ async def mount_only(config: Config, *, task_status: trio.TaskStatus[None] = tri
     await start_shares(list(service.exports))
     async with trio.open_nursery() as nursery:
         await nursery.start(service.hub.run)
+        spare_what_stays()
         await Server(config, identities, service, []).run(task_status=task_status)
         nursery.cancel_scope.cancel()
 

@@ -1,4 +1,4 @@
-"""That the memory of large buffers is used again."""
+"""That the memory of large buffers is used again, and nobody looks for garbage in what stays."""
 
 import subprocess
 import sys
@@ -20,6 +20,24 @@ for number in range(110):
     del buffer, buffers
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+
+
+COLLECTS_AFTER_THE_START = """
+import gc
+import gateway.server.run
+from gateway.server.allocator import spare_what_stays
+gc.disable()
+before = len(gc.get_objects())
+spare_what_stays()
+kept = [[] for _ in range(1000)]
+print(before, len(gc.get_objects()))
+"""
+
+
+def test_what_was_made_at_the_start_is_not_gone_through_again():
+    done = subprocess.run([sys.executable, "-c", COLLECTS_AFTER_THE_START], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 1000 <= after < before / 10
 
 
 @needs(Need.GLIBC)
