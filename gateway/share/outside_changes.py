@@ -19,11 +19,11 @@ from gateway.nt.constants import (
     FILE_NOTIFY_CHANGE_SECURITY,
     FILE_NOTIFY_CHANGE_SIZE,
 )
-from gateway.share.listing import name_added, name_moved, name_removed
+from gateway.share.listing import name_added, name_moved, name_removed, names_exchanged
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.paths import join
-from gateway.share.renaming import update_paths
+from gateway.share.renaming import exchange_paths, update_paths
 from vfs_backends.api import ChangeWatcher, DirectoryStream, Handle, IoAccess, NodeId, OutsideChange, OutsideKind
 from vfs_backends.errors import VfsError
 
@@ -185,8 +185,13 @@ class OutsideChanges:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_trees)
             while True:
-                for change in await self._watcher.changes():
-                    await self._heed(change)
+                changes = deque(await self._watcher.changes())
+                while changes:
+                    change = changes.popleft()
+                    if changes and await self._is_exchange(change, changes[0]):
+                        await self._exchanged(change, changes.popleft())
+                    else:
+                        await self._heed(change)
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -226,14 +231,47 @@ class OutsideChanges:
             share.watches.tell(join(directory.path, name), FILE_ACTION_MODIFIED, what)
             await share.breaks.directory_changed(directory.node_id, NOBODY)
 
+    async def _is_exchange(self, change: OutsideChange, following: OutsideChange) -> bool:
+        """Whether two names have changed places, of which the storage tells as of two renamings, there and back.
+
+        After those there would be nothing where the first one led to.
+        """
+        target = self._by_watch.get(change.new_watch)
+        is_back = (following.watch, following.name) == (change.new_watch, change.new_name)
+        if OutsideKind.MOVED is not change.kind or following.kind is not change.kind or not is_back or target is None:
+            return False
+        if (following.new_watch, following.new_name) != (
+            change.watch,
+            change.name,
+        ) or change.watch not in self._by_watch:
+            return False
+        return await self._is_there(join(target.path, change.new_name))
+
+    async def _exchanged(self, change: OutsideChange, back: OutsideChange) -> None:
+        places = (self._by_watch[change.watch], change.name), (self._by_watch[back.watch], back.name)
+        for directory, name in places:
+            gone = directory.below.get(name)
+            if gone is not None:
+                self._detach(gone)
+        for (directory, name), each in zip(places, (back, change), strict=True):
+            if each.is_directory and directory.is_in_tree:
+                self._soon(_Errand(directory, name))
+        if not change.is_own:
+            one, other = [join(directory.path, name) for directory, name in places]
+            await exchange_paths(self._share, one, other)
+            kinds = change.is_directory, back.is_directory
+            await names_exchanged(self._share, *places, NOBODY, are_directories=kinds)
+
+    async def _is_there(self, path: str) -> bool:
+        try:
+            await (await self._share.fs.lookup(self._share.root, path, case_sensitive=True)).aclose()
+        except VfsError:
+            return False
+        return True
+
     async def _tell_both(self, directory: _Directory, name: str, *, is_directory: bool) -> None:
         """What is there now came last."""
-        try:
-            path = join(directory.path, name)
-            await (await self._share.fs.lookup(self._share.root, path, case_sensitive=True)).aclose()
-            is_there = True
-        except VfsError:
-            is_there = False
+        is_there = await self._is_there(join(directory.path, name))
         if is_there:
             await name_removed(self._share, directory, name, NOBODY, is_directory=is_directory)
         await name_added(self._share, directory, name, NOBODY, is_directory=is_directory)

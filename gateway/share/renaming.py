@@ -30,7 +30,7 @@ from vfs_backends.inline import first_effect
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["exchange", "link", "rename", "update_paths"]
+__all__ = ["exchange", "exchange_paths", "link", "rename", "update_paths"]
 
 
 _INTO_DIRECTORY = OpenEntry(0, None, mask.FILE_ADD_FILE, FILE_SHARE_READ | FILE_SHARE_WRITE)
@@ -201,6 +201,11 @@ async def update_paths(share: "Share", old: str, new: str) -> None:
     await _update_paths(share, ((old, new),))
 
 
+async def exchange_paths(share: "Share", one: str, other: str) -> None:
+    """The same after two names have changed places."""
+    await _update_paths(share, ((one, other), (other, one)))
+
+
 async def _update_paths(share: "Share", moves: tuple[tuple[str, str], ...]) -> None:
     """The same, for what has moved in one step."""
 
@@ -265,7 +270,7 @@ async def _exchange(share: "Share", one: Open, other: Open, links: tuple[Link, L
             return False
         overrules &= await _check_parent(share, moved, link_.parent)
     await first_effect(share.fs.exchange(*links, share.caller(one.token, overrules=overrules)))
-    await _update_paths(share, ((one.path, other.path), (other.path, one.path)))
+    await exchange_paths(share, one.path, other.path)
     await names_exchanged(
         share,
         (links[0].parent, links[0].name),

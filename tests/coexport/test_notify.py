@@ -1,6 +1,7 @@
 """`kernel notify`: clients are told what local programs change in the share's directory."""
 
 import os
+import secrets
 import signal
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.nt.constants import FILE_DIRECTORY_FILE
 from gateway.nt.status import STATUS_DELETE_PENDING
 from tests.coexport.peers import ADDED, ENUM_DIR, MODIFIED, NEW_NAME, OLD_NAME, REMOVED, smb, watch
 from tests.fuse.peers import H, R, program
+from tests.fuse.test_calls import RENAME_EXCHANGE, renameat2
 from tests.interop.servers import Configuration
 from tests.requirements import MAX_FANOTIFY_EVENTS, Need, needs
 
@@ -166,6 +168,44 @@ async def test_renaming_by_a_program_is_followed(server, place):
         await watching.until((NEW_NAME, "after"))
         await client.close(file)
         assert not (place / "after" / "file").exists()
+
+
+async def seen_below(watching, place, below):
+    """Wait until what programs make in a directory of the tree is told: it is looked for in the background."""
+    while True:
+        name = secrets.token_hex(4)
+        await program((place / below / name).touch)
+        (place / name).touch()
+        seen = await watching.until((ADDED, name))
+        if (ADDED, f"{below}\\{name}") in seen:
+            return
+
+
+async def test_names_that_a_program_exchanges(server, place):
+    for name in ("one", "two"):
+        (place / name).mkdir()
+        (place / name / f"of {name}").touch()
+    (place / "file").write_text("of file")
+    async with smb(server) as client:
+        watching = await watch(client, place.name, recursive=True, what=0x3)
+        file = await client.open(f"{place.name}\\file", options=0x1000, share=7)
+        below = await client.open(f"{place.name}\\one\\of one", options=0x1000, share=7)
+        for name in ("one", "two"):
+            await seen_below(watching, place, name)
+        await program(renameat2, place / "one", place / "two", RENAME_EXCHANGE)
+        seen = await watching.until((ADDED, "two"))
+        assert seen[-4:] == [(REMOVED, "one"), (REMOVED, "two"), (ADDED, "one"), (ADDED, "two")]
+        for name in ("one", "two"):
+            await seen_below(watching, place, name)
+        await program(renameat2, place / "file", place / "one", RENAME_EXCHANGE)
+        await watching.until((ADDED, "one"))
+        await seen_below(watching, place, "file")
+        assert (place / "one").read_text() == "of file"
+        await client.close(file)
+        await client.close(below)
+        assert not (place / "one").exists()
+        assert not (place / "two" / "of one").exists()
+        assert (place / "file" / "of two").exists()
 
 
 async def test_the_watched_directory_itself_goes(server, place):

@@ -16,6 +16,7 @@ from vfs_backends.api import FileSystem, Handle
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import NotNow, point_of_no_return, run_inline
 from vfs_backends.posix import PosixFileSystem, directory, index
+from vfs_backends.posix.syscalls import AT_FDCWD, RENAME_EXCHANGE, renameat2
 
 
 @pytest.fixture(params=["inotify", "times", "slow"])
@@ -63,6 +64,27 @@ def scans() -> Iterator[list[int]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "open_scan", counted)
         yield begun
+
+
+async def test_names_that_change_places(fs: PosixFileSystem, top: Handle, tmp_path: Path) -> None:
+    """inotify(7) tells of that as of two renamings, of which the second one takes a name away."""
+    (tmp_path / "directory").mkdir()
+    for name in ("one", "two", "directory/three"):
+        (tmp_path / name).touch()
+    await settle(fs)
+    assert await found(fs, top, "ONE") == "one"
+    assert await found(fs, top, "DIRECTORY/THREE") == "directory/three"
+    for other in ("two", "directory/three"):
+        names = bytes(tmp_path / "one"), bytes(tmp_path / other)
+        assert renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
+    await settle(fs)
+    for name in ("one", "two", "directory", "directory/three"):
+        assert await found(fs, top, name.upper()) == name
+    (tmp_path / "two").rename(tmp_path / "there")
+    (tmp_path / "there").rename(tmp_path / "two")
+    await settle(fs)
+    assert await found(fs, top, "THERE") is None
+    assert await found(fs, top, "TWO") == "two"
 
 
 async def test_outside_changes(fs: PosixFileSystem, top: Handle, tmp_path: Path) -> None:

@@ -420,8 +420,6 @@ class PosixFileSystem(FileSystem):
             target,
             lambda: changes.exchange(self._tree, source.fd, raw, target.fd, other_raw, node_ids=ids, caller=acting),
         )
-        for directory in (source, target):
-            self._index.exchanged(directory.node_id)
 
     async def link(
         self, handle: Handle, parent: Handle, name: str, *, replace: bool, caller: Caller | None = None

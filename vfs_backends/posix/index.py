@@ -134,15 +134,6 @@ class CaseIndex:
         directory.adopts = True
         self._distrust(directory)
 
-    def exchanged(self, node_id: NodeId) -> None:
-        """Two names in the directory have changed places, which is told of like two renames, of which one name is lost.
-
-        So it is read again when it is next needed.
-        """
-        for directory in [self._directories.get(node_id), *self._watched.values()]:
-            if directory is not None and directory.node_id == node_id and directory.watch is not None:
-                self._drop(directory)
-
     def _distrust(self, directory: _Directory) -> None:
         """See to it that a directory is read again before long: it may have changed without its times showing it."""
         if directory.expires == 0.0:

@@ -36,7 +36,7 @@ class Change(NamedTuple):
     name: str
     is_added: bool
     is_lost: bool
-    """The watch has ended."""
+    """The watch has ended, or does not tell what there is any more."""
 
 
 class Watcher:
@@ -48,6 +48,8 @@ class Watcher:
         if fd < 0:
             raise OSError(-fd, os.strerror(-fd))
         self._fd = fd
+        self._moved_in: tuple[int, bytes] | None = None
+        """The watch and the name, if the last change was that something got a name by a renaming."""
 
     def add(self, directory: int) -> int | None:
         """Watch a directory; the watch, or None if there cannot be one."""
@@ -61,7 +63,11 @@ class Watcher:
         return fcntl.ioctl(self._fd, termios.FIONREAD, _NOTHING) != _NOTHING
 
     def changes(self) -> list[Change]:
-        """All there have been since the last time, in order. Never waits."""
+        """All there have been since the last time, in order. Never waits.
+
+        Of two names that change places the kernel tells as of two renamings, after which one would be gone. So where
+        something moves from a name that something has just moved to, what is in the directory has to be looked at.
+        """
         found: list[Change] = []
         while self.has_changes():
             try:
@@ -76,7 +82,10 @@ class Watcher:
                 offset += _EVENT.size
                 name = data[offset : offset + length].rstrip(b"\0")
                 offset += length
-                if mask & (_ADDED | _REMOVED):
+                moved, self._moved_in = self._moved_in, (watch, name) if mask & _IN_MOVED_TO else None
+                if mask & _IN_MOVED_FROM and moved == (watch, name):
+                    found.append(Change(watch, "", False, True))
+                elif mask & (_ADDED | _REMOVED):
                     found.append(Change(watch, name_from_bytes(name), bool(mask & _ADDED), False))
                 elif mask & (_IN_IGNORED | _IN_Q_OVERFLOW):
                     found.append(Change(watch, "", False, True))
