@@ -59,10 +59,11 @@ Rule = Callable[[FileRecord, bool], tuple[FileRecord, Conflict]]
 class LeaseHolder(Protocol):
     """A front end's side of an open that has an oplock or belongs to a lease."""
 
-    def broken(self, told: Break, *, again: bool = False) -> Hashable | None:
+    def broken(self, told: Break, *, since: float | None = None) -> Hashable | None:
         """Tell the client, and return the way by which it was told; None if it cannot be reached (any more).
 
-        If it is told `again`, only ways are good that are not known to be slow.
+        If it was told before, `since` says when, on trio's clock; then only ways are good that are not known to be
+        slow.
 
         Must not wait.
         """
@@ -100,10 +101,10 @@ class _Held:
         self.told, self.way, self.deadline = None, None, -math.inf if told.acknowledge else math.inf
         return False
 
-    def tell_again(self, told: Break) -> None:
+    def tell_again(self, told: Break, since: float) -> None:
         """Tell the client by another way, if there is a better one. The time for the answer does not begin anew."""
         for member in self.members.values():
-            way = member.broken(told, again=True)
+            way = member.broken(told, since=since)
             if way is not None:
                 self.way = way
                 return
@@ -270,7 +271,7 @@ class Breaks:
         """What was told this way takes its time: tell it by another as well, if there is a better one."""
         for held in list(self._held.values()):
             if held.told is not None and held.way == way:
-                held.tell_again(held.told)
+                held.tell_again(held.told, held.deadline - self.seconds)
 
     # --- breaking
 

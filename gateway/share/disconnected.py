@@ -64,7 +64,7 @@ class Absent:
         self.gone = trio.Event()
         """It is closed."""
 
-    def broken(self, told: Break, *, again: bool = False) -> Hashable:
+    def broken(self, told: Break, *, since: float | None = None) -> Hashable:
         """Somebody else needs what it has: it is closed, which ends the break. Nothing is told twice here."""
         self._owner.give_up(self)
         return self

@@ -42,12 +42,12 @@ class OpenHolder:
     def __init__(self, one: "FileOpen") -> None:
         self._open = one
 
-    def broken(self, told: Break, *, again: bool = False) -> "SmbConnection | None":
+    def broken(self, told: Break, *, since: float | None = None) -> "SmbConnection | None":
         """Send the notification; the connection that took it, or None if all are at their end.
 
         An oplock's goes to the connection that the open came by, or to another one of its session; a lease's to the
         oldest connection that the same user has from the same client, as Windows does. Those come last whose client's
-        system takes its time to acknowledge what was sent before, and not at all if the client is told `again`.
+        system takes its time to acknowledge what was sent before, and not at all if the client was told before.
         """
         one = self._open
         if told.version:
@@ -55,10 +55,10 @@ class OpenHolder:
         else:
             ways, body = _ways_of_open(one), _oplock(one, told)
         for connection, session in sorted(ways, key=_is_slow):
-            if again and connection.delivery.is_slow:
+            if since is not None and connection.delivery.is_slow:
                 break
             sealed = session.encrypt_data or one.tree.export.encrypt
-            if connection.notify(body, session.channels[connection] if sealed else None):
+            if connection.notify(body, session.channels[connection] if sealed else None, since):
                 return connection
         return None
 

@@ -325,13 +325,16 @@ class SmbConnection:
             if reply.lent is not None:
                 self.service.buffers.give(reply.lent)
 
-    def notify(self, body: bytes, sealed_by: ChannelSecurity | None) -> bool:
-        """Send an oplock break notification; False if the connection is at its end. [MS-SMB2] 3.3.4.6, 3.3.4.7."""
+    def notify(self, body: bytes, sealed_by: ChannelSecurity | None, since: float | None = None) -> bool:
+        """Send an oplock break notification; False if the connection is at its end. [MS-SMB2] 3.3.4.6, 3.3.4.7.
+
+        `since`: when it was first sent, by another connection, on trio's clock.
+        """
         if self.ended or self.outbox.broken:
             return False
         self.outbox.put(self.protocol.notification(body, sealed_by))
         self.outbox.flush()
-        self.delivery.expect()
+        self.delivery.expect(since)
         return True
 
     # --- requests in tasks

@@ -21,7 +21,8 @@ class Delivery:
     """Watches, from each `expect` on, until all that was sent on `sock` is acknowledged.
 
     If nothing is for `patience` seconds, `is_slow` is set until it is, and `on_delay` called; if nothing is for
-    `seconds`, `on_silence`. `start` runs a coroutine function as a task of the connection.
+    `seconds`, or less if it was expected on another socket before, `on_silence`. `start` runs a coroutine function as a
+    task of the connection.
     """
 
     def __init__(
@@ -40,34 +41,38 @@ class Delivery:
         self._on_delay = on_delay
         self._on_silence = on_silence
         self._since = 0.0
+        """From when on it is waited for."""
+        self._first = 0.0
+        """The same, here or elsewhere."""
         self._watching = False
         self.is_slow = False
         self.pretends_silence = False
         """For tests: as if nothing were acknowledged any more."""
 
-    def expect(self) -> None:
-        """Something has just been sent that has to arrive."""
+    def expect(self, since: float | None = None) -> None:
+        """Something has just been sent that has to arrive; `since`: when it was first sent, elsewhere."""
         self._since = trio.current_time()
+        self._first = self._since if since is None else since
         if not self._watching:
             self._watching = True
             self._start(self._watch)
 
     async def _watch(self) -> None:
         while True:
-            limit = self._seconds if self.is_slow else self._patience
+            due = self._first + self._seconds if self.is_slow else self._since + self._patience
             # Who is slow is looked at often all the same: to know when it is not any more.
-            await trio.sleep(min(max(self._since + limit - trio.current_time(), 0), self._patience))
+            await trio.sleep(min(max(due - trio.current_time(), 0), self._patience))
             silent, now = self._silent_seconds(), trio.current_time()
             if silent is None:
                 break
             if now - silent > self._since:
                 # Something was acknowledged meanwhile: the rest has its time from then on.
-                self._since = now - silent
+                self._since = self._first = now - silent
                 self.is_slow = False
-            elif now >= self._since + limit:
-                if self.is_slow:
-                    self._on_silence()
-                    break
+            elif self.is_slow and now >= self._first + self._seconds:
+                self._on_silence()
+                break
+            elif not self.is_slow and now >= self._since + self._patience:
                 self.is_slow = True
                 self._on_delay()
         self._watching = self.is_slow = False

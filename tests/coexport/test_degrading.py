@@ -26,7 +26,7 @@ ELSEWHERE = FileSystemKind("some network", slow=True)
 class Holder:
     """A client that is told nothing."""
 
-    def broken(self, told: Break, *, again: bool = False) -> object | None:
+    def broken(self, told: Break, *, since: float | None = None) -> object | None:
         return self
 
 

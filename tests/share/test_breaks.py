@@ -51,12 +51,14 @@ class Client:
         self.reachable = True
         self.way: object = self
         self.better_way: object = None
+        self.told_since: list[float] = []
         self.told: list[Break] = []
 
-    def broken(self, told: Break, *, again: bool = False) -> object | None:
+    def broken(self, told: Break, *, since: float | None = None) -> object | None:
         if not self.reachable:
             return None
-        if again:
+        if since is not None:
+            self.told_since.append(since)
             self.way, self.better_way = self.better_way, None
             if self.way is None:
                 return None
@@ -98,7 +100,7 @@ class Closes(Client):
 
     one: Open
 
-    def broken(self, told: Break, *, again: bool = False) -> object | None:
+    def broken(self, told: Break, *, since: float | None = None) -> object | None:
         self.told.append(told)
         trio.lowlevel.spawn_system_task(self.store.share.close, self.one)
         return self
@@ -394,6 +396,7 @@ async def test_what_takes_its_time_is_told_by_a_better_way_as_well(store, autoju
     ann.better_way, ann.way = None, first
     store.share.breaks.lost(second)
     assert ann.was_told() == [("RWH", "RH")]
+    assert ann.told_since == pytest.approx([began] * 2)
     await trio.sleep_until(began + 34.9)
     assert state_of(store, one) == "RWH"
     await trio.sleep_until(began + 35.1)

@@ -65,6 +65,17 @@ async def test_slow_for_a_while(nursery, autojump_clock) -> None:
     assert (one.slow_at, one.silent_at) == ([1.0, 6.5], [])
 
 
+async def test_what_was_sent_elsewhere_before(nursery, autojump_clock) -> None:
+    """The time until all is over counts from then; that until it is slow does not."""
+    one = Watched(nursery, Peer())
+    one.delivery.expect(one.begin - 4)
+    await trio.sleep(60)
+    other = Watched(nursery, Peer())
+    other.delivery.expect(other.begin - 60)
+    await trio.sleep(60)
+    assert [(each.slow_at, each.silent_at) for each in (one, other)] == [([1.0], [6.0]), ([1.0], [1.0])]
+
+
 async def test_all_is_acknowledged(nursery, autojump_clock) -> None:
     peer = Peer()
     one = Watched(nursery, peer)
