@@ -54,3 +54,9 @@ async def any_server(request, make_server, tmp_path):
 async def leasing(make_server):
     """One that offers leases."""
     return await make_server(leases=True)
+
+
+@pytest.fixture
+async def multi(make_server):
+    """A server whose sessions may have several connections."""
+    return await make_server(multi_channel=True)

@@ -35,41 +35,40 @@ async def ask(client: Client, tree: int, most: int = 65536) -> Response:
 
 
 @pytest.fixture
-async def multi(make_server):
-    server = await make_server(multi_channel=True)
-    server.service.interfaces = lambda: INTERFACES
-    return server
+async def told(multi):
+    multi.service.interfaces = lambda: INTERFACES
+    return multi
 
 
 @pytest.mark.parametrize("share", ["files", "IPC$"])
-async def test_the_addresses_of_the_server(multi, share) -> None:
-    client = await multi.logged_on()
+async def test_the_addresses_of_the_server(told, share) -> None:
+    client = await told.logged_on()
     response = await ask(client, await client.connect(share))
     assert entries(bytes(response.parse(IoctlResponse).output)) == list(INTERFACES[1:])
 
 
 @pytest.mark.parametrize("own", ["127.0.0.1", "::1"])
-async def test_who_comes_by_the_loopback_interface_is_told_of_it(multi, own) -> None:
-    client, tree = await multi.with_tree()
-    multi.connections[0].server_address = own
+async def test_who_comes_by_the_loopback_interface_is_told_of_it(told, own) -> None:
+    client, tree = await told.with_tree()
+    told.connections[0].server_address = own
     response = await ask(client, tree)
     assert entries(bytes(response.parse(IoctlResponse).output)) == [INTERFACES[0]]
 
 
-async def test_too_little_room(multi) -> None:
-    client, tree = await multi.with_tree()
+async def test_too_little_room(told) -> None:
+    client, tree = await told.with_tree()
     assert (await ask(client, tree, 303)).status == STATUS_BUFFER_TOO_SMALL
     assert (await ask(client, tree, 304)).status == 0
 
 
-async def test_no_addresses(multi) -> None:
-    multi.service.interfaces = tuple
-    client, tree = await multi.with_tree()
+async def test_no_addresses(told) -> None:
+    told.service.interfaces = tuple
+    client, tree = await told.with_tree()
     response = await ask(client, tree, 0)
     assert (response.status, bytes(response.parse(IoctlResponse).output)) == (0, b"")
 
 
-async def test_where_a_session_has_one_connection_alone(server, multi) -> None:
-    for one, dialect in ((server, 0x0311), (multi, 0x0210)):
+async def test_where_a_session_has_one_connection_alone(server, told) -> None:
+    for one, dialect in ((server, 0x0311), (told, 0x0210)):
         client, tree = await one.with_tree(dialects=(dialect,))
         assert (await ask(client, tree)).status == STATUS_INVALID_DEVICE_REQUEST
