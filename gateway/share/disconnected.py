@@ -10,7 +10,7 @@ An open is given back, or closed, and that once: who is to be closed does not co
 import logging
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final, Protocol
 
 import trio
@@ -164,7 +164,7 @@ class Disconnected:
             log.info("%s: cannot be looked at again: %s", path, error)
             self.give_up(absent)
             return None
-        if absent.is_taken or absent.one.open_id not in self._absent:
+        if absent.is_taken or self._absent.get(absent.one.open_id) is not absent:
             return None
         if seen(stat) != absent.seen and not absent.companions:
             self._changed_by_others(absent)
@@ -241,7 +241,13 @@ class Disconnected:
         if absent is not None:
             absent.is_taken = True
             self._forget(absent)
+            absent.gone.set()
         await self._left(one)
+        record = one.share.record(one)
+        if record is not None and record.pending and all(entry.open_id in self._absent for entry in record.opens):
+            # Nobody else would let the file go.
+            for other in list(self._of_file.get(one.node_id, ())):
+                self.give_up(other)
 
     def _forget(self, absent: Absent) -> None:
         one = absent.one
@@ -268,10 +274,18 @@ class Disconnected:
 
     async def give_way(self, one: OpenEntry, node_id: NodeId) -> None:
         """Close those whose share modes do not let a file be opened."""
-        for absent in self.denying(one, node_id):
+        await self._give_up_all(self.denying(one, node_id))
+
+    async def leave_files(self, node_ids: Iterable[NodeId]) -> bool:
+        """Close those of some files, where it matters that these are open at all; whether there were any."""
+        return await self._give_up_all([absent for each in node_ids for absent in self._of_file.get(each, ())])
+
+    async def _give_up_all(self, those: list[Absent]) -> bool:
+        for absent in those:
             may_wait()
             self.give_up(absent)
             await absent.gone.wait()
+        return bool(those)
 
     # --- time
 

@@ -125,6 +125,8 @@ async def _check_children(share: "Share", one: Open, target: str, how: _How) -> 
     for node_id in inside:
         if await share.breaks.before_name_change(node_id, None):
             return False
+    if inside and await share.disconnected.leave_files(inside):
+        return False
     if inside:
         raise StatusError(STATUS_SHARING_VIOLATION if how.posix else STATUS_ACCESS_DENIED)
     return True

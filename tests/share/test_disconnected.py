@@ -10,11 +10,13 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.nt.constants import FILE_DELETE_ON_CLOSE, FILE_DIRECTORY_FILE
 from gateway.nt.status import STATUS_SHARING_VIOLATION, StatusError
 from gateway.share.disconnected import Absent, Disconnected
 from gateway.share.durable import Terms
 from gateway.share.leases import LeaseRequest, find_lease
 from gateway.share.opens import Open
+from gateway.share.renaming import rename
 from tests.share.one_file import bits, key_of, letters
 from tests.share.stores import Store, running
 from tests.share.test_breaks import Client
@@ -177,6 +179,32 @@ async def test_a_program_lowers_what_is_cached_and_no_more(store: Store) -> None
     assert lease is not None
     assert letters(lease.state) == ""
     await store.close(program, one)
+
+
+async def test_one_that_has_nothing_to_be_broken_does_not_keep_a_file_from_its_end(store: Store) -> None:
+    client, other = Client(store, "client"), Client(store, "other")
+    absent = await lost(store, await client.open(lease="RWH", key="k"))
+    assert absent is not None
+    await store.close(await store.run(store.open(posix=True, owner="mount", access=READ)))
+    assert not absent.is_taken
+    await store.close(await other.open(options=FILE_DELETE_ON_CLOSE))
+    with trio.fail_after(5):
+        await absent.gone.wait()
+    await trio.testing.wait_all_tasks_blocked()
+    assert store.tree() == {}
+
+
+async def test_nor_a_directory_from_being_renamed(store: Store) -> None:
+    client, other = Client(store, "client"), Client(store, "other")
+    await store.close(await other.open("directory", options=FILE_DIRECTORY_FILE))
+    absent = await lost(store, await client.open("directory/file", lease="RWH", key="k"))
+    assert absent is not None
+    await store.close(await store.run(store.open("directory/file", posix=True, owner="mount", access=READ)))
+    directory = await other.open("directory", options=FILE_DIRECTORY_FILE)
+    await store.run(lambda: rename(store.share, directory, "new", replace=False))
+    assert absent.gone.is_set()
+    assert store.tree() == {"new": None, "new/file": b""}
+    await store.close(directory)
 
 
 async def test_who_comes_back_while_it_is_looked_at(store: Store) -> None:
