@@ -1,6 +1,7 @@
 """Contents of files: reading, writing, bringing to stable storage."""
 
 import os
+from typing import Final
 
 from acl.token import Token
 from gateway.fuse.core import Core
@@ -9,9 +10,13 @@ from gateway.fuse.opened import OpenFile
 from gateway.nt.status import STATUS_DELETE_PENDING, StatusError
 from gateway.share.changing import set_size
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import nothing_happened
+from vfs_backends.inline import may_suspend, nothing_happened
 
 __all__ = ["Files"]
+
+
+_LARGEST_READ: Final = 1 << 20
+"""The most that the kernel asks for, unless it is told otherwise."""
 
 
 def _has_no_name(error: StatusError | VfsError) -> bool:
@@ -26,6 +31,7 @@ class Files:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._room = memoryview(bytearray(_LARGEST_READ))
 
     async def open(self, number: int, flags: int, token: Token) -> int:
         """open(2) of what is there already."""
@@ -53,14 +59,12 @@ class Files:
         file.appends = bool(flags & os.O_APPEND)
         return self.core.enter(file)
 
-    async def read(self, handle: int, offset: int, size: int) -> bytearray:
+    async def read(self, handle: int, offset: int, size: int) -> memoryview:
+        """What is returned is to be used up before anything else is read."""
         one = self.core.file(handle).one
-        buffer = bytearray(size)
-        with memoryview(buffer) as view:
-            count = await one.share.read_into(one, offset, view)
-        if count < size:
-            del buffer[count:]
-        return buffer
+        # In an inline pass nobody else reads until the kernel has got it, and there is no need to clear so much first.
+        room = memoryview(bytearray(size)) if may_suspend() or size > len(self._room) else self._room[:size]
+        return room[: await one.share.read_into(one, offset, room)]
 
     async def write(self, handle: int, offset: int, data: bytes) -> int:
         file = self.core.file(handle)
