@@ -32,7 +32,7 @@ from gateway.wire.durable_contexts import (
     DurableHandleResponseV2,
 )
 from gateway.wire.header import Opcode
-from gateway.wire.lease_contexts import LeaseV2, parse_lease
+from gateway.wire.lease_contexts import Lease, LeaseV2, parse_lease
 from gateway.wire.logoff import LogoffRequest
 from gateway.wire.oplock_break import LeaseBreakNotification, OplockBreakAcknowledgment, OplockBreakNotification
 from tests.smb.client import ANY, EXCLUSIVE, NOW, SHARE_ALL, UNLOCK, Call, Client, File
@@ -354,6 +354,38 @@ async def test_version_2_is_for_smb_3(server) -> None:
     assert told(file) == {}
     await one.close_file(file)
     assert (await opened(one, claiming(one, tree, file, guid=GUID))).file_id[0] != file.file_id[0]
+
+
+@pytest.mark.parametrize("kind", ["oplock", "lease"])
+async def test_smb_2_1(leasing, kind) -> None:
+    """Which knows neither the second version of leases nor that of durable handles."""
+    old = {"dialects": (0x0210,)}
+    contexts = [(SMB2_CREATE_REQUEST_LEASE, Lease(KEY, RWH).pack())] if kind == "lease" else []
+    one, tree = await leasing.with_tree(**old)
+    file = await opened(one, asking(one, tree, LEASE if contexts else BATCH, V1, *contexts))
+    await leasing.lose(one)
+    one, tree = await leasing.with_tree(**old)
+    back = await opened(one, claiming(one, tree, file, *contexts))
+    assert back.response.oplock_level == (LEASE if contexts else BATCH)
+    if contexts:
+        assert parse_lease(told(back)[SMB2_CREATE_REQUEST_LEASE]) == Lease(KEY, RWH)
+
+
+async def test_a_stream(any_server) -> None:
+    one, tree = await any_server.with_tree()
+    stream = await opened(one, asking(one, tree, path="file:stream"))
+    await one.write(stream, b"data")
+    await any_server.lose(one)
+    one, tree = await any_server.with_tree()
+    stream = await opened(one, claiming(one, tree, stream))
+    assert stream.response.end_of_file == 4
+    assert await one.read(stream, 10) == b"data"
+    other = await one.create(tree, "file")
+    await any_server.lose(one)
+    one, tree = await any_server.with_tree()
+    stream = await opened(one, claiming(one, tree, stream))
+    await one.write(stream, b"more data")
+    assert other.file_id != stream.file_id
 
 
 async def test_in_another_share(make_server) -> None:
