@@ -1,5 +1,6 @@
 """From the configured shares to what clients can connect to."""
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from gateway.share.access import Descriptors
 from gateway.share.archiving import Archiving
 from gateway.share.breaks import Breaks
 from gateway.share.disconnected import Disconnected
+from gateway.share.kin import Family
 from gateway.share.locking import LockWaiters
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
@@ -35,7 +37,7 @@ def make_exports(config: Config, identities: Identities, write_times: WriteTimes
     exports = [Export(IPC, "IPC Service", None, browseable=False)]
     # One for all shares, since they may have files in common.
     disconnected = Disconnected(config.max_disconnected_files, config.max_disconnected_files_per_user)
-    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times, disconnected, Archiving())
+    files = OpenFiles(Breaks(MemoryTable()), LockWaiters(), write_times, disconnected, Archiving(), Family())
     for share in config.shares.values():
         exports.append(_export(share, identities, files))
     return exports
@@ -69,6 +71,7 @@ class OpenFiles(NamedTuple):
     write_times: WriteTimes
     disconnected: Disconnected
     archiving: Archiving
+    family: Family
 
 
 def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Export:
@@ -93,7 +96,8 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
     def make(path: str) -> Share:
         descriptors = make_descriptors(share, identities.idmap)
         storage = _file_system(share, path)
-        return Share(share.name, storage, files.breaks.table, descriptors, settings, *files)
+        directory = None if share.backend is Backend.MEMORY else os.path.realpath(path)
+        return Share(share.name, storage, files.breaks.table, descriptors, settings, *files, directory)
 
     store: Store = StorePerPath(share, make) if share.directory is None else FixedStore(make(share.directory))
     users = ShareUsers(share, identities)

@@ -5,7 +5,7 @@ directory lists of it, goes through here after it has happened.
 """
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.nt.constants import (
     FILE_ACTION_ADDED,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.share.share import Share
 
 __all__ = [
+    "NOBODY",
     "By",
     "contents_changed",
     "directory_doomed",
@@ -48,6 +49,8 @@ __all__ = [
 
 By = tuple[Hashable, bytes]
 """Owner and parent lease key of the open that changes something: its own lease on the directory stays."""
+NOBODY: Final[By] = (None, b"")
+"""By whom it was done, if not by the share: nobody's own lease stays."""
 
 
 async def entry_changed(share: "Share", one: Open, what: int, by: By | None = None) -> None:
@@ -107,7 +110,8 @@ async def name_added(share: "Share", parent: Place, name: str, by: By, *, is_dir
 
 
 async def _added(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
-    share.watches.tell(join(parent.path, name), FILE_ACTION_ADDED, _kind(is_directory))
+    path = join(parent.path, name)
+    share.watches.tell(path, FILE_ACTION_ADDED, _kind(is_directory), outside=by is NOBODY)
     await share.breaks.directory_changed(parent.node_id, by)
 
 
@@ -126,9 +130,10 @@ async def name_removed(share: "Share", parent: Place, name: str, by: By, *, is_d
 
 
 async def _removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
+    path = join(parent.path, name)
     if is_directory:
-        share.watches.doom(join(parent.path, name))
-    share.watches.tell(join(parent.path, name), FILE_ACTION_REMOVED, _kind(is_directory))
+        share.watches.doom(path)
+    share.watches.tell(path, FILE_ACTION_REMOVED, _kind(is_directory), outside=by is NOBODY)
     await share.breaks.directory_changed(parent.node_id, by)
 
 
@@ -145,15 +150,15 @@ async def name_moved(
     if new_parent.node_id != parent.node_id:
         await _removed(share, parent, name, by, is_directory=is_directory)
         await _added(share, new_parent, new_name, by, is_directory=is_directory)
-        _moved_file(share, new_parent, new_name, is_directory=is_directory)
+        _moved_file(share, new_parent, new_name, by, is_directory=is_directory)
         return
     what = _kind(is_directory)
     renamed = (
         (join(parent.path, name), FILE_ACTION_RENAMED_OLD_NAME),
         (join(parent.path, new_name), FILE_ACTION_RENAMED_NEW_NAME),
     )
-    share.watches.tell_all(renamed, what)
-    _moved_file(share, new_parent, new_name, is_directory=is_directory)
+    share.watches.tell_all(renamed, what, outside=by is NOBODY)
+    _moved_file(share, new_parent, new_name, by, is_directory=is_directory)
     await share.breaks.directory_changed(parent.node_id, by)
 
 
@@ -165,19 +170,19 @@ async def names_exchanged(
         observer.names_exchanged(Entry(one[0].node_id, one[1]), Entry(other[0].node_id, other[1]), by[0])
     paths = [join(parent.path, name) for parent, name in (one, other)]
     for path, is_directory in zip(paths, are_directories, strict=True):
-        share.watches.tell(path, FILE_ACTION_REMOVED, _kind(is_directory))
+        share.watches.tell(path, FILE_ACTION_REMOVED, _kind(is_directory), outside=by is NOBODY)
     for path, is_directory in zip(paths, reversed(are_directories), strict=True):
-        share.watches.tell(path, FILE_ACTION_ADDED, _kind(is_directory))
+        share.watches.tell(path, FILE_ACTION_ADDED, _kind(is_directory), outside=by is NOBODY)
     for parent in {parent.node_id for parent, _ in (one, other)}:
         await share.breaks.directory_changed(parent, by)
 
 
-def _moved_file(share: "Share", parent: Place, name: str, *, is_directory: bool) -> None:
+def _moved_file(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
     """Windows tells those who did not ask for names that a renamed file, but not a directory, has changed."""
     if not is_directory:
         what = FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_CREATION
-        path = join(parent.path, name)
-        share.watches.tell(path, FILE_ACTION_MODIFIED, what, unless=FILE_NOTIFY_CHANGE_FILE_NAME)
+        path, unless = join(parent.path, name), FILE_NOTIFY_CHANGE_FILE_NAME
+        share.watches.tell(path, FILE_ACTION_MODIFIED, what, unless=unless, outside=by is NOBODY)
 
 
 def _kind(is_directory: bool) -> int:

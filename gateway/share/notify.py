@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import trio
 
+from gateway.share.kin import Kin
 from vfs_backends.api import NodeId
 
 __all__ = ["Change", "Entry", "Observer", "Place", "Watch", "Watches"]
@@ -194,15 +195,19 @@ class Watch:
 class Watches:
     """All watches of a share, by the path of their directory."""
 
-    def __init__(self) -> None:
+    def __init__(self, kin: Sequence[Kin] = ()) -> None:
         self._by_path: dict[str, list[Watch]] = {}
+        self._kin = kin
+        """Other shares with the same files, whose watches are to be told, too."""
         self.observers: list[Observer] = []
         self.on_add: Callable[[Watch], None] | None = None
         """Told of each watch that begins; not of its end, which is that of its open."""
 
     def __bool__(self) -> bool:
         """Whether anybody wants to know."""
-        return bool(self._by_path or self.observers)
+        if self._by_path or self.observers:
+            return True
+        return bool(self._kin) and any(kin.share.watches._by_path for kin in self._kin)
 
     def add(self, watch: Watch) -> None:
         """Begin to tell it."""
@@ -235,17 +240,29 @@ class Watches:
         """The directory of this path is about to be deleted."""
         for watch in self._by_path.get(path, ()):
             watch.doom()
+        for kin in self._kin:
+            there = kin.path(path)
+            for watch in kin.share.watches._by_path.get(there, ()) if there is not None else ():
+                watch.doom()
 
-    def tell(self, path: str, action: int, what: int, *, unless: int = 0) -> None:
+    def tell(self, path: str, action: int, what: int, *, unless: int = 0, outside: bool = False) -> None:
         """`action` happened to `path`; `what` are the FILE_NOTIFY_CHANGE_* bits that stand for it.
 
-        Who asked for any of `unless` is told of it in another way.
+        Who asked for any of `unless` is told of it in another way. What has happened outside of all shares, each finds
+        out by itself, if it wants to know.
         """
-        if self._by_path:
-            self.tell_all(((path, action),), what, unless=unless)
+        if self._by_path or self._kin:
+            self.tell_all(((path, action),), what, unless=unless, outside=outside)
 
-    def tell_all(self, events: Sequence[tuple[str, int]], what: int, *, unless: int = 0) -> None:
+    def tell_all(self, events: Sequence[tuple[str, int]], what: int, *, unless: int = 0, outside: bool = False) -> None:
         """The same for several things that happened in one step, and in one directory: paths and actions."""
+        self._tell_own(events, what, unless)
+        for kin in () if outside else self._kin:
+            there = [(found, action) for path, action in events if (found := kin.path(path)) is not None]
+            if there:
+                kin.share.watches._tell_own(there, what, unless)
+
+    def _tell_own(self, events: Sequence[tuple[str, int]], what: int, unless: int) -> None:
         path = events[0][0]
         if not self._by_path or not path:
             return

@@ -19,23 +19,20 @@ from gateway.nt.constants import (
     FILE_NOTIFY_CHANGE_SECURITY,
     FILE_NOTIFY_CHANGE_SIZE,
 )
-from gateway.share.listing import name_added, name_moved, name_removed, names_exchanged
+from gateway.share.listing import NOBODY, name_added, name_moved, name_removed, names_exchanged
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.paths import join
-from gateway.share.renaming import exchange_paths, update_paths
+from gateway.share.renaming import follow
 from vfs_backends.api import ChangeWatcher, DirectoryStream, Handle, IoAccess, NodeId, OutsideChange, OutsideKind
 from vfs_backends.errors import VfsError
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["NOBODY", "OutsideChanges"]
+__all__ = ["OutsideChanges"]
 
 log = logging.getLogger("gateway.vfs")
-
-NOBODY: Final = (None, b"")
-"""By whom it was done, as far as leases go: nobody's own lease stays."""
 
 _MOST: Final = 8192
 """Directories of a share that are watched at a time."""
@@ -223,12 +220,12 @@ class OutsideChanges:
             if target is None:
                 await name_removed(share, directory, name, NOBODY, is_directory=is_directory)
                 return
-            await update_paths(share, join(directory.path, name), join(target.path, change.new_name))
+            await follow(share, (join(directory.path, name), join(target.path, change.new_name)))
             old, new = (directory, name), (target, change.new_name)
             await name_moved(share, old, new, NOBODY, is_directory=is_directory)
         else:
             what = _CONTENTS if kind is OutsideKind.CONTENTS else _ATTRIBUTES
-            share.watches.tell(join(directory.path, name), FILE_ACTION_MODIFIED, what)
+            share.watches.tell(join(directory.path, name), FILE_ACTION_MODIFIED, what, outside=True)
             await share.breaks.directory_changed(directory.node_id, NOBODY)
 
     async def _is_exchange(self, change: OutsideChange, following: OutsideChange) -> bool:
@@ -258,7 +255,7 @@ class OutsideChanges:
                 self._soon(_Errand(directory, name))
         if not change.is_own:
             one, other = [join(directory.path, name) for directory, name in places]
-            await exchange_paths(self._share, one, other)
+            await follow(self._share, (one, other), (other, one))
             kinds = change.is_directory, back.is_directory
             await names_exchanged(self._share, *places, NOBODY, are_directories=kinds)
 

@@ -16,6 +16,7 @@ from gateway.nt.status import (
 )
 from gateway.share.closing import is_delete_pending
 from gateway.share.granting import grant_maximal
+from gateway.share.kin import places
 from gateway.share.listing import name_added, name_moved, names_exchanged
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
@@ -30,7 +31,7 @@ from vfs_backends.inline import first_effect
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["exchange", "exchange_paths", "link", "rename", "update_paths"]
+__all__ = ["exchange", "follow", "link", "rename"]
 
 
 _INTO_DIRECTORY = OpenEntry(0, None, mask.FILE_ADD_FILE, FILE_SHARE_READ | FILE_SHARE_WRITE)
@@ -119,8 +120,9 @@ async def _check_children(share: "Share", one: Open, target: str, how: _How) -> 
         raise StatusError(STATUS_INVALID_PARAMETER if how.posix else STATUS_ACCESS_DENIED)
     inside = {
         other.node_id
-        for other in share.opens.values()
-        if is_below(other.path, one.path) and not (how.posix and other.share_access & FILE_SHARE_DELETE)
+        for tree, path in places(share, one.path)
+        for other in tree.opens.values()
+        if is_below(other.path, path) and not (how.posix and other.share_access & FILE_SHARE_DELETE)
     }
     for node_id in inside:
         if await share.breaks.before_name_change(node_id, None):
@@ -188,28 +190,26 @@ async def _move(
         await first_effect(
             share.fs.rename(parent, name, new_parent, first, one.handle, replace=stale is not None, caller=caller)
         )
-        await update_paths(share, one.path, join(new_parent.path, first))
+        await _moved(share, (one.path, join(new_parent.path, first)))
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
-            await update_paths(share, one.path, join(new_parent.path, new_name))
+            await _moved(share, (one.path, join(new_parent.path, new_name)))
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
         await parent.aclose()
 
 
-async def update_paths(share: "Share", old: str, new: str) -> None:
-    """Let everything that is open know where it is now."""
-    await _update_paths(share, ((old, new),))
+async def _moved(share: "Share", *moves: tuple[str, str]) -> None:
+    """Let everything that is open know where it is now: what has moved in one step, from where to where."""
+    await follow(share, *moves)
+    for kin in share.kin:
+        there = [(kin.path(old), kin.path(new)) for old, new in moves]
+        await follow(kin.share, *[(old, new) for old, new in there if old and new])
 
 
-async def exchange_paths(share: "Share", one: str, other: str) -> None:
-    """The same after two names have changed places."""
-    await _update_paths(share, ((one, other), (other, one)))
-
-
-async def _update_paths(share: "Share", moves: tuple[tuple[str, str], ...]) -> None:
-    """The same, for what has moved in one step."""
+async def follow(share: "Share", *moves: tuple[str, str]) -> None:
+    """The same for what is open by this share."""
 
     def after(path: str) -> str | None:
         """What a path has become; None if it is what it was."""
@@ -272,7 +272,7 @@ async def _exchange(share: "Share", one: Open, other: Open, links: tuple[Link, L
             return False
         overrules &= await _check_parent(share, moved, link_.parent)
     await first_effect(share.fs.exchange(*links, share.caller(one.token, overrules=overrules)))
-    await exchange_paths(share, one.path, other.path)
+    await _moved(share, (one.path, other.path), (other.path, one.path))
     await names_exchanged(
         share,
         (links[0].parent, links[0].name),

@@ -20,6 +20,7 @@ from gateway.share.creating import open_file
 from gateway.share.deleting import delete_name
 from gateway.share.disconnected import Disconnected
 from gateway.share.intent import OpenIntent
+from gateway.share.kin import Family, Kin
 from gateway.share.leases import Granted, LeaseRequest
 from gateway.share.listing import contents_changed, directory_doomed, entry_changed
 from gateway.share.locking import LockWaiters, OutsideLocks, check_outside, check_read, check_write
@@ -62,7 +63,10 @@ class Share:
         write_times: WriteTimes | None = None,
         disconnected: Disconnected | None = None,
         archiving: Archiving | None = None,
+        family: Family | None = None,
+        directory: str | None = None,
     ) -> None:
+        """`directory`: the real path of the root, if it has one that other shares of the family may have, too."""
         self.name = name
         self.fs = file_system
         self.table = table
@@ -78,7 +82,10 @@ class Share:
         """The owners of opens to whom such locks are but advice: programs, as among themselves."""
         self.attributes_lengths: Remembered[int] = Remembered(_REMEMBERED_FILES)
         """How long the extended attributes of files are."""
-        self.watches = Watches()
+        self.kin: list[Kin] = []
+        """Other shares with files of this one."""
+        self._family, self._directory = family or Family(), directory
+        self.watches = Watches(self.kin)
         self.breaks = breaks or Breaks(table)
         self.disconnected = Disconnected() if disconnected is None else disconnected
         self.write_times = write_times if settings.write_time_delay else None
@@ -110,11 +117,14 @@ class Share:
         self.root = await self.fs.root()
         self.volume_id = (await self.fs.statfs()).volume_id
         self.outside = begin_outside(self)
+        if self._directory is not None:
+            self._family.enter(self, self._directory)
 
     async def aclose(self) -> None:
         """Close what is still open, and the storage."""
         for one in list(self.opens.values()):
             await self.close(one)
+        self._family.leave(self)
         if self.outside is not None:
             await self.outside.aclose()
         await self.root.aclose()
