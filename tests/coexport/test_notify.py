@@ -264,14 +264,16 @@ async def test_nothing_is_watched_when_nobody_watches(server, place):
                 continue
         return total
 
-    before = marks()
+    # Clients of other tests may just be on their way out.
+    with trio.fail_after(10):
+        while marks():  # noqa: ASYNC110 - nobody tells
+            await trio.sleep(0.01)
     (place / "a" / "b").mkdir(parents=True)
     async with smb(server) as client:
         await watch(client, place.name, recursive=True, what=0x3)
         directory, _, _ = await client.lease(f"{place.name}\\a", R | H, options=FILE_DIRECTORY_FILE)
-        with_fewest = before + 2
-        assert marks() >= with_fewest
+        assert marks() >= 2
         await client.close(directory)
     async with smb(server) as client:
-        while marks() > before:
+        while marks():
             await client.close(await client.open(f"{place.name}\\x"))
