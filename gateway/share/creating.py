@@ -72,17 +72,8 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
     if share.settings.short_names and not intent.posix:
         intent.path = await long_path(share, intent.path)
-    if intent.disposition != nt.FILE_CREATE or intent.parent is not None or not intent.path or may_suspend():
-        return await _open_or_create(share, intent, token)
-    # The directory will be needed, and from there it is not far to the file. Nobody is served in between.
-    intent.parent = (await open_parent(share, intent.path, token))[0]
-    try:
-        return await _open_or_create(share, intent, token)
-    finally:
-        await intent.parent.aclose()
-
-
-async def _open_or_create(share: "Share", intent: OpenIntent, token: Token) -> Open:
+    if intent.disposition == nt.FILE_CREATE and intent.parent is None and intent.path and not may_suspend():
+        return await _create_beside(share, intent, token)
     attempts = 0
     while attempts < _ATTEMPTS:
         handle = None if intent.is_new and attempts == 0 else await _find(share, intent, token)
@@ -98,6 +89,15 @@ async def _open_or_create(share: "Share", intent: OpenIntent, token: Token) -> O
                 raise
         attempts += 1
     raise StatusError(STATUS_OBJECT_NAME_COLLISION)
+
+
+async def _create_beside(share: "Share", intent: OpenIntent, token: Token) -> Open:
+    """From the directory, which will be needed, it is not far to the file. Nobody is served in between."""
+    intent.parent = (await open_parent(share, intent.path, token))[0]
+    try:
+        return await open_file(share, intent, token)
+    finally:
+        await intent.parent.aclose()
 
 
 async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +94,7 @@ class PosixFileSystem(FileSystem):
         self._inotify = inotify
         self._leases = leases
         self._handle_class = PosixHandle
+        self._capabilities: Capability | None = None
         self._tree: Tree
         self._resolver: Resolver
         self._index: CaseIndex
@@ -147,11 +147,9 @@ class PosixFileSystem(FileSystem):
 
     @property
     def capabilities(self) -> Capability:
+        if self._capabilities is None:
+            self._capabilities = self._tree.capabilities | outside_capabilities(self._tree)
         return self._capabilities
-
-    @functools.cached_property
-    def _capabilities(self) -> Capability:
-        return self._tree.capabilities | outside_capabilities(self._tree)
 
     def _own(self, handle: Handle) -> PosixHandle:
         if not isinstance(handle, PosixHandle):

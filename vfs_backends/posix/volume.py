@@ -1,7 +1,6 @@
 """What the handles of one file system share."""
 
 import errno
-import functools
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -121,7 +120,7 @@ class Tree:
         """Which file it is."""
         return self.locate(fields)[1]
 
-    @functools.cached_property
+    @property
     def capabilities(self) -> Capability:
         """Those of the root; what is mounted below may have fewer."""
         found = Capability.LINKS | Capability.SPECIAL_FILES
