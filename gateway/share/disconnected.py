@@ -81,6 +81,7 @@ class Disconnected:
         self._of_file: dict[NodeId, list[Absent]] = {}
         self._of_user: Counter[Hashable] = Counter()
         self._changed = trio.Event()
+        """A time may be over earlier than before."""
         self._sweeps = False
 
     def __len__(self) -> int:
@@ -260,7 +261,6 @@ class Disconnected:
         self._of_user[user] -= 1
         if not self._of_user[user]:
             del self._of_user[user]
-        self._changed.set()
         absent.kept.ended()
 
     def denying(self, one: OpenEntry, node_id: NodeId) -> list[Absent]:
