@@ -187,7 +187,10 @@ class Notifier:
                 self._contents.put(inode.number, b"")
 
     def name_added(self, entry: Entry, by: Hashable) -> None:
-        """There is a new name: the kernel does not keep what is not there, but it does keep the directory's times."""
+        """There is a new name, which may have led to another file: and the directory has other times."""
+        for directory in self._core.known(entry.directory):
+            if self._core.inodes.child(directory, entry.name) is not None:
+                self._forget(directory.number, entry.name, by)
         self.file_changed(entry.directory, by)
 
     def name_removed(self, entry: Entry, by: Hashable) -> None:

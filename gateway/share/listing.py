@@ -29,6 +29,7 @@ from gateway.nt.constants import (
 from gateway.share.notify import Entry, Place
 from gateway.share.opens import Open
 from gateway.share.paths import join, open_parent
+from vfs_backends.api import NodeId
 from vfs_backends.errors import VfsError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ __all__ = [
     "contents_changed",
     "directory_doomed",
     "entry_changed",
+    "links_changed",
     "name_added",
     "name_moved",
     "name_removed",
@@ -89,6 +91,12 @@ def _tell_of_stream(share: "Share", one: Open, what: int) -> int:
         of_stream |= FILE_NOTIFY_CHANGE_STREAM_WRITE
     share.watches.tell(f"{one.path}:{one.handle.stream}", FILE_ACTION_MODIFIED_STREAM, of_stream)
     return what & ~FILE_NOTIFY_CHANGE_SIZE
+
+
+def links_changed(share: "Share", node_id: NodeId, by: Hashable) -> None:
+    """A file has more names, or fewer, than it had; `by` is the owner of the open that did it."""
+    for observer in share.watches.observers:
+        observer.file_changed(node_id, by)
 
 
 async def stream_renamed(share: "Share", one: Open, old: str, new: str) -> None:

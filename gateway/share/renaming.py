@@ -17,7 +17,7 @@ from gateway.nt.status import (
 from gateway.share.closing import is_delete_pending
 from gateway.share.granting import grant_maximal
 from gateway.share.kin import places
-from gateway.share.listing import name_added, name_moved, names_exchanged
+from gateway.share.listing import links_changed, name_added, name_moved, names_exchanged
 from gateway.share.opens import Open
 from gateway.share.paths import is_below, join, open_parent, split
 from gateway.share.preconditions import check_stays
@@ -75,7 +75,7 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
         overrules = await _check_parent(share, one, new_parent)
         existing = await _existing(share, new_parent, new_name, how)
         try:
-            stale = None
+            stale: Handle | None = None
             if existing is not None and how.posix and existing.node_id == one.node_id:
                 # Two names of one file: rename(2) leaves both.
                 return True
@@ -83,12 +83,12 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
                 if how.replace and await share.breaks.before_name_change(existing.node_id, None):
                     return False
                 overrules &= await _check_replaceable(share, one, existing, how)
-                stale = split(existing.path)[1]
+                stale = existing
             elif existing is not None and existing.path != one.path:
                 # Another name of the same file, and not just another spelling of this one.
                 if not how.replace:
                     raise StatusError(STATUS_OBJECT_NAME_COLLISION)
-                stale = split(existing.path)[1]
+                stale = existing
             await _move(share, one, new_parent, new_name, stale, overrules=overrules)
         finally:
             if existing is not None:
@@ -179,12 +179,12 @@ def _check_unused(existing: Handle, record: FileRecord | None, how: _How) -> Non
 
 
 async def _move(
-    share: "Share", one: Open, new_parent: Handle, new_name: str, stale: str | None, *, overrules: bool
+    share: "Share", one: Open, new_parent: Handle, new_name: str, stale: Handle | None, *, overrules: bool
 ) -> None:
-    """The deed. `stale`: the name that goes for it, which may be spelt differently."""
+    """The deed. `stale`: what loses its name for it, which may be spelt differently."""
     parent, name = await open_parent(share, one.path)
     try:
-        first = stale if stale is not None else new_name
+        first = split(stale.path)[1] if stale is not None else new_name
         overrules = overrules and one.caller is not None and one.caller.overrules
         caller = share.caller(one.token, overrules=overrules)
         await first_effect(
@@ -194,6 +194,8 @@ async def _move(
         if first != new_name:
             await share.fs.rename(new_parent, first, new_parent, new_name, one.handle, replace=False, caller=caller)
             await _moved(share, (one.path, join(new_parent.path, new_name)))
+        if stale is not None:
+            links_changed(share, stale.node_id, one.owner)
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
@@ -331,6 +333,9 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
         await share.table.transact(
             one.node_id, lambda record: (None if record is None else name_links(record, links), None)
         )
+        links_changed(share, one.node_id, one.owner)
+        if existing is not None:
+            links_changed(share, existing.node_id, one.owner)
         await name_added(share, parent, name, (one.owner, one.parent_key), is_directory=False)
     finally:
         await parent.aclose()

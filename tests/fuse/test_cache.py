@@ -10,7 +10,7 @@ import trio
 
 from gateway.nt.constants import FILE_DELETE_ON_CLOSE
 from tests.fuse.mounts import Mount
-from tests.fuse.peers import READ, program, smb
+from tests.fuse.peers import READ, program, smb, until
 from tests.fuse.programs import ERROR, as_user, let_all_get_to
 from tests.interop.servers import Configuration
 from tests.requirements import Need, needs
@@ -70,6 +70,44 @@ async def test_names(mount, top):
         assert not await program((top / "directory").exists)
         assert await program((top / "moved").exists)
         await client.close(file)
+
+
+async def test_numbers_of_names(mount, top):
+    """They are changed by who has not got the file open, or not for any change of it."""
+
+    def target(name: str, *, replace: bool = False) -> bytes:
+        encoded = name.encode("utf-16-le")
+        return bytes([replace]) + bytes(15) + len(encoded).to_bytes(4, "little") + encoded
+
+    async def links(name: str, expected: int) -> None:
+        async def is_told() -> bool:
+            return (await program(os.stat, top / name)).st_nlink == expected
+
+        await until(is_told)
+
+    (top / "one name").write_text("x")
+    await links("one name", 1)
+    async with smb(mount) as client:
+        file = await client.open("one name", access=READ)
+        for data, expected in ((target("second name"), 2), (target("third name"), 3)):
+            (response,) = await client.client.ask(client.client.set_info_call(file, 11, data))
+            assert response.status == 0
+            await links("one name", expected)
+        await client.close(file)
+        await links("second name", 3)
+        other = await client.open("other file")
+        (response,) = await client.client.ask(
+            client.client.set_info_call(other, 10, target("third name", replace=True))
+        )
+        assert response.status == 0
+        await links("second name", 2)
+        (response,) = await client.client.ask(
+            client.client.set_info_call(other, 11, target("second name", replace=True))
+        )
+        assert response.status == 0
+        await links("one name", 1)
+        await links("second name", 2)
+        await client.close(other)
 
 
 async def test_what_nobody_can_change_any_more_is_kept_again(mount, top):
