@@ -20,6 +20,7 @@ from gateway.share.record import (
     remove_open,
     replace_open,
     settled,
+    with_pending,
 )
 
 __all__ = [
@@ -58,7 +59,7 @@ def set_delete_pending(
     if entry is None or any(one.stream == entry.stream and one.link == entry.link for one in record.pending):
         return record
     pending = DeletePending(entry.stream, entry.link, open_id, token, posix, (entry.owner, entry.parent_key), place)
-    return record._replace(pending=(*record.pending, pending))
+    return with_pending(record, (*record.pending, pending))
 
 
 def clear_delete_pending(record: FileRecord, open_id: int) -> FileRecord:
@@ -70,7 +71,7 @@ def clear_delete_pending(record: FileRecord, open_id: int) -> FileRecord:
     if entry is None or not record.pending:
         return record
     left = [one for one in record.pending if one.stream != entry.stream or one.link != entry.link]
-    return record._replace(pending=tuple(left))
+    return with_pending(record, tuple(left))
 
 
 def set_delete_on_close(record: FileRecord, open_id: int, on: bool) -> FileRecord:
@@ -101,13 +102,16 @@ def close_open(record: FileRecord | None, open_id: int, place: Hashable = None) 
         return None, Closed(entry, abandoned=waited) if waited else Closed(entry)
     if entry.delete_on_close:
         record = set_delete_pending(record, open_id, entry.token, place=place)
-    abandoned = tuple([lock for lock in record.waiting if lock.open_id == open_id])
     before = record.leases
-    record, granted = release_all(record, open_id)
+    abandoned: tuple[LockEntry, ...] = ()
+    granted: tuple[LockEntry, ...] = ()
+    if record.locks or record.waiting:
+        abandoned = tuple([lock for lock in record.waiting if lock.open_id == open_id])
+        record, granted = release_all(record, open_id)
     left = remove_open(record, open_id) or FileRecord(pending=record.pending)
     due = tuple([one for one in left.pending if _is_due(left, one, open_id)])
     if due:
-        left = left._replace(pending=tuple([one for one in left.pending if one not in due]))
+        left = with_pending(left, tuple([one for one in left.pending if one not in due]))
     leases = tuple([one for one in before if one not in left.leases]) if before else ()
     return settled(left), Closed(entry, due, granted, abandoned, leases)
 

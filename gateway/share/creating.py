@@ -121,7 +121,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
         stat = await handle.stat_found()
-        if share.disconnected:
+        if share.disconnected.absent:
             share.disconnected.looked(stat)
         # A stream has the descriptor of its file.
         governing = share.descriptors.known(stat) or await share.descriptors.governing(handle, stat)
@@ -208,7 +208,7 @@ def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEnt
         return True
     status, conflict = admit(record, entry, overwrite=intent.overwrites)[1]
     if status:
-        if share.disconnected and share.disconnected.denying(entry, handle.node_id):
+        if share.disconnected.absent and share.disconnected.denying(entry, handle.node_id):
             # Its client is gone, and would have to give it up for this.
             return False
         raise StatusError(status)

@@ -76,7 +76,7 @@ class Disconnected:
     def __init__(self, most: int = _MOST, most_of_one: int = _MOST_OF_ONE) -> None:
         self._most = most
         self._most_of_one = most_of_one
-        self._absent: dict[int, Absent] = {}
+        self.absent: dict[int, Absent] = {}
         """By open id."""
         self._of_file: dict[NodeId, list[Absent]] = {}
         self._of_user: Counter[Hashable] = Counter()
@@ -85,10 +85,10 @@ class Disconnected:
         self._sweeps = False
 
     def __len__(self) -> int:
-        return len(self._absent)
+        return len(self.absent)
 
     def __iter__(self) -> Iterator[Absent]:
-        return iter(list(self._absent.values()))
+        return iter(list(self.absent.values()))
 
     # --- going
 
@@ -97,12 +97,12 @@ class Disconnected:
         share = one.share
         if not keeps_handle(share.record(one), one, is_spared=share.breaks.spares(one)):
             return False
-        return len(self._absent) < self._most and self._of_user[terms.user] < self._most_of_one
+        return len(self.absent) < self._most and self._of_user[terms.user] < self._most_of_one
 
     def leaves(self, one: Open, terms: Terms, kept: Kept) -> None:
         """The session of an open that may be kept is at its end. Requests may use it until it `has_left`."""
         absent = Absent(self, one, terms, kept, self._companions(one))
-        self._absent[one.open_id] = absent
+        self.absent[one.open_id] = absent
         self._of_file.setdefault(one.node_id, []).append(absent)
         self._of_user[terms.user] += 1
         one.share.breaks.left(one, absent)
@@ -114,7 +114,7 @@ class Disconnected:
 
         Otherwise it is the caller's, to be closed.
         """
-        absent = self._absent.get(one.open_id)
+        absent = self.absent.get(one.open_id)
         if absent is None:
             return False
         try:
@@ -136,18 +136,18 @@ class Disconnected:
             if entry.owner == one.owner
             and entry.granted_access & CHANGES
             and entry.open_id != one.open_id
-            and entry.open_id not in self._absent
+            and entry.open_id not in self.absent
         }
 
     # --- coming back
 
     async def find(self, open_id: int) -> Absent | None:
         """The disconnected open of this id, if its time is not over. A client may be back before its last session."""
-        absent = self._absent.get(open_id)
+        absent = self.absent.get(open_id)
         if absent is not None and not absent.ready.is_set():
             may_wait()
             await absent.ready.wait()
-            absent = self._absent.get(open_id)
+            absent = self.absent.get(open_id)
         if absent is not None and absent.deadline <= trio.current_time():
             self.give_up(absent)
             return None
@@ -165,7 +165,7 @@ class Disconnected:
             log.info("%s: cannot be looked at again: %s", path, error)
             self.give_up(absent)
             return None
-        if absent.is_taken or self._absent.get(absent.one.open_id) is not absent:
+        if absent.is_taken or self.absent.get(absent.one.open_id) is not absent:
             return None
         if seen(stat) != absent.seen and not absent.companions:
             self._changed_by_others(absent)
@@ -217,7 +217,7 @@ class Disconnected:
 
     def oldest(self) -> Absent | None:
         """The one that has waited longest for its client."""
-        return next((absent for absent in self._absent.values() if not absent.is_taken), None)
+        return next((absent for absent in self.absent.values() if not absent.is_taken), None)
 
     def give_up(self, absent: Absent) -> None:
         """Close an open without waiting for that. May be called again."""
@@ -238,21 +238,21 @@ class Disconnected:
 
     async def closed(self, one: Open) -> None:
         """An open has ended; its handle is there yet."""
-        absent = self._absent.get(one.open_id)
+        absent = self.absent.get(one.open_id)
         if absent is not None:
             absent.is_taken = True
             self._forget(absent)
             absent.gone.set()
         await self._left(one)
         record = one.share.record(one)
-        if record is not None and record.pending and all(entry.open_id in self._absent for entry in record.opens):
+        if record is not None and record.pending and all(entry.open_id in self.absent for entry in record.opens):
             # Nobody else would let the file go.
             for other in list(self._of_file.get(one.node_id, ())):
                 self.give_up(other)
 
     def _forget(self, absent: Absent) -> None:
         one = absent.one
-        del self._absent[one.open_id]
+        del self.absent[one.open_id]
         beside = self._of_file[one.node_id]
         beside.remove(absent)
         if not beside:
@@ -270,7 +270,7 @@ class Disconnected:
         if record is None:
             return []
         ids = [entry.open_id for entry in conflicting_opens(record, one)]
-        return [absent for open_id in ids if (absent := self._absent.get(open_id)) is not None]
+        return [absent for open_id in ids if (absent := self.absent.get(open_id)) is not None]
 
     async def give_way(self, one: OpenEntry, node_id: NodeId) -> None:
         """Close those whose share modes do not let a file be opened."""
@@ -298,9 +298,9 @@ class Disconnected:
     async def _sweep(self) -> None:
         """Close the opens whose time is over, for as long as there are any."""
         try:
-            while self._absent:
+            while self.absent:
                 self._changed = trio.Event()
-                waiting = [absent.deadline for absent in self._absent.values() if not absent.is_taken]
+                waiting = [absent.deadline for absent in self.absent.values() if not absent.is_taken]
                 with trio.move_on_at(min(waiting, default=math.inf)):
                     await self._changed.wait()
                 now = trio.current_time()

@@ -27,6 +27,7 @@ __all__ = [
     "rename_stream_opens",
     "replace_open",
     "settled",
+    "with_pending",
 ]
 
 
@@ -186,6 +187,11 @@ def replace_open(record: FileRecord, entry: OpenEntry) -> FileRecord:
     """The record with `entry` in place of the open that has its id."""
     opens = tuple([entry if one.open_id == entry.open_id else one for one in record.opens])
     return record._replace(opens=opens)
+
+
+def with_pending(record: FileRecord, pending: tuple[DeletePending, ...]) -> FileRecord:
+    """The record with other deletions decided."""
+    return FileRecord(record.opens, record.locks, record.waiting, record.leases, pending)
 
 
 def rename_stream_opens(record: FileRecord, old: str, new: str) -> FileRecord:

@@ -27,7 +27,7 @@ from gateway.share.locking import LockWaiters, OutsideLocks, check_outside, chec
 from gateway.share.notify import Watches
 from gateway.share.opens import Open
 from gateway.share.outside import Outside, begin_outside
-from gateway.share.record import EMPTY, FileRecord, settled
+from gateway.share.record import EMPTY, FileRecord, settled, with_pending
 from gateway.share.remembered import Remembered
 from gateway.share.settings import ShareSettings
 from gateway.share.shortnames import Tunnel
@@ -152,7 +152,7 @@ class Share:
         intent.check()
         self.enter()
         one = await open_file(self, intent, token)
-        if self.disconnected:
+        if self.disconnected.absent:
             self.disconnected.opened(one)
         if self.outside is not None:
             self.outside.opened(one)
@@ -178,7 +178,7 @@ class Share:
             left, closed = close_open(record, open_id, place)
             if closed.delete:
                 left = left or EMPTY
-                left = left._replace(pending=(*left.pending, *closed.delete))
+                left = with_pending(left, (*left.pending, *closed.delete))
             return left, closed
 
         closed = await self.table.transact(one.node_id, end)
@@ -201,7 +201,7 @@ class Share:
         await self._forget(one)
 
     async def _forget(self, one: Open) -> None:
-        if self.disconnected:
+        if self.disconnected.absent:
             await self.disconnected.closed(one)
         self.breaks.closed(one)
         if self.outside is not None:
@@ -293,4 +293,4 @@ def _deleted(record: FileRecord | None, closed: Closed) -> tuple[FileRecord | No
     if record is None:
         return None, None
     left = tuple([pending for pending in record.pending if pending not in closed.delete])
-    return settled(record._replace(pending=left)), None
+    return settled(with_pending(record, left)), None
