@@ -41,6 +41,18 @@ async def test_create_where_nothing_can_be(fs: FileSystem, top: Handle) -> None:
         await fs.lookup(directory, "below")
 
 
+async def test_that_there_is_nothing_is_no_error_to_who_may_expect_it(fs: FileSystem, top: Handle) -> None:
+    await make(fs, top, "File")
+    directory = await fs.create_directory(top, "directory", 0o755)
+    found = [await fs.find(top, name) for name in ("File", "fILE", "directory/nothing", "nothing")]
+    assert [handle and handle.path for handle in found] == ["File", "File", None, None]
+    assert await fs.find(top, "fILE", case_sensitive=True) is None
+    assert await fs.find(directory, "nothing") is None
+    for path in ("none/file", "File/file"):
+        with fails(Kind.PATH_NOT_FOUND):
+            await fs.find(top, path)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "a\0b"])
 async def test_impossible_names(fs: FileSystem, top: Handle, name: str) -> None:
     handle = await make(fs, top, "file")
