@@ -62,7 +62,12 @@ MODULES = (
     "vfs_backends/posix/threads.py",
     "vfs_backends/posix/volume.py",
 )
-"""What a request passes through on its way from the socket to the storage, and its answer on the way back."""
+"""What a request passes through on its way from the socket to the storage, and its answer on the way back.
+
+They call each other as C functions do. A class of theirs can only be inherited from by modules that are compiled too;
+the same goes for who has the methods of a protocol that one of them declares. A constant is one where it is `Final`.
+None of them awaits anything in `finally`: at its end mypyc would raise what somebody further out is handling just then.
+"""
 
 _BUILD = """
 import sys
