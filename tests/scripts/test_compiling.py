@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("crypto", "protocol", "share", "smb", "transport", "vfs", "wire")
+TESTED = ("acl", "crypto", "nt", "protocol", "share", "smb", "transport", "vfs", "wire")
 """What goes through compiled modules."""
 
 
