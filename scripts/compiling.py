@@ -100,7 +100,7 @@ def compiled_tree() -> Path:
     """The directory to import from; it is made if there is none for the sources as they are."""
     tree = STATE / "compiled" / _fingerprint()
     if not (tree / _COMPLETE).exists():
-        say(f"compiling {len(MODULES)} modules, which takes a minute or two")
+        say(f"compiling {len(MODULES)} modules, which takes some minutes")
         tree.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=tree.parent) as name:
             made = Path(name) / "tree"
