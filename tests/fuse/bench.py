@@ -1,15 +1,16 @@
 """What operations on the mount cost, beside bindfs (Debian's package of that name) on the same kind of directory.
 
-  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--cpu N] [--image] [--check]
+  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--cpu N[,M]] [--image] [--check]
 
 Per operation: microseconds that a program waits, and microseconds of processor time of the file system's process; the
 best of some rounds, in which the two take turns in the same directory, so that what else the machine does counts
 little. Both are mounted as they are by default, which for both means that the kernel keeps names and attributes for a
 second.
 
-With --cpu all runs on one processor: what the scheduler makes of a program that asks and another one that answers
-differs from run to run, and costs more than many an operation. With --image all is done in an ext4 file system of its
-own (which takes root): ext4 searches long for inodes where many files were deleted within the last minutes.
+With --cpu all runs on one processor, or with N,M the file systems on N and the program that uses them on M: where the
+scheduler puts the one that asks and the one that answers differs from run to run, and costs more than many an
+operation. With --image all is done in an ext4 file system of its own (which takes root): ext4 searches long for inodes
+where many files were deleted within the last minutes.
 """
 
 import argparse
@@ -148,10 +149,11 @@ class Measured(NamedTuple):
 
 
 @contextmanager
-def mounted(command: Sequence[str], mount: Path, place: Path) -> Iterator[Measured]:
-    """Run a file system's program."""
+def mounted(command: Sequence[str], mount: Path, place: Path, cpus: set[int]) -> Iterator[Measured]:
+    """Run a file system's program on some processors."""
     mount.mkdir()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.sched_setaffinity(process.pid, cpus)
     try:
         while not mount.is_mount():
             if process.poll() is not None:
@@ -166,7 +168,7 @@ def mounted(command: Sequence[str], mount: Path, place: Path) -> Iterator[Measur
         process.wait(20)
 
 
-def measure(top: Path, count: int, rounds: int, parameters: str) -> dict[str, tuple[Cost, Cost]]:
+def measure(top: Path, count: int, rounds: int, parameters: str, cpus: set[int]) -> dict[str, tuple[Cost, Cost]]:
     """By scenario, the costs of bindfs and those of smbgate, each at their best."""
     source = top / "source"
     (source / "here").mkdir(parents=True)
@@ -178,8 +180,8 @@ def measure(top: Path, count: int, rounds: int, parameters: str) -> dict[str, tu
     served = [sys.executable, "-m", "gateway", "mount", "-c", str(file), str(smbgate)]
     found: dict[str, tuple[list[Cost], list[Cost]]] = {scenario.name: ([], []) for scenario in SCENARIOS}
     with (
-        mounted(["bindfs", "-f", str(source), str(bindfs)], bindfs, bindfs / "here") as one,
-        mounted(served, smbgate, smbgate / "share/here") as other,
+        mounted(["bindfs", "-f", str(source), str(bindfs)], bindfs, bindfs / "here", cpus) as one,
+        mounted(served, smbgate, smbgate / "share/here", cpus) as other,
     ):
         # Nothing is removed before the end: ext4 takes its time before it uses inodes again.
         for scenario in SCENARIOS:
@@ -225,25 +227,35 @@ def report(found: dict[str, tuple[Cost, Cost]]) -> list[str]:
     return too_much
 
 
+def _processors(text: str) -> tuple[set[int], set[int]]:
+    """Those of the file systems, and of who uses them."""
+    first, _, second = text.partition(",")
+    return {int(first)}, {int(second or first)}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="small operations of each kind")
     parser.add_argument("--rounds", type=int, default=3, help="how often to measure each")
     parser.add_argument("--cache", type=int, help="`fuse cache timeout`, if it is not to be the default")
-    parser.add_argument("--cpu", type=int, help="run everything on this processor")
+    parser.add_argument(
+        "--cpu", type=_processors, help="run on this processor, or the file systems on N, the rest on M"
+    )
     parser.add_argument("--image", action="store_true", help="make a file system to work in")
     parser.add_argument("--check", action="store_true", help="fail if something costs more than it may")
     arguments = parser.parse_args()
     if shutil.which("bindfs") is None:
         sys.exit("there is no bindfs: apt-get install bindfs")
+    cpus = os.sched_getaffinity(0)
     if arguments.cpu is not None:
-        os.sched_setaffinity(0, {arguments.cpu})
+        cpus, own = arguments.cpu
+        os.sched_setaffinity(0, own)
     parameters = "" if arguments.cache is None else f"fuse cache timeout = {arguments.cache}\n"
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if arguments.image:
             top = stack.enter_context(file_system(top))
-        too_much = report(measure(top, arguments.count, arguments.rounds, parameters))
+        too_much = report(measure(top, arguments.count, arguments.rounds, parameters, cpus))
     if too_much and arguments.check:
         print(f"too much: {', '.join(too_much)}")
         return 1
