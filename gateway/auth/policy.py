@@ -48,3 +48,8 @@ class Identity:
     """16 bytes. A guest's are zero and an anonymous one's known to anybody who listens: neither protects anything."""
     is_guest: bool = False
     is_anonymous: bool = False
+
+    @property
+    def account(self) -> tuple[str, bool, bool]:
+        """Equal for the same account, and for no other; several may act as one user of the system."""
+        return self.user, self.is_guest, self.is_anonymous

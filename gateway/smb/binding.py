@@ -6,7 +6,6 @@ proved: whatever fails is the connection's own affair.
 
 from typing import TYPE_CHECKING, Final
 
-from acl.token import Token
 from gateway.auth.policy import Identity
 from gateway.crypto.keys import derive_keys, session_key_from
 from gateway.crypto.preauth import PreauthHash
@@ -96,10 +95,7 @@ def recognize(connection: "SmbConnection", request: Request) -> None:
 
 def _is_here(connection: "SmbConnection", session: Session) -> bool:
     """Whether the session's user is logged on on this connection, too."""
-    token = session.token
-    return token is not None and any(
-        one.token is not None and one.token.user == token.user for one in connection.sessions.values()
-    )
+    return any(one.is_of(session.identity) for one in connection.sessions.values())
 
 
 def _count_as_signed(request: Request, session: Session) -> None:
@@ -127,14 +123,12 @@ def bind(
     session: Session,
     preauth_hash: PreauthHash,
     identity: Identity,
-    token: Token,
 ) -> ChannelSecurity:
     """Make the session one of this connection's: somebody has logged on for it. Raises `StatusError`.
 
     The channel signs with a key that comes of this log-on, and seals with the session's.
     """
-    known = session.token
-    if known is None or known.user != token.user or identity.is_guest or identity.is_anonymous:
+    if session.token is None or not session.is_of(identity) or identity.is_guest or identity.is_anonymous:
         raise StatusError(STATUS_ACCESS_DENIED)
     if len(session.channels) >= connection.service.limits.max_channels_per_session:
         raise StatusError(STATUS_INSUFFICIENT_RESOURCES)

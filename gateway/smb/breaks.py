@@ -79,12 +79,9 @@ def _ways_of_open(one: "FileOpen") -> "Iterator[tuple[SmbConnection, Session]]":
 
 def _ways_of_client(client: "Hashable", own: "Session") -> "Iterator[tuple[SmbConnection, Session]]":
     """Each connection of a client, and a session of the same user on it. [MS-SMB2] 3.3.4.7."""
-    token = own.token
-    if token is None:
-        return
     for connection in own.service.clients.connections(client):
         for session in connection.sessions.values():
-            if session.token is not None and session.token.user == token.user:
+            if session.is_of(own.identity):
                 yield connection, session
                 break
 

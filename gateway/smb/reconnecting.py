@@ -50,13 +50,13 @@ async def reconnect(
     if share is None or token is None:
         raise StatusError(STATUS_OBJECT_NAME_NOT_FOUND)
     absent, kept = await _find(share, asked)
-    if session.token is None:
+    if session.identity is None:
         raise StatusError(STATUS_USER_SESSION_DELETED)
     caching = caching_asked(ctx.negotiated, SMB2_OPLOCK_LEVEL_LEASE, contexts)
     file = absent.one
     entry = find_open(share.record(file), file.open_id)
     key = caching.lease_key if caching.lease is not None else None
-    claim = Claim(session.token.user, ctx.negotiated.client_guid, asked.create_guid, key, upcase(request.name))
+    claim = Claim(session.identity.account, ctx.negotiated.client_guid, asked.create_guid, key, upcase(request.name))
     status = judge(file, absent.terms, claim, deletes=entry is not None and entry.delete_on_close)
     if status:
         raise StatusError(status)

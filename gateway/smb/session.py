@@ -78,6 +78,11 @@ class Session:
         if self.channels.pop(connection, None) is not None and not self.channels:
             await self.close()
 
+    def is_of(self, identity: Identity | None) -> bool:
+        """Whether this is who is logged on. A token does not tell: several accounts may act as one user."""
+        known = self.identity
+        return known is not None and identity is not None and known.account == identity.account
+
     def is_expired(self, now: int) -> bool:
         return self.expires is not None and now >= self.expires
 

@@ -33,13 +33,17 @@ from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem
 
 ACCOUNTS = AccountDatabase(
-    [Account("alice", nt_hash_from_password("Secret-1")), Account("bob", nt_hash_from_password("Secret-2"))]
+    [
+        Account("alice", nt_hash_from_password("Secret-1")),
+        Account("bob", nt_hash_from_password("Secret-2")),
+        Account("carol", nt_hash_from_password("Secret-3")),
+    ]
 )
 IDMAP = IdMap(machine_sid(bytes(range(12))))
 
 
 def token_of(identity: Identity) -> Token:
-    """Alice is who runs the tests, and owns the shares; Bob is somebody else."""
+    """Alice is who runs the tests, and owns the shares. Carol acts as the same user; Bob is somebody else."""
     uid = os.geteuid() + (identity.user == "bob")
     sid, gid = IDMAP.user_sid(uid), os.getegid()
     if identity.is_anonymous:
@@ -205,7 +209,7 @@ class Server:
         client = await self.connect()
         client.signs = options.pop("signs", True)
         await client.negotiate(dialects, **options)
-        await client.log_on(user, {"alice": "Secret-1", "bob": "Secret-2"}[user])
+        await client.log_on(user, {"alice": "Secret-1", "bob": "Secret-2", "carol": "Secret-3"}[user])
         return client
 
     async def with_tree(self, share: str = "files", **options) -> tuple[Client, int]:

@@ -162,10 +162,11 @@ async def test_sessions_that_a_connection_is_bound_to(make_server) -> None:
     assert await bind_refusal(second, first.session) == STATUS_INSUFFICIENT_RESOURCES
 
 
-async def test_another_user_cannot_bind_it(multi) -> None:
+@pytest.mark.parametrize(("user", "password"), [("bob", "Secret-2"), ("carol", "Secret-3")])
+async def test_another_user_cannot_bind_it(multi, user, password) -> None:
     first, tree = await multi.with_tree()
     second = await multi.negotiated()
-    assert await bind_refusal(second, first.session, "bob", "Secret-2") == STATUS_ACCESS_DENIED
+    assert await bind_refusal(second, first.session, user, password) == STATUS_ACCESS_DENIED
     await first.create(tree, "file")
 
 

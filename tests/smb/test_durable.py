@@ -160,6 +160,7 @@ async def test_a_lease_is_still_there(leasing) -> None:
     one, tree = await leasing.with_tree()
     stranger, strange_tree = await leasing.with_tree(guid=b"another client's")
     bob, bobs_tree = await leasing.with_tree(user="bob")
+    carol, carols_tree = await leasing.with_tree(user="carol")
     for client, call, status in [
         (one, claiming(one, tree, file, guid=GUID), STATUS_OBJECT_NAME_NOT_FOUND),
         (one, claiming(one, tree, file, leased(key=OTHER_KEY), guid=GUID), STATUS_OBJECT_NAME_NOT_FOUND),
@@ -167,6 +168,7 @@ async def test_a_lease_is_still_there(leasing) -> None:
         (one, claiming(one, tree, file, leased(), guid=GUID, path="other"), STATUS_INVALID_PARAMETER),
         (stranger, claiming(stranger, strange_tree, file, leased(), guid=GUID), STATUS_OBJECT_NAME_NOT_FOUND),
         (bob, claiming(bob, bobs_tree, file, leased(), guid=GUID), STATUS_ACCESS_DENIED),
+        (carol, claiming(carol, carols_tree, file, leased(), guid=GUID), STATUS_ACCESS_DENIED),
     ]:
         assert await refused(client, call) == status
     back = await opened(one, claiming(one, tree, file, leased(0), guid=GUID))

@@ -165,12 +165,12 @@ async def test_a_previous_session_with_a_slow_write(server) -> None:
     assert await again.read(mine, 7) == b"content"
 
 
-@pytest.mark.parametrize("whose", ["bob's", "nobody's", "its own"])
+@pytest.mark.parametrize("whose", ["bob's", "carol's", "nobody's", "its own"])
 async def test_a_previous_session_that_does_not_end(server, whose) -> None:
-    other, tree = await server.with_tree(user="bob")
+    other, tree = await server.with_tree(user="carol" if whose == "carol's" else "bob")
     client = await server.negotiated()
     assert other.session is not None
-    previous = other.session.session_id if whose == "bob's" else 77
+    previous = other.session.session_id if whose in ("bob's", "carol's") else 77
     if whose == "its own":
         log_on = interleaved(client, "alice", "Secret-1")
         first = await log_on.step(log_on.context.step() or b"")

@@ -131,7 +131,7 @@ async def _step(
     del connection.setups[session.session_id]
     service.throttle.succeeded(connection.address, step.identity.user)
     if connection not in session.channels:
-        security = bind(connection, negotiated, session, setup.hash, step.identity, token)
+        security = bind(connection, negotiated, session, setup.hash, step.identity)
         log.info("%s: one more connection for %s", connection.address, describe(step.identity))
         return _done(session, security, step)
     first = session.token is None
@@ -235,9 +235,7 @@ def _establish(
 async def _replace_previous(session: Session, previous_id: int) -> None:
     """The session that the client had before it lost its connection ends. [MS-SMB2] 3.3.5.5.3."""
     previous = session.service.sessions.get(previous_id)
-    if previous is None or previous is session or previous.token is None or session.token is None:
-        return
-    if previous.token.user == session.token.user:
+    if previous is not None and previous is not session and previous.is_of(session.identity):
         await previous.close()
 
 

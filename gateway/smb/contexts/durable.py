@@ -106,7 +106,7 @@ def grant_durability(one: FileOpen, asked: DurabilityAsked, name: str) -> tuple[
     if session.token is None or not keeps_handle(file.share.record(file), file):
         return ()
     limit = session.service.limits.durable_seconds
-    user, name = session.token.user, upcase(name)
+    user, name = identity.account, upcase(name)
     if isinstance(asked, DurableHandleRequest):
         one.durable = Terms(user, min(_VERSION_1_SECONDS, limit), name)
         return (CreateContext(SMB2_CREATE_DURABLE_HANDLE_REQUEST, DurableHandleResponse().pack()),)
