@@ -230,8 +230,7 @@ class Disconnected:
         await absent.ready.wait()
         try:
             await absent.one.share.close(absent.one)
-        except Exception:
-            # The outermost boundary: a defect here must not end the server.
+        except Exception:  # the barrier for defects of what is nobody's task: one must not end the server
             log.exception("%s: a disconnected open was not closed well", absent.one.path)
         finally:
             absent.gone.set()

@@ -47,8 +47,6 @@ _FLUSH_SIZE: Final = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
 _SMALL_MESSAGE: Final = 4096
 """Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
-_ENDED_KEYS: Final = 8
-"""Of so many sessions that have ended a connection keeps the keys."""
 _numbers = itertools.count(1)
 
 

@@ -9,6 +9,9 @@ __all__ = ["SMB2_READFLAG_READ_COMPRESSED", "SMB2_READFLAG_READ_UNBUFFERED", "Re
 
 SMB2_READFLAG_READ_UNBUFFERED: Final = 0x01
 SMB2_READFLAG_READ_COMPRESSED: Final = 0x02
+_RESPONSE: Final = struct.Struct("<HHIII")
+_HEADROOM: Final = BODY + _RESPONSE.size
+_pack_response_into: Final = _RESPONSE.pack_into
 
 
 @wire
@@ -37,7 +40,7 @@ class ReadRequest(Body):
 class ReadResponse(Body):
     """[MS-SMB2] 2.2.20."""
 
-    HEADROOM: ClassVar[int] = BODY + 16
+    HEADROOM: ClassVar[int] = _HEADROOM
     """What stands in front of the data: read a file straight into `buffer[HEADROOM:]`."""
 
     structure_size: u16 = 17
@@ -64,7 +67,4 @@ class ReadResponse(Body):
     @staticmethod
     def pack_into(buffer: bytearray, length: int) -> None:
         """Write the body at 64 of `buffer`, for `length` bytes of data that follow it there."""
-        _pack_response_into(buffer, BODY, 17, BODY + 16, length, 0, 0)
-
-
-_pack_response_into = struct.Struct("<HHIII").pack_into
+        _pack_response_into(buffer, BODY, 17, _HEADROOM, length, 0, 0)

@@ -58,9 +58,11 @@ class WriteResponse(Body):
     @staticmethod
     def message(count: int) -> bytearray:
         """The answer to a WRITE of `count` bytes, with room for the header in front."""
-        buffer = bytearray(BODY + 16)
+        buffer = bytearray(_RESPONSE_END)
         _pack_response_into(buffer, BODY, 17, 0, count, 0, 0, 0)
         return buffer
 
 
-_pack_response_into = struct.Struct("<HHIIHH").pack_into
+_RESPONSE: Final = struct.Struct("<HHIIHH")
+_RESPONSE_END: Final = BODY + _RESPONSE.size
+_pack_response_into: Final = _RESPONSE.pack_into

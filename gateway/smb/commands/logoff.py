@@ -11,7 +11,7 @@ __all__ = ["handle"]
 
 @command(Opcode.LOGOFF, LogoffRequest, SessionContext)
 async def handle(ctx: SessionContext, request: LogoffRequest) -> LogoffResponse:
-    """[MS-SMB2] 3.3.5.6. What the session has open is closed first."""
+    """[MS-SMB2] 3.3.5.6. What the session has open is closed first, or waits for its client if it is durable."""
     may_wait()
     point_of_no_return()
     await ctx.session.close()
