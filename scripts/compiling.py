@@ -83,7 +83,8 @@ MODULES = (
 
 They call each other as C functions do. A class of theirs can only be inherited from by modules that are compiled too;
 the same goes for who has the methods of a protocol that one of them declares. A constant is one where it is `Final`.
-None of them awaits anything in `finally`: at its end mypyc would raise what somebody further out is handling just then.
+None of them awaits anything in `except` or `finally`, nor has an `async with`: at the end mypyc would raise what
+somebody further out is handling just then. `gateway.uncompiled`, which must not stand here, has what they need instead.
 """
 
 _BUILD = """

@@ -134,7 +134,7 @@ class FileSystem(ABC):
         try:
             return await handle.stat()
         finally:
-            await handle.aclose()
+            handle.discard()
 
     @abstractmethod
     async def create_file(

@@ -87,7 +87,7 @@ class FaultyFileSystem(StackedFileSystem):
         late = next((fault.error for fault in striking if fault.error is not None), None)
         if late is not None:
             if isinstance(result, Handle | DirectoryStream):
-                await result.aclose()
+                result.discard()
             raise VfsError(late, path)
         return result
 

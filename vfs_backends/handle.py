@@ -40,8 +40,12 @@ class DirectoryStream(ABC):
         """Begin anew, and see what has changed since."""
 
     @abstractmethod
+    def discard(self) -> None:
+        """Give up what the enumeration holds, without waiting. Never raises; may be called twice."""
+
     async def aclose(self) -> None:
-        """Give up what the enumeration holds. Never raises; may be called twice."""
+        """The same; returns when it is given up."""
+        self.discard()
 
 
 class Handle(ABC):
@@ -245,5 +249,16 @@ class Handle(ABC):
         raise VfsError(Kind.NOT_SUPPORTED, f"stream {name}")
 
     @abstractmethod
+    def discard(self) -> None:
+        """Give the handle up, without waiting until the storage has done so. Never raises; may be called twice.
+
+        For a handle by which nothing was written that anybody relies on: that of a look-up, or of an open that came to
+        nothing.
+        """
+
     async def aclose(self) -> None:
-        """Give the handle up. Never raises; may be called twice. Data written is not lost by it."""
+        """Give the handle up. Never raises; may be called twice. Data written is not lost by it.
+
+        Returns when the storage has done so, except in an inline pass.
+        """
+        self.discard()

@@ -61,7 +61,7 @@ class MemoryDirectoryStream(DirectoryStream):
     async def rewind(self) -> None:
         self._names = iter(list(self._node.children))
 
-    async def aclose(self) -> None:
+    def discard(self) -> None:
         self._names = iter([])
 
 
@@ -228,7 +228,7 @@ class MemoryHandle(Handle):
         stream.name = new_name
         self.node.changed(self._realm.clock)
 
-    async def aclose(self) -> None:
+    def discard(self) -> None:
         if not self._closed:
             self._closed = True
             self.node.opens -= 1

@@ -77,6 +77,9 @@ class StackedDirectoryStream(DirectoryStream):
     async def rewind(self) -> None:
         await self.file_system.around("rewind", self.path, self.below.rewind)
 
+    def discard(self) -> None:
+        self.below.discard()
+
     async def aclose(self) -> None:
         await self.below.aclose()
 
@@ -205,6 +208,9 @@ class StackedHandle(Handle):
 
     async def rename_stream(self, name: str, new_name: str, *, replace: bool) -> None:
         await self._around("rename_stream", self.below.rename_stream, name, new_name, replace=replace)
+
+    def discard(self) -> None:
+        self.below.discard()
 
     async def aclose(self) -> None:
         await self.below.aclose()

@@ -140,6 +140,6 @@ async def is_empty(share: "Share", path: str) -> bool:
         try:
             return not await stream.read(1, with_stat=False)
         finally:
-            await stream.aclose()
+            stream.discard()
     finally:
-        await handle.aclose()
+        handle.discard()

@@ -47,6 +47,7 @@ from gateway.share.record import FileRecord, OpenEntry, add_open
 from gateway.share.securing import new_descriptor, write_descriptor
 from gateway.share.shortnames import long_path
 from gateway.share.streams import find_stream, make_stream
+from gateway.uncompiled import raise_after
 from vfs_backends.api import Caller, Capability, Handle, IoAccess, Stat, StatChange
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect, may_suspend, nothing_happened, point_of_no_return
@@ -97,7 +98,7 @@ async def _create_beside(share: "Share", intent: OpenIntent, token: Token) -> Op
     try:
         return await open_file(share, intent, token)
     finally:
-        await intent.parent.aclose()
+        intent.parent.discard()
 
 
 async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | None:
@@ -143,7 +144,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
                 await observer.before_opening(handle.node_id, granted, entry.owner)
         else:
             await _make_room(share, intent, handle, entry)
-            await handle.aclose()
+            handle.discard()
             return None
         access = io_access(granted, stat, is_stream=bool(intent.stream))
         if intent.overwrites:
@@ -153,10 +154,10 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         point_of_no_return()
         if not await _register(share, intent, handle, entry):
             nothing_happened()
-            await handle.aclose()
+            handle.discard()
             return None
     except BaseException:  # also if it is cancelled: nobody knows of the handle yet
-        await handle.aclose()
+        handle.discard()
         raise
     if intent.adds_stream or intent.overwrites:
         return await _begin_anew(share, intent, token, caller, handle, entry, access)
@@ -180,15 +181,16 @@ async def _begin_anew(
             stat = await handle.stat()
         else:
             stat = await overwrite(share, intent, handle)
-    except BaseException:  # whatever it is: the open was entered, and nobody will have it
-        await _unregister(share, handle, entry.open_id)
-        await handle.aclose()
-        raise
-    one = _opened(share, intent, token, caller, handle, entry, action, stat)
-    # Who has come while it was emptied may have read, and kept, what is no more.
-    await share.breaks.before_change(one)
-    await entry_changed(share, one, _OVERWRITTEN)
-    return one
+    except BaseException as error:  # whatever it is: the open was entered, and nobody will have it
+        handle.discard()
+        ending = raise_after(_unregister(share, handle, entry.open_id), error)
+    else:
+        one = _opened(share, intent, token, caller, handle, entry, action, stat)
+        # Who has come while it was emptied may have read, and kept, what is no more.
+        await share.breaks.before_change(one)
+        await entry_changed(share, one, _OVERWRITTEN)
+        return one
+    await ending
 
 
 async def _make_room(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> None:
@@ -235,15 +237,16 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         try:
             await _secure(share, handle, parent, descriptor, token)
             one = await _begin(share, intent, token, caller, handle, entry)
-        except BaseException:  # whatever it is: nobody will have what was created
-            await _undo(share, parent, name, handle, entry.open_id)
-            raise
-        by = (intent.owner, intent.parent_key)
-        await name_added(share, parent, name, by, is_directory=one.is_directory)
-        return one
+        except BaseException as error:  # whatever it is: nobody will have what was created
+            ending = raise_after(_undo(share, parent, name, handle, entry.open_id), error)
+        else:
+            by = (intent.owner, intent.parent_key)
+            await name_added(share, parent, name, by, is_directory=one.is_directory)
+            return one
+        await ending
     finally:
         if parent is not intent.parent:
-            await parent.aclose()
+            parent.discard()
 
 
 async def _secure(
@@ -315,7 +318,7 @@ async def _begin(
     try:
         stat = await handle.stat_found()
     except BaseException:  # also if it is cancelled: nobody knows of the handle yet
-        await handle.aclose()
+        handle.discard()
         raise
     return _opened(share, intent, token, caller, handle, entry, nt.FILE_CREATED, stat)
 
@@ -328,7 +331,7 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
                 # It may be gone already, or the storage fail: the first error is the one to report.
                 await share.fs.remove(parent, name, handle)
     finally:
-        await handle.aclose()
+        handle.discard()
 
 
 # --- both

@@ -37,7 +37,7 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
             await share.fs.remove(parent, name, one.handle, caller)
             await name_removed(share, parent, name, pending.by, is_directory=one.is_directory)
         finally:
-            await parent.aclose()
+            parent.discard()
     except VfsError as error:
         if error.kind not in _NOT_THERE:
             log.warning("%s: cannot delete %r: %s", share.name, one.path, error)

@@ -22,6 +22,7 @@ from gateway.share.archiving import archive
 from gateway.share.listing import entry_changed
 from gateway.share.opens import Open
 from gateway.share.times import kept_times
+from gateway.uncompiled import raise_after
 from vfs_backends.api import Capability, Handle, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import first_effect
@@ -94,7 +95,7 @@ async def entry_attributes_length(share: "Share", directory: Handle, name: str, 
         try:
             return await attributes_length(share, handle, stat)
         finally:
-            await handle.aclose()
+            handle.discard()
     except VfsError:
         return 0
 
@@ -177,6 +178,16 @@ def _needed_after(needed: Collection[str], before: Attributes, changes: Attribut
 
 async def _change(handle: Handle, before: Attributes, changes: Attributes) -> None:
     """Make the changes one after the other; if one fails, take those before it back."""
+    try:
+        await _change_all(handle, before, changes)
+    except VfsError as error:
+        status = _STATUS_OF_KIND.get(error.kind)
+        if status is None:
+            raise
+        raise StatusError(status) from error
+
+
+async def _change_all(handle: Handle, before: Attributes, changes: Attributes) -> None:
     done: list[str] = []
     try:
         needed = await _needed(handle)
@@ -187,14 +198,17 @@ async def _change(handle: Handle, before: Attributes, changes: Attributes) -> No
         if after != needed:
             await handle.set_needed_xattrs(sorted(after))
     except VfsError as error:
-        values = {upcase(name): value for name, value, _ in before}
-        for name in reversed(done):
-            with contextlib.suppress(VfsError):  # the first error is the one to report
-                await _set(handle, name, values.get(upcase(name), b""))
-        status = _STATUS_OF_KIND.get(error.kind)
-        if status is None:
-            raise
-        raise StatusError(status) from error
+        ending = raise_after(_take_back(handle, before, done), error)
+    else:
+        return
+    await ending
+
+
+async def _take_back(handle: Handle, before: Attributes, done: list[str]) -> None:
+    values = {upcase(name): value for name, value, _ in before}
+    for name in reversed(done):
+        with contextlib.suppress(VfsError):  # the first error is the one to report
+            await _set(handle, name, values.get(upcase(name), b""))
 
 
 async def _set(handle: Handle, name: str, value: bytes) -> None:

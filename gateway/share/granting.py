@@ -115,7 +115,7 @@ async def governing_open(share: "Share", one: Open, stat: Stat | None = None) ->
     try:
         return await share.descriptors.governing(handle, await handle.stat_found(attributes=False))
     finally:
-        await handle.aclose()
+        handle.discard()
 
 
 async def _maximal(share: "Share", token: Token, handle: Handle, governing: Governing) -> Grant:
@@ -139,7 +139,7 @@ async def _above(share: "Share", token: Token, handle: Handle, known: Handle | N
         try:
             governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
         finally:
-            await parent.aclose()
+            parent.discard()
     return _Above(governing.maximal_access(token), governing.overrules)
 
 

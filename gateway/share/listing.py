@@ -68,7 +68,7 @@ async def entry_changed(share: "Share", one: Open, what: int, by: By | None = No
     try:
         await share.breaks.directory_changed(parent.node_id, by or (one.owner, one.parent_key))
     finally:
-        await parent.aclose()
+        parent.discard()
 
 
 def contents_changed(share: "Share", one: Open, what: int) -> None:

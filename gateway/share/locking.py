@@ -20,6 +20,7 @@ from gateway.share import locks
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord, LockEntry
 from gateway.share.table import Table
+from gateway.uncompiled import raise_after
 from vfs_backends.inline import may_wait, point_of_no_return
 from vfs_backends.ofd_locks import LAST_OFFSET
 from vfs_backends.records import LockKind, LockSegment
@@ -133,31 +134,35 @@ async def lock_and_wait(table: Table, waiters: LockWaiters, one: Open, wanted: L
         record, outcome = locks.wait_for(record, wanted)
         return record, outcome.status
 
-    def give_up(record: FileRecord | None) -> tuple[FileRecord | None, tuple[LockEntry, ...]]:
-        return (None, ()) if record is None else locks.abandon(record, wanted)
-
-    granted = False
     try:
         status = await table.transact(one.node_id, acquire)
         if status == STATUS_LOCK_NOT_GRANTED:
             await event.wait()
             record = table.peek_nowait(one.node_id)
-            granted = record is not None and wanted in record.locks
-            if not granted:
+            if record is None or wanted not in record.locks:
                 raise StatusError(STATUS_RANGE_NOT_LOCKED)
         elif status:
             raise StatusError(status)
-        granted = False
         while not await _follow(one, [wanted]):  # noqa: ASYNC110 - nobody tells
             await trio.sleep(_RETRY_SECONDS)
-        granted = True
+    except BaseException as error:  # it may have been granted in the very moment it was cancelled
+        ending = raise_after(_abandon(table, waiters, one, wanted), error)
+    else:
+        return
     finally:
         waiters.remove(wanted.ticket)
-        if not granted:
-            # It may have been granted in the very moment it was cancelled.
-            with trio.CancelScope(shield=True):
-                waiters.ring(await table.transact(one.node_id, give_up))
-                await _follow(one, [wanted])
+    await ending
+
+
+async def _abandon(table: Table, waiters: LockWaiters, one: Open, wanted: LockEntry) -> None:
+    """Wait for a lock no longer, or have it no longer."""
+
+    def give_up(record: FileRecord | None) -> tuple[FileRecord | None, tuple[LockEntry, ...]]:
+        return (None, ()) if record is None else locks.abandon(record, wanted)
+
+    with trio.CancelScope(shield=True):
+        waiters.ring(await table.transact(one.node_id, give_up))
+        await _follow(one, [wanted])
 
 
 async def unlock(table: Table, waiters: LockWaiters, one: Open, ranges: Sequence[LockEntry]) -> None:

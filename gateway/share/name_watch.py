@@ -53,7 +53,7 @@ class NameWatch:
         except VfsError:
             return False
         finally:
-            await parent.aclose()
+            parent.discard()
         self._enter(one.open_id, one.node_id, (watch, name))
         return True
 

@@ -17,6 +17,7 @@ from gateway.share.outside_changes import OutsideChanges
 from gateway.share.outside_leases import KernelLeases
 from gateway.share.outside_locks import KernelLocks
 from gateway.share.outside_opens import KernelShareModes
+from gateway.uncompiled import in_nursery
 from vfs_backends.api import Capability
 from vfs_backends.errors import VfsError
 
@@ -107,15 +108,17 @@ class Outside:
     async def _run(self) -> None:
         try:
             with self._scope:
-                async with trio.open_nursery() as nursery:
-                    for part in (self.changes, self.leases, self.names, self.share_modes):
-                        if part is not None:
-                            nursery.start_soon(part.run)
+                await in_nursery(self._start_parts)
         except Exception:
             # The outermost boundary: a defect here must not end the other shares.
             log.exception("%s: what others do is not followed any more", self._share.name)
         finally:
             self._ended.set()
+
+    async def _start_parts(self, nursery: trio.Nursery) -> None:
+        for part in (self.changes, self.leases, self.names, self.share_modes):
+            if part is not None:
+                nursery.start_soon(part.run)
 
     async def aclose(self) -> None:
         """Let go of everything."""

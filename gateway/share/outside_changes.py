@@ -24,6 +24,7 @@ from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.paths import join
 from gateway.share.renaming import follow
+from gateway.uncompiled import in_nursery
 from vfs_backends.api import ChangeWatcher, DirectoryStream, Handle, IoAccess, NodeId, OutsideChange, OutsideKind
 from vfs_backends.errors import VfsError
 
@@ -179,16 +180,18 @@ class OutsideChanges:
 
     async def run(self) -> None:
         """Follow the changes until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read_trees)
-            while True:
-                changes = deque(await self._watcher.changes())
-                while changes:
-                    change = changes.popleft()
-                    if changes and await self._is_exchange(change, changes[0]):
-                        await self._exchanged(change, changes.popleft())
-                    else:
-                        await self._heed(change)
+        await in_nursery(self._heed_all)
+
+    async def _heed_all(self, nursery: trio.Nursery) -> None:
+        nursery.start_soon(self._read_trees)
+        while True:
+            changes = deque(await self._watcher.changes())
+            while changes:
+                change = changes.popleft()
+                if changes and await self._is_exchange(change, changes[0]):
+                    await self._exchanged(change, changes.popleft())
+                else:
+                    await self._heed(change)
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -261,7 +264,7 @@ class OutsideChanges:
 
     async def _is_there(self, path: str) -> bool:
         try:
-            await (await self._share.fs.lookup(self._share.root, path, case_sensitive=True)).aclose()
+            (await self._share.fs.lookup(self._share.root, path, case_sensitive=True)).discard()
         except VfsError:
             return False
         return True
@@ -338,7 +341,7 @@ class OutsideChanges:
                     self._soon(_Errand(child))
                 return
         finally:
-            await handle.aclose()
+            handle.discard()
         await self._read(directory, is_new=errand.is_new)
 
     async def _read(self, directory: _Directory, *, is_new: bool) -> None:
@@ -356,8 +359,8 @@ class OutsideChanges:
                         self._soon(_Errand(directory, entry.name, is_new))
         finally:
             if stream is not None:
-                await stream.aclose()
-            await handle.aclose()
+                stream.discard()
+            handle.discard()
 
     async def _enter(self, directory: _Directory, parent: Handle, name: str) -> _Directory | None:
         """The directory of this name, now watched; None if it is none, or was watched already."""
@@ -365,7 +368,7 @@ class OutsideChanges:
         try:
             child = self._marked(handle) if handle.is_directory else None
         finally:
-            await handle.aclose()
+            handle.discard()
         if child is None or child.above is not None or child is directory:
             return None
         self._attach(child, directory, name)

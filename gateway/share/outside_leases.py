@@ -20,6 +20,7 @@ from gateway.share.leases import HANDLE_CACHING, READ_CACHING, WRITE_CACHING, Gr
 from gateway.share.name_watch import NameWatch
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord
+from gateway.uncompiled import in_nursery
 from vfs_backends.api import LeaseKind, NodeId
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ class KernelLeases:
 
     async def run(self) -> None:
         """Carry the kernel's breaks on to the clients until cancelled."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                while self._errands:
-                    nursery.start_soon(self._break, self._errands.popleft())
-                await self._more.wait()
-                self._more = trio.Event()
+        await in_nursery(self._run_errands)
+
+    async def _run_errands(self, nursery: trio.Nursery) -> None:
+        while True:
+            while self._errands:
+                nursery.start_soon(self._break, self._errands.popleft())
+            await self._more.wait()
+            self._more = trio.Event()
 
     async def _break(self, errand: _Errand) -> None:
         node_id, left = errand

@@ -16,6 +16,7 @@ from gateway.share.breaking import Conflict, break_for_outside
 from gateway.share.opens import Open
 from gateway.share.record import FileRecord, OpenEntry
 from gateway.share.sharemodes import check_share
+from gateway.uncompiled import in_nursery
 from vfs_backends.api import NodeId, OpenGuard, OutsideOpen
 from vfs_backends.errors import VfsError
 
@@ -64,12 +65,14 @@ class KernelShareModes:
 
     async def run(self) -> None:
         """Wait for clients on behalf of programs until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            try:
-                await trio.sleep_forever()
-            finally:
-                self._nursery = None
+        await in_nursery(self._serve)
+
+    async def _serve(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._nursery = None
 
     def close(self) -> None:
         """Let everybody open everything."""

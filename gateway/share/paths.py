@@ -43,7 +43,7 @@ async def open_parent(share: "Share", path: str, token: Token | None = None) -> 
             raise VfsError(Kind.PATH_NOT_FOUND, directory) from error
         raise
     if not parent.is_directory:
-        await parent.aclose()
+        parent.discard()
         raise VfsError(Kind.PATH_NOT_FOUND, directory)
     return parent, name
 
@@ -55,6 +55,6 @@ async def find_file(share: "Share", one: "Open") -> Handle:
     """
     handle = await share.fs.lookup(share.root, one.path)
     if handle.node_id != one.node_id:
-        await handle.aclose()
+        handle.discard()
         raise VfsError(Kind.STALE, one.path)
     return handle

@@ -66,12 +66,12 @@ async def _find_in_steps(share: "Share", path: str, token: Token, *, case_sensit
         for name in directories:
             await _check_way(share, here, token)
             below = await share.fs.lookup(here, name, case_sensitive=case_sensitive)
-            await here.aclose()
+            here.discard()
             here = below
         await _check_way(share, here, token)
         return await share.fs.find(here, last, case_sensitive=case_sensitive)
     finally:
-        await here.aclose()
+        here.discard()
 
 
 async def _check_way(share: "Share", directory: Handle, token: Token) -> None:
@@ -88,8 +88,8 @@ async def reach_by_id(share: "Share", inode: int, token: Token) -> Handle:
     try:
         handle = await reach(share, found.path, token, case_sensitive=True)
     finally:
-        await found.aclose()
+        found.discard()
     if handle.node_id != found.node_id:
-        await handle.aclose()
+        handle.discard()
         raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
     return handle

@@ -43,4 +43,4 @@ async def remove_name(share: "Share", one: Open, known: Handle | None = None) ->
         await name_removed(share, parent, name, (one.owner, one.parent_key), is_directory=one.is_directory)
     finally:
         if parent is not known:
-            await parent.aclose()
+            parent.discard()

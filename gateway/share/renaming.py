@@ -92,9 +92,9 @@ async def _try_rename(share: "Share", one: Open, target: str, how: _How) -> bool
             await _move(share, one, new_parent, new_name, stale, overrules=overrules)
         finally:
             if existing is not None:
-                await existing.aclose()
+                existing.discard()
     finally:
-        await new_parent.aclose()
+        new_parent.discard()
     return True
 
 
@@ -199,7 +199,7 @@ async def _move(
         by = (one.owner, one.parent_key)
         await name_moved(share, (parent, name), (new_parent, new_name), by, is_directory=one.is_directory)
     finally:
-        await parent.aclose()
+        parent.discard()
 
 
 async def _moved(share: "Share", *moves: tuple[str, str]) -> None:
@@ -261,9 +261,9 @@ async def _try_exchange(share: "Share", one: Open, other: Open, how: _How) -> bo
             links = Link(parent, name, one.handle), Link(other_parent, other_name, other.handle)
             return await _exchange(share, one, other, links)
         finally:
-            await other_parent.aclose()
+            other_parent.discard()
     finally:
-        await parent.aclose()
+        parent.discard()
 
 
 async def _exchange(share: "Share", one: Open, other: Open, links: tuple[Link, Link]) -> bool:
@@ -326,7 +326,7 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
                 overrules &= await _check_replaceable(share, one, existing, how)
                 name = split(existing.path)[1]
             finally:
-                await existing.aclose()
+                existing.discard()
         caller = share.caller(one.token, overrules=overrules)
         await first_effect(share.fs.link(one.handle, parent, name, replace=existing is not None, caller=caller))
         links = {each.open_id: share.place(each.path) for each in share.opens.values() if each.node_id == one.node_id}
@@ -338,5 +338,5 @@ async def _try_link(share: "Share", one: Open, target: str, how: _How) -> bool:
             links_changed(share, existing.node_id, one.owner)
         await name_added(share, parent, name, (one.owner, one.parent_key), is_directory=False)
     finally:
-        await parent.aclose()
+        parent.discard()
     return True

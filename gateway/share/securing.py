@@ -101,7 +101,7 @@ async def set_security(share: "Share", one: Open, new: SecurityDescriptor, infor
         await write_descriptor(share, handle, stat, merged, one.token)
     finally:
         if handle is not one.handle:
-            await handle.aclose()
+            handle.discard()
     await entry_changed(share, one, FILE_NOTIFY_CHANGE_SECURITY)
 
 

@@ -33,6 +33,7 @@ from gateway.share.settings import ShareSettings
 from gateway.share.shortnames import Tunnel
 from gateway.share.table import Table
 from gateway.share.times import WriteTimes, kept_times, settle_write_time
+from gateway.uncompiled import raise_after
 from vfs_backends.api import Caller, Capability, FileSystem, Handle
 from vfs_backends.inline import may_wait, point_of_no_return
 
@@ -106,9 +107,11 @@ class Share:
         await self.fs.start()
         try:
             await self._begin()
-        except BaseException:  # also if it is cancelled: nobody would close the storage
-            await self.fs.aclose()
-            raise
+        except BaseException as error:  # also if it is cancelled: nobody would close the storage
+            ending = raise_after(self.fs.aclose(), error)
+        else:
+            return
+        await ending
 
     async def _begin(self) -> None:
         self.descriptors.begin(self.fs.capabilities)
@@ -195,10 +198,12 @@ class Share:
                 await self._delete(one, closed)
             elif one.written:
                 await entry_changed(self, one, 0)
-        except BaseException:  # whatever it is: the open is gone
+        except BaseException as error:  # whatever it is: the open is gone
+            ending = raise_after(self._forget(one), error)
+        else:
             await self._forget(one)
-            raise
-        await self._forget(one)
+            return
+        await ending
 
     async def _forget(self, one: Open) -> None:
         if self.disconnected.absent:
@@ -214,9 +219,14 @@ class Share:
         try:
             for pending in closed.delete:
                 await delete_name(self, one, pending)
-        except BaseException:  # whatever it is: nothing is to stay pending
-            await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
-            raise
+        except BaseException as error:  # whatever it is: nothing is to stay pending
+            ending = raise_after(self._deleted(one, closed), error)
+        else:
+            await self._deleted(one, closed)
+            return
+        await ending
+
+    async def _deleted(self, one: Open, closed: Closed) -> None:
         await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:

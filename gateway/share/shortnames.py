@@ -62,12 +62,15 @@ async def long_path(share: "Share", path: str) -> str:
 
 async def _long_name(share: "Share", directory: str, name: str) -> str:
     try:
-        await (await share.fs.lookup(share.root, join(directory, name))).aclose()
+        (await share.fs.lookup(share.root, join(directory, name))).discard()
     except VfsError as error:
-        if error.kind is Kind.NOT_FOUND:
-            may_wait()
-            with contextlib.suppress(VfsError):  # whoever opens it gets to know why
-                return await _name_of(share, directory, upcase(name)) or name
+        if error.kind is not Kind.NOT_FOUND:
+            return name
+    else:
+        return name
+    may_wait()
+    with contextlib.suppress(VfsError):  # whoever opens it gets to know why
+        return await _name_of(share, directory, upcase(name)) or name
     return name
 
 
@@ -80,7 +83,7 @@ async def _name_of(share: "Share", directory: str, short: str) -> str | None:
             return share.tunnel.find(handle.node_id, short)
         return names[0] if len(names) == 1 else None
     finally:
-        await handle.aclose()
+        handle.discard()
 
 
 async def _names_of(directory: Handle, short: str) -> list[str]:
@@ -92,5 +95,5 @@ async def _names_of(directory: Handle, short: str) -> list[str]:
         while found := await stream.read(2, lambda name: short_name(name) == short, with_stat=False):
             names += [entry.name for entry in found]
     finally:
-        await stream.aclose()
+        stream.discard()
     return names

@@ -46,6 +46,6 @@ async def _make(
             await name_added(share, parent, name, by, is_directory=False)
             return await handle.stat()
         finally:
-            await handle.aclose()
+            handle.discard()
     finally:
-        await parent.aclose()
+        parent.discard()

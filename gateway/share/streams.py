@@ -64,7 +64,7 @@ async def find_stream(intent: OpenIntent, handle: Handle) -> Handle:
             intent.adds_stream = True
             return handle
         raise
-    await handle.aclose()
+    handle.discard()
     return stream
 
 
@@ -78,9 +78,9 @@ async def make_stream(share: "Share", intent: OpenIntent, handle: Handle, access
         try:
             await made.allocate(intent.allocation_size)
         except BaseException:  # also if it is cancelled: nobody knows of the handle yet
-            await made.aclose()
+            made.discard()
             raise
-    await handle.aclose()
+    handle.discard()
     share.watches.tell(f"{handle.path}:{made.stream}", FILE_ACTION_ADDED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME)
     return made
 
@@ -100,7 +100,7 @@ async def stat_of_file(share: "Share", one: Open) -> Stat:
     try:
         return await handle.stat()
     finally:
-        await handle.aclose()
+        handle.discard()
 
 
 async def remove_streams(share: "Share", handle: Handle) -> None:
@@ -171,10 +171,10 @@ async def _become_default(share: "Share", one: Open, *, replace: bool) -> None:
         try:
             await first_effect(_copy(source, default))
         finally:
-            await source.aclose()
+            source.discard()
         await one.handle.remove_stream(one.handle.stream)
     except BaseException:  # also if it is cancelled: the open keeps its own handle then
-        await default.aclose()
+        default.discard()
         raise
     spelled = one.handle.stream
     await one.handle.aclose()

@@ -29,7 +29,7 @@ async def _is_readable(share: "Share", directory: Handle, name: str, token: Toke
         try:
             governing = await share.descriptors.governing(handle, await handle.stat_found(attributes=False))
         finally:
-            await handle.aclose()
+            handle.discard()
     except VfsError:
         return False
     return not _NEEDED & ~governing.maximal_access(token)

@@ -30,6 +30,7 @@ from gateway.smb.service import Service
 from gateway.smb.session import Session, Setup
 from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
+from gateway.uncompiled import in_nursery, raise_after
 from gateway.wire.header import Opcode
 from gateway.wire.smb1 import SMB1_MAGIC
 
@@ -100,36 +101,38 @@ class SmbConnection:
         log.debug("%s: connected", self.address)
         self._began = trio.current_time()
         try:
-            await self._live()
-        except BaseException:  # whatever it is: nobody else closes what is open
+            await in_nursery(self._live)
+        except BaseException as error:  # whatever it is: nobody else closes what is open
+            ending = raise_after(self._end(), error)
+        else:
             await self._end()
-            raise
-        await self._end()
+            return
+        await ending
 
-    async def _live(self) -> None:
+    async def _live(self, nursery: trio.Nursery) -> None:
         limits = self.service.limits
-        async with trio.open_nursery() as self._nursery:
-            self.in_flight = InFlight(limits, self._nursery.start_soon)
-            self.outbox = Outbox(
-                self._sock,
-                limit=limits.output_queue,
-                stall_seconds=limits.stall_seconds,
-                start=self._nursery.start_soon,
-                on_broken=self._nursery.cancel_scope.cancel,
-            )
-            self.delivery = Delivery(
-                self._sock,
-                limits.redelivery_seconds,
-                limits.delivery_seconds,
-                self._nursery.start_soon,
-                partial(self.service.delayed, self),
-                self._silent,
-            )
-            try:
-                await self._serve()
-            finally:
-                self.ended = True
-            self._nursery.cancel_scope.cancel()
+        self._nursery = nursery
+        self.in_flight = InFlight(limits, nursery.start_soon)
+        self.outbox = Outbox(
+            self._sock,
+            limit=limits.output_queue,
+            stall_seconds=limits.stall_seconds,
+            start=nursery.start_soon,
+            on_broken=nursery.cancel_scope.cancel,
+        )
+        self.delivery = Delivery(
+            self._sock,
+            limits.redelivery_seconds,
+            limits.delivery_seconds,
+            nursery.start_soon,
+            partial(self.service.delayed, self),
+            self._silent,
+        )
+        try:
+            await self._serve()
+        finally:
+            self.ended = True
+        nursery.cancel_scope.cancel()
 
     async def _end(self) -> None:
         # Without a deadline: what is not closed would be in use for ever. It waits for nothing but storage.

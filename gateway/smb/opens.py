@@ -207,7 +207,7 @@ class FileOpen(SmbOpen):
     async def release(self) -> None:
         self._leave_instance()
         if self.search is not None:
-            await self.search.aclose()
+            self.search.discard()
         if self.watch is not None:
             self.file.share.watches.remove(self.watch)
         await self.file.share.close(self.file)

@@ -74,10 +74,10 @@ class Search:
             return length
         return await entry_attributes_length(self._file.share, self._file.handle, name, stat)
 
-    async def aclose(self) -> None:
+    def discard(self) -> None:
         """Give the enumeration up. May be called twice."""
         if self._stream is not None:
-            await self._stream.aclose()
+            self._stream.discard()
 
     async def _read_more(self, packer: DirectoryPacker) -> bool:
         """Read further entries; whether there were any. What has been read stays, should the request run again."""
@@ -137,7 +137,7 @@ class Search:
                         length = self._dots[".."] = await attributes_length(share, parent, above)
                         above.has_xattrs = length > 0
                 finally:
-                    await parent.aclose()
+                    parent.discard()
         return [DirectoryEntry(name, own if name == "." else above) for name in names]
 
     def check_turn(self) -> None:

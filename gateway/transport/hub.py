@@ -18,10 +18,13 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import trio
+
+from gateway.uncompiled import in_nursery
 
 __all__ = ["Hub"]
 
@@ -160,12 +163,15 @@ async def _find_loop() -> int | None:
         return None
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.lowlevel.wait_readable, ours)
-            for _ in range(2):  # the other task may have its first turn after ours
-                await trio.lowlevel.checkpoint()
-            found = _watcher_of(ours.fileno())
-            nursery.cancel_scope.cancel()
+        return await in_nursery(partial(_find_watcher, ours))
+
+
+async def _find_watcher(sock: socket.socket, nursery: trio.Nursery) -> int | None:
+    nursery.start_soon(trio.lowlevel.wait_readable, sock)
+    for _ in range(2):  # the other task may have its first turn after ours
+        await trio.lowlevel.checkpoint()
+    found = _watcher_of(sock.fileno())
+    nursery.cancel_scope.cancel()
     return found
 
 

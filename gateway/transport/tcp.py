@@ -76,13 +76,14 @@ async def accept_loop(listener: socket.socket, handler: Accepted, nursery: trio.
         except BlockingIOError:
             continue
         except OSError as error:
-            if error.errno in _EXHAUSTED:
-                log.error("cannot accept a connection: %s", error.strerror)
-                await trio.sleep(_PAUSE_SECONDS)
-                continue
             if error.errno in _PASSING:
                 continue
-            raise
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        nursery.start_soon(handler, sock, address[:2])
+            if error.errno not in _EXHAUSTED:
+                raise
+            log.error("cannot accept a connection: %s", error.strerror)
+        else:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            nursery.start_soon(handler, sock, address[:2])
+            continue
+        await trio.sleep(_PAUSE_SECONDS)

@@ -502,7 +502,10 @@ def test_without_privileges() -> None:
     ]
 
 
-async def test_closed_while_in_use(tmp_path: Path, no_leaks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_discarded", [False, True])
+async def test_closed_while_in_use(
+    tmp_path: Path, no_leaks: None, monkeypatch: pytest.MonkeyPatch, is_discarded: bool
+) -> None:
     """A descriptor's number goes to no other file while a thread is about to use it."""
     fs = posix(tmp_path, kind=SLOW)
     await fs.start()
@@ -524,7 +527,10 @@ async def test_closed_while_in_use(tmp_path: Path, no_leaks: None, monkeypatch: 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(reader)
         await trio.testing.wait_all_tasks_blocked()
-        await handle.aclose()
+        if is_discarded:
+            handle.discard()
+        else:
+            await handle.aclose()
         others = [await make(fs, top, f"{n}", b"other") for n in range(3)]
         go.set()
     assert read == [b"data"]

@@ -132,10 +132,10 @@ class PosixDirectoryStream(DirectoryStream):
                 scan = open_scan(self._handle.fd)
         except OSError as error:
             raise vfs_error(error, self._handle.path) from error
-        await self.aclose()
+        self.discard()
         self._scan = scan
 
-    async def aclose(self) -> None:
+    def discard(self) -> None:
         scan, self._scan = self._scan, None
         self._names = []
         if scan is not None:

@@ -240,7 +240,7 @@ class PosixFileSystem(FileSystem):
         if reached == -errno.EAGAIN:
             reached = await self._reach(caller, self._top, handle.path)
         if isinstance(reached, int):
-            await handle.aclose()
+            handle.discard()
             raise look_up_failure(reached, path, is_last=True)
         os.close(reached[0])
         return handle
@@ -372,7 +372,7 @@ class PosixFileSystem(FileSystem):
         try:
             return await self._remains.of(self._own(handle))
         finally:
-            await handle.aclose()
+            handle.discard()
 
     async def rename(
         self,
@@ -446,7 +446,7 @@ class PosixFileSystem(FileSystem):
         # Where it is said to be is looked up in the same way as any path: that is what keeps it inside of the tree.
         handle = await self.lookup(self._top, path, case_sensitive=True)
         if handle.node_id.inode != inode:
-            await handle.aclose()
+            handle.discard()
             raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
         return handle
 

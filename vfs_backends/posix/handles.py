@@ -169,19 +169,26 @@ class PosixHandle(Handle):
         try:
             fd = await self.in_thread(reopen, *asked) if threads.always else reopen(*asked)
         except BlockingIOError as error:
-            fd = await once_given_up(error, lambda: reopen(*asked), self.path)
+            opening = once_given_up(error, lambda: reopen(*asked), self.path)
         except OSError as error:
             raise vfs_error(error, self.path) from error
-        self._exchange(fd, access)
+        else:
+            self._exchange(fd, access)
+            return
+        self._exchange(await opening, access)
 
     def _exchange(self, fd: int, access: IoAccess) -> None:
         """Go on with another descriptor."""
         old, self.fd = self.fd, fd
         self._access = access
+        self._retire(old)
+
+    def _retire(self, fd: int) -> None:
+        """Close a descriptor that is not the handle's any more, as soon as no thread is at work on it."""
         if self._pins:
-            self._retired += (old,)
+            self._retired += (fd,)
         else:
-            self.volume.threads.close_soon(close_quietly, old)
+            self.volume.threads.close_soon(close_quietly, fd)
 
     async def stat(self) -> Stat:
         self._listed = None
@@ -462,14 +469,17 @@ class PosixHandle(Handle):
         self._check_xattrs()
         await self.change(xattrs.set_security, self._target, self.volume.tree.security_xattr, blob)
 
+    def discard(self) -> None:
+        if self.fd >= 0:
+            self._retire(self._release())
+
     async def aclose(self) -> None:
-        fd = self.fd
-        if fd < 0:
-            return
-        self.fd = -1
-        if self._pins:
-            self._retired += (fd,)
-        elif self.volume.threads.always:
-            await self.volume.threads.close(close_quietly, fd)
+        if self.fd >= 0 and self._pins == 0 and self.volume.threads.always:
+            await self.volume.threads.close(close_quietly, self._release())
         else:
-            close_quietly(fd)
+            self.discard()
+
+    def _release(self) -> int:
+        """The descriptor, which from now on is not the handle's any more."""
+        fd, self.fd = self.fd, -1
+        return fd

@@ -42,14 +42,20 @@ class LeasedHandle(PosixHandle):
         if not stat_module.S_ISREG(self.mode):
             await super().open_io(access, caller)
             return
-        old = self.fd if self._access is not None else -1
         try:
             fd = self._open(access, caller)
         except BlockingIOError as error:
-            fd = await once_given_up(error, lambda: self._open(access, caller), self.path)
+            opening = once_given_up(error, lambda: self._open(access, caller), self.path)
         except OSError as error:
             raise vfs_error(error, self.path) from error
-        self._exchange(fd, access)
+        else:
+            self._exchange(fd, access)
+            return
+        self._exchange(await opening, access)
+
+    def _exchange(self, fd: int, access: IoAccess) -> None:
+        old = self.fd if self._access is not None else -1
+        super()._exchange(fd, access)
         if old >= 0:
             self._shared.closed(self.node_id, old)
 
@@ -71,7 +77,6 @@ class LeasedHandle(PosixHandle):
     def lease(self) -> LeaseKind:
         return self._shared.lease(self.node_id)
 
-    async def aclose(self) -> None:
-        if self.fd >= 0:
-            self._shared.closed(self.node_id, self.fd)
-        await super().aclose()
+    def _release(self) -> int:
+        self._shared.closed(self.node_id, self.fd)
+        return super()._release()

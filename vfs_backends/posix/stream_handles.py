@@ -340,10 +340,10 @@ class PosixStreamHandle(PosixHandle):
         super().unpin()
         self._leave_if_done()
 
-    async def aclose(self) -> None:
-        if self.fd >= 0:
-            await super().aclose()
-            self._leave_if_done()
+    def _release(self) -> int:
+        fd = super()._release()
+        self._leave_if_done()
+        return fd
 
     def _leave_if_done(self) -> None:
         """Give up the stream when the handle is closed and no thread is at work on it."""

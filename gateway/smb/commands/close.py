@@ -7,6 +7,7 @@ from gateway.smb.context import TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.registry import command
 from gateway.smb.views import attributes_of
+from gateway.uncompiled import raise_after
 from gateway.wire.close import SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, CloseRequest, CloseResponse
 from gateway.wire.header import Opcode
 from vfs_backends.errors import VfsError
@@ -30,15 +31,17 @@ async def handle(ctx: TreeContext, request: CloseRequest) -> Answer:
     one.withdraw()
     if busy:
         await one.drained()
-    answer = _PLAIN
-    if request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB and isinstance(one, FileOpen):
-        try:
-            answer = await _attributes(one)
-        except BaseException:  # whatever it is: the open is in no table any more
-            await one.release()
-            raise
-    await one.release()
-    return answer
+    if not request.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB or not isinstance(one, FileOpen):
+        await one.release()
+        return _PLAIN
+    try:
+        answer = await _attributes(one)
+    except BaseException as error:  # whatever it is: the open is in no table any more
+        ending = raise_after(one.release(), error)
+    else:
+        await one.release()
+        return answer
+    await ending
 
 
 async def _attributes(one: FileOpen) -> Answer:

@@ -46,8 +46,11 @@ async def handle(ctx: FileContext, request: QueryDirectoryRequest) -> QueryDirec
         search.check_turn()
         await search.fill(packer, single=single)
     else:
-        async with search.lock:
+        await search.lock.acquire()
+        try:
             await search.fill(packer, single=single)
+        finally:
+            search.lock.release()
     if not packer.count:
         raise StatusError(STATUS_NO_MORE_FILES if search.started else STATUS_NO_SUCH_FILE)
     return QueryDirectoryResponse(output=packer.to_bytes())
@@ -75,9 +78,10 @@ async def _give_up(one: FileOpen, search: Search, *, in_task: bool) -> None:
     if not in_task:
         search.check_turn()
         one.search = None
-        await search.aclose()
+        search.discard()
         return
-    async with search.lock:
-        if one.search is search:
-            one.search = None
-            await search.aclose()
+    await search.lock.acquire()
+    if one.search is search:
+        one.search = None
+        search.discard()
+    search.lock.release()

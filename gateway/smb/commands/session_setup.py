@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from acl.token import Token
 from gateway.auth.errors import AuthError
 from gateway.auth.mechanism import Step
 from gateway.auth.policy import Identity
@@ -64,13 +65,16 @@ async def handle(ctx: ConnectionContext, request: SessionSetupRequest) -> Answer
         session = session_to_bind(connection, negotiated, ctx.request)
     else:
         session = _session(connection, negotiated, ctx.request)
-    async with session.setup_lock:
+    await session.setup_lock.acquire()
+    try:
         if session.closed:
             connection.setups.pop(session.session_id, None)
             raise StatusError(STATUS_USER_SESSION_DELETED)
         if binds and connection in session.channels:
             raise StatusError(STATUS_REQUEST_NOT_ACCEPTED)
         return await _step(ctx, request, session, negotiated)
+    finally:
+        session.setup_lock.release()
 
 
 def _session(connection: "SmbConnection", negotiated: Negotiated, request: Request) -> Session:
@@ -125,22 +129,37 @@ async def _step(
         if session.identity is None:
             _check_protection(connection, step.identity)
     except AuthError as error:
-        await _failed(ctx, session, error)
-        raise StatusError(error.status) from error
+        failure = error
+    else:
+        return await _succeeded(ctx, request, setup, negotiated, step, step.identity, token)
+    await _failed(ctx, session, failure)
+    raise StatusError(failure.status) from failure
+
+
+async def _succeeded(
+    ctx: ConnectionContext,
+    request: SessionSetupRequest,
+    setup: Setup,
+    negotiated: Negotiated,
+    step: Step,
+    identity: Identity,
+    token: Token,
+) -> Answer:
+    connection, session = ctx.connection, setup.session
     point_of_no_return()
     del connection.setups[session.session_id]
-    service.throttle.succeeded(connection.address, step.identity.user)
+    connection.service.throttle.succeeded(connection.address, identity.user)
     if connection not in session.channels:
-        security = bind(connection, negotiated, session, setup.hash, step.identity)
-        log.info("%s: one more connection for %s", connection.address, describe(step.identity))
+        security = bind(connection, negotiated, session, setup.hash, identity)
+        log.info("%s: one more connection for %s", connection.address, describe(identity))
         return _done(session, security, step)
     first = session.token is None
     session.token = token
-    session.identity = step.identity
+    session.identity = identity
     session.expires = None  # NTLM knows no end
     if first:
-        _establish(session, setup.hash, step.identity, negotiated, request, connection)
-        log.info("%s: %s logged on", connection.address, describe(step.identity))
+        _establish(session, setup.hash, identity, negotiated, request, connection)
+        log.info("%s: %s logged on", connection.address, describe(identity))
         await _replace_previous(session, request.previous_session_id)
     else:
         _act_as_present_user(session)

@@ -1,5 +1,6 @@
 """What files hold."""
 
+import os
 import stat as stat_module
 
 import pytest
@@ -147,3 +148,37 @@ async def test_committed_pass_never_waits(fs: FileSystem, top: Handle) -> None:
 
     assert run_inline(everything()) == b"xxx"
     await trio.lowlevel.checkpoint()
+
+
+async def _discard_some(fs: FileSystem, top: Handle) -> None:
+    """Open what there is in every way, and discard it."""
+    found, file = await fs.lookup(top, "file"), await fs.lookup(top, "file")
+    await file.open_io(READ)
+    directory = await fs.lookup(top, "directory")
+    listing = await directory.open_directory()
+    assert await listing.read(1) == []
+    opened = [found, file, directory]
+    if Capability.STREAMS in fs.capabilities:
+        opened.append(await found.open_stream("stream", READ))
+    listing.discard()
+    listing.discard()
+    await listing.aclose()
+    for handle in opened:
+        handle.discard()
+        handle.discard()
+        await handle.aclose()
+
+
+async def test_discarded(fs: FileSystem, top: Handle) -> None:
+    file = await make(fs, top, "file", b"data")
+    if Capability.STREAMS in fs.capabilities:
+        await file.create_stream("stream", READ)
+    await fs.create_directory(top, "directory", 0o755)
+    await _discard_some(fs, top)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        await _discard_some(fs, top)
+    with trio.fail_after(10):
+        while len(os.listdir("/proc/self/fd")) > before:  # noqa: ASYNC110 - a thread is closing one
+            await trio.sleep(0.01)
+    assert await contents(file) == b"data"
