@@ -216,18 +216,19 @@ class Share:
 
     async def _delete(self, one: Open, closed: Closed) -> None:
         """Delete what goes with the open. Until that is done nobody opens it, to lose what they would write there."""
+
+        def end(record: FileRecord | None) -> tuple[FileRecord | None, None]:
+            return _deleted(record, closed)
+
         try:
             for pending in closed.delete:
                 await delete_name(self, one, pending)
         except BaseException as error:  # whatever it is: nothing is to stay pending
-            ending = raise_after(self._deleted(one, closed), error)
+            ending = raise_after(self.table.transact(one.node_id, end), error)
         else:
-            await self._deleted(one, closed)
+            await self.table.transact(one.node_id, end)
             return
         await ending
-
-    async def _deleted(self, one: Open, closed: Closed) -> None:
-        await self.table.transact(one.node_id, lambda record: _deleted(record, closed))
 
     async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller.

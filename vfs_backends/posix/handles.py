@@ -474,10 +474,12 @@ class PosixHandle(Handle):
             self._retire(self._release())
 
     async def aclose(self) -> None:
-        if self.fd >= 0 and self._pins == 0 and self.volume.threads.always:
-            await self.volume.threads.close(close_quietly, self._release())
-        else:
-            self.discard()
+        if self.fd >= 0:
+            fd = self._release()
+            if self.volume.threads.always and not self._pins:
+                await self.volume.threads.close(close_quietly, fd)
+            else:
+                self._retire(fd)
 
     def _release(self) -> int:
         """The descriptor, which from now on is not the handle's any more."""
