@@ -4,9 +4,8 @@ import errno
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Final, TypeVar
 
 import pyfuse3
 import trio
@@ -18,17 +17,20 @@ from gateway.fuse.callers import Callers
 from gateway.fuse.exports import Mounted
 from gateway.fuse.inodes import ROOT, Inode, Inodes
 from gateway.fuse.keeping import Keeping
-from gateway.fuse.opened import Brief, OpenFile
+from gateway.fuse.opened import Asked, OpenFile
 from gateway.nt import constants as nt
 from gateway.share.granting import grant_maximal
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.sharemodes import CHANGES
+from gateway.uncompiled import raise_after
 from vfs_backends.api import Capability, Handle, IoAccess, NodeId, Stat
 from vfs_backends.errors import Kind, VfsError
-from vfs_backends.inline import may_suspend
+from vfs_backends.inline import may_suspend, nothing_happened
 
 __all__ = ["SHARE_ALL", "Core", "join"]
+
+T = TypeVar("T")
 
 SHARE_ALL: Final = nt.FILE_SHARE_READ | nt.FILE_SHARE_WRITE | nt.FILE_SHARE_DELETE
 """A program denies nothing to others."""
@@ -91,7 +93,7 @@ class Core:
         except VfsError as error:
             raise pyfuse3.FUSEError(errno.ESTALE) from error
         path, node_id = handle.path, handle.node_id
-        await handle.aclose()
+        handle.discard()
         return await self.walked(mounted, path) if path else self.inodes.enter(mounted, node_id)
 
     async def walked(self, mounted: Mounted, path: str) -> Inode:
@@ -103,7 +105,7 @@ class Core:
             reached = join(reached, name)
             handle = await share.fs.lookup(share.root, reached, case_sensitive=True)
             inode = self.inodes.enter_child(inode, name, handle.node_id)
-            await handle.aclose()
+            handle.discard()
         return inode
 
     def told(self, inode: Inode, stat: Stat, directory: Inode | None = None) -> pyfuse3.EntryAttributes:
@@ -129,17 +131,11 @@ class Core:
 
     # --- files that are asked, but not opened
 
-    @asynccontextmanager
-    async def handle(self, inode: Inode) -> AsyncIterator[Handle]:
-        """A handle that can be asked. Raises `VfsError`: STALE if the file is gone."""
+    async def asked(self, inode: Inode) -> Asked:
+        """A handle that can be asked, `with` it. Raises `VfsError`: STALE if the file is gone."""
         if inode.opens:
-            yield inode.opens[0].handle
-            return
-        handle = await self.find(inode)
-        try:
-            yield handle
-        finally:
-            await handle.aclose()
+            return Asked(inode.opens[0].handle, is_kept=True)
+        return Asked(await self.find(inode), is_kept=False)
 
     async def find(self, inode: Inode) -> Handle:
         """A new path handle. Raises `VfsError`."""
@@ -153,12 +149,12 @@ class Core:
                 continue
             if handle.node_id == inode.node_id:
                 return handle
-            await handle.aclose()
+            handle.discard()
         if Capability.BY_ID in fs.capabilities:
             handle = await fs.open_by_id(inode.node_id.inode)
             if handle.node_id == inode.node_id:
                 return handle
-            await handle.aclose()
+            handle.discard()
         raise VfsError(Kind.STALE, f"inode {inode.node_id.inode}")
 
     async def directory(self, inode: Inode) -> Handle:
@@ -173,14 +169,14 @@ class Core:
             except VfsError:
                 pass  # to search is all that it takes
             except BaseException:  # whatever it is: nobody knows of the handle yet
-                await handle.aclose()
+                handle.discard()
                 raise
             if inode in kept:
-                await handle.aclose()
+                handle.discard()
                 return kept[inode]
             kept[inode] = handle
             if len(kept) > _KEPT_DIRECTORIES:
-                await kept.pop(next(iter(kept))).aclose()
+                kept.popitem(last=False)[1].discard()
         else:
             kept.move_to_end(inode)
         return handle
@@ -214,7 +210,7 @@ class Core:
             else:
                 if stat is not None and stat.node_id == inode.node_id:
                     return stat
-        async with self.handle(inode) as handle:
+        with await self.asked(inode) as handle:
             return await handle.stat()
 
     async def access(self, inode: Inode, token: Token, handle: Handle, stat: Stat) -> int:
@@ -237,7 +233,7 @@ class Core:
     async def check_search(self, directory: Inode, token: Token) -> None:
         """Raise `StatusError` (ACCESS_DENIED) if a caller may not look up names in a directory."""
         mounted = directory.mounted
-        async with self.handle(directory) as handle:
+        with await self.asked(directory) as handle:
             await mounted.share.descriptors.check(handle, await handle.stat(), token, mask.FILE_TRAVERSE)
 
     # --- files that are opened
@@ -314,25 +310,35 @@ class Core:
         with trio.CancelScope(shield=True):
             await one.share.close(one)
 
-    def briefly(self, one: Open) -> AbstractAsyncContextManager[Open]:
-        """Use an open, and close it in the end. To have opened it is no effect, since it can be taken back."""
-        return Brief(one, self.close)
+    async def briefly(self, one: Open, work: Awaitable[T]) -> T:
+        """Do something with an open, and close it in the end.
 
-    @asynccontextmanager
-    async def changing(self, inode: Inode, token: Token, needed: int) -> AsyncIterator[Open]:
-        """An open by which something can be changed of a file, even if it has no name any more.
+        To have opened it is no effect, since it can be taken back.
+        """
+        nothing_happened()
+        try:
+            result = await work
+        except BaseException as error:  # also if it is cancelled: nobody else knows of the open
+            ending = raise_after(self.close(one), error)
+        else:
+            await self.close(one)
+            return result
+        await ending
+
+    async def change(self, inode: Inode, token: Token, needed: int, work: Callable[[Open], Awaitable[None]]) -> None:
+        """Change something of a file by an open of it, even if it has no name any more.
 
         Raises `StatusError` and `VfsError` if the caller has not got the access `needed`.
         """
         if not inode.opens:
-            async with self.briefly(await self.open(inode, token, needed)) as one:
-                yield one
+            one = await self.open(inode, token, needed)
+            await self.briefly(one, work(one))
             return
         one, share = inode.opens[0], inode.mounted.share
         if needed & ~inode.mounted.access_of(token):
             raise pyfuse3.FUSEError(errno.EROFS)
         await share.descriptors.check(one.handle, await one.handle.stat(), token, needed)
-        yield one
+        await work(one)
 
     def enter(self, file: OpenFile) -> int:
         """A number for a file that a program has opened."""
@@ -370,7 +376,7 @@ class Core:
         file.inode.opens.remove(file.one)
         self.inodes.release(file.inode)
         if file.listing is not None:
-            await file.listing.aclose()
+            file.listing.discard()
         if file.one not in file.inode.opens:
             await self.close(file.one)
 
@@ -379,7 +385,7 @@ class Core:
         for number in list(self.files):
             await self.release(number)
         while self._directories:
-            await self._directories.popitem()[1].aclose()
+            self._directories.popitem()[1].discard()
 
 
 def join(directory: str, name: str) -> str:

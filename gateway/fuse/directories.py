@@ -22,7 +22,8 @@ from gateway.share.reaching import reach
 from gateway.share.removing import remove_name
 from gateway.share.renaming import exchange, link, rename
 from gateway.share.special import make_node, make_symlink
-from vfs_backends.api import Stat
+from gateway.uncompiled import raise_after
+from vfs_backends.api import Handle, Stat
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import nothing_happened
 
@@ -87,7 +88,7 @@ class Directories:
         try:
             return await found.stat()
         finally:
-            await found.aclose()
+            found.discard()
 
     async def _lookup_share(self, name: str) -> pyfuse3.EntryAttributes:
         if name in _DOTS:
@@ -234,19 +235,27 @@ class Directories:
         access = access_of_flags(flags)
         intent = await self._new(place, name, token, mode, access, disposition, nt.FILE_NON_DIRECTORY_FILE)
         one = await share.open(intent, token)
-        try:
-            stat = one.created_stat
-            if not stat_module.S_ISREG(stat.mode):
-                raise VfsError(Kind.EXISTS, name)
-            if flags & os.O_TRUNC and one.action != nt.FILE_CREATED:
-                nothing_happened()
-                await set_size(share, one, 0)
-                stat = await one.handle.stat()
-        except BaseException:  # also if it is interrupted: nobody knows of the open yet
-            await self.core.close(one)
-            raise
+        stat = one.created_stat
+        if one.action != nt.FILE_CREATED:
+            stat = await self._found(one, name, flags)
         inode = self.core.inodes.enter_child(directory, name, one.node_id)
         return OpenFile(inode, one), self.core.told(inode, stat, directory)
+
+    async def _found(self, one: Open, name: str, flags: int) -> Stat:
+        """What is known of a file that was to be created, and was there already."""
+        stat = one.created_stat
+        try:
+            if not stat_module.S_ISREG(stat.mode):
+                raise VfsError(Kind.EXISTS, name)
+            if flags & os.O_TRUNC:
+                nothing_happened()
+                await set_size(one.share, one, 0)
+                stat = await one.handle.stat()
+        except BaseException as error:  # also if it is interrupted: nobody knows of the open yet
+            ending = raise_after(self.core.close(one), error)
+        else:
+            return stat
+        await ending
 
     async def mkdir(self, parent: int, name: str, mode: int, token: Token) -> pyfuse3.EntryAttributes:
         place = self._above(parent, name)
@@ -259,9 +268,9 @@ class Directories:
         directory = place[0]
         intent = await self._new(place, name, token, mode, mask.FILE_READ_ATTRIBUTES, nt.FILE_CREATE, options)
         one = await directory.mounted.share.open(intent, token)
-        async with self.core.briefly(one):
-            inode = self.core.inodes.enter_child(directory, name, one.node_id)
-            return self.core.told(inode, one.created_stat, directory)
+        await self.core.close(one)
+        inode = self.core.inodes.enter_child(directory, name, one.node_id)
+        return self.core.told(inode, one.created_stat, directory)
 
     async def mknod(self, parent: int, name: str, mode: int, rdev: int, token: Token) -> pyfuse3.EntryAttributes:
         place = self._above(parent, name)
@@ -292,12 +301,16 @@ class Directories:
         directory, above = self._above(parent, name)
         at_hand = await self.core.at_hand(directory, above)
         one = await self.core.open_path(directory.mounted, token, join(above, name), mask.DELETE, at_hand)
-        async with self.core.briefly(one):
-            if one.is_directory is not is_directory:
-                raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
-            if token.uid:
-                await self._check_sticky(directory, one, token)
-            await remove_name(directory.mounted.share, one, at_hand)
+        await self.core.briefly(one, self._remove_open(directory, one, token, at_hand, is_directory))
+
+    async def _remove_open(
+        self, directory: Inode, one: Open, token: Token, at_hand: Handle | None, is_directory: bool
+    ) -> None:
+        if one.is_directory is not is_directory:
+            raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
+        if token.uid:
+            await self._check_sticky(directory, one, token)
+        await remove_name(directory.mounted.share, one, at_hand)
 
     async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:
         if flags not in (0, pyfuse3.RENAME_NOREPLACE, pyfuse3.RENAME_EXCHANGE):
@@ -308,15 +321,24 @@ class Directories:
         if share is not new_directory.mounted.share:
             raise pyfuse3.FUSEError(errno.EXDEV)
         one = await self.core.open_path(directory.mounted, token, path, mask.DELETE)
-        async with self.core.briefly(one):
-            await self._check_sticky(directory, one, token)
-            if flags != pyfuse3.RENAME_EXCHANGE:
-                await rename(share, one, new_path, replace=not flags, posix=True)
-                return
-            other = await self.core.open_path(directory.mounted, token, new_path, mask.DELETE)
-            async with self.core.briefly(other):
-                await self._check_sticky(new_directory, other, token)
-                await exchange(share, one, other)
+        if flags == pyfuse3.RENAME_EXCHANGE:
+            work = self._exchange(one, directory, new_directory, new_path, token)
+        else:
+            work = self._rename(one, directory, new_path, token, replace=not flags)
+        await self.core.briefly(one, work)
+
+    async def _rename(self, one: Open, directory: Inode, new_path: str, token: Token, *, replace: bool) -> None:
+        await self._check_sticky(directory, one, token)
+        await rename(one.share, one, new_path, replace=replace, posix=True)
+
+    async def _exchange(self, one: Open, directory: Inode, new_directory: Inode, new_path: str, token: Token) -> None:
+        await self._check_sticky(directory, one, token)
+        other = await self.core.open_path(directory.mounted, token, new_path, mask.DELETE)
+        await self.core.briefly(other, self._exchange_open(one, other, new_directory, token))
+
+    async def _exchange_open(self, one: Open, other: Open, new_directory: Inode, token: Token) -> None:
+        await self._check_sticky(new_directory, other, token)
+        await exchange(one.share, one, other)
 
     async def _check_sticky(self, directory: Inode, one: Open, token: Token) -> None:
         """Raise EPERM if only owners may remove a name. See S_ISVTX in inode(7)."""
@@ -333,7 +355,10 @@ class Directories:
         if inode.mounted is not directory.mounted:
             raise pyfuse3.FUSEError(errno.EXDEV)
         one = await core.open(inode, token, mask.FILE_READ_ATTRIBUTES)
-        async with core.briefly(one):
-            await link(inode.mounted.share, one, path, replace=False, posix=True)
-            stat = await one.handle.stat()
+        stat = await core.briefly(one, _link(one, path))
         return core.told(core.inodes.enter_child(directory, new_name, inode.node_id), stat, directory)
+
+
+async def _link(one: Open, path: str) -> Stat:
+    await link(one.share, one, path, replace=False, posix=True)
+    return await one.handle.stat()

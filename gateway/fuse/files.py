@@ -6,9 +6,12 @@ from typing import Final
 from acl.token import Token
 from gateway.fuse.core import Core
 from gateway.fuse.directories import access_of_flags
+from gateway.fuse.inodes import Inode
 from gateway.fuse.opened import OpenFile
 from gateway.nt.status import STATUS_DELETE_PENDING, StatusError
 from gateway.share.changing import set_size
+from gateway.share.opens import Open
+from gateway.uncompiled import raise_after
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.inline import may_suspend, nothing_happened
 
@@ -41,19 +44,36 @@ class Files:
         try:
             one = await core.open(inode, token, access)
         except (StatusError, VfsError) as error:
-            known = await core.opened(inode, token, access) if _has_no_name(error) else None
-            if known is None:
+            if not _has_no_name(error):
                 raise
-            one = known
-        try:
-            if flags & os.O_TRUNC:
-                nothing_happened()
-                await set_size(inode.mounted.share, one, 0)
-        except BaseException:  # also if it is interrupted: nobody knows of the open yet
-            if one not in inode.opens:
-                await core.close(one)
-            raise
+            opening = self._open_again(inode, token, access, error)
+        else:
+            return await self._entered(inode, one, flags)
+        return await self._entered(inode, await opening, flags)
+
+    async def _entered(self, inode: Inode, one: Open, flags: int) -> int:
+        if flags & os.O_TRUNC:
+            await self._empty(inode, one)
         return self.enter(OpenFile(inode, one), flags)
+
+    async def _open_again(self, inode: Inode, token: Token, access: int, error: StatusError | VfsError) -> Open:
+        """What is open already of a file without a name. Raises `error` if there is nothing."""
+        one = await self.core.opened(inode, token, access)
+        if one is None:
+            raise error
+        return one
+
+    async def _empty(self, inode: Inode, one: Open) -> None:
+        nothing_happened()
+        try:
+            await set_size(inode.mounted.share, one, 0)
+        except BaseException as error:  # also if it is interrupted: nobody knows of the open yet
+            if one in inode.opens:
+                raise
+            ending = raise_after(self.core.close(one), error)
+        else:
+            return
+        await ending
 
     def enter(self, file: OpenFile, flags: int) -> int:
         file.appends = bool(flags & os.O_APPEND)

@@ -4,6 +4,7 @@ import errno
 import os
 import stat as stat_module
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import pyfuse3
@@ -17,6 +18,7 @@ from gateway.fuse.names import from_kernel, to_kernel
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
 from gateway.share.changing import set_size, set_stat
 from gateway.share.extended import set_attribute
+from gateway.share.opens import Open
 from vfs_backends.api import Capability, Stat, StatChange
 from vfs_backends.inline import may_wait
 
@@ -71,8 +73,7 @@ class Metadata:
             await set_size(inode.mounted.share, self.core.file(handle).one, size)
             return
         one = await self.core.open(inode, token, mask.FILE_WRITE_DATA)
-        async with self.core.briefly(one):
-            await set_size(inode.mounted.share, one, size)
+        await self.core.briefly(one, set_size(inode.mounted.share, one, size))
 
     async def _set_stat(self, inode: Inode, change: StatChange, token: Token) -> None:
         stat = await self.core.stat(inode)
@@ -86,20 +87,24 @@ class Metadata:
             needed |= mask.WRITE_OWNER
         if change.atime_ns is not None or change.mtime_ns is not None:
             needed |= mask.FILE_WRITE_ATTRIBUTES
+        is_told = change.mode is not None and stat.is_directory
+        work = partial(self._set_stat_of, inode, change, is_told)
         try:
-            async with self.core.changing(inode, token, needed or mask.FILE_READ_ATTRIBUTES) as one:
-                await set_stat(inode.mounted.share, one, change)
-                if change.mode is not None and stat.is_directory:
-                    await self._permissions_changed(inode)
+            await self.core.change(inode, token, needed or mask.FILE_READ_ATTRIBUTES, work)
         except StatusError as error:
             # Who does not own a file is told so: EPERM, where contents would be EACCES.
             if error.status != STATUS_ACCESS_DENIED:
                 raise
             raise pyfuse3.FUSEError(errno.EPERM) from error
 
+    async def _set_stat_of(self, inode: Inode, change: StatChange, is_told: bool, one: Open) -> None:
+        await set_stat(inode.mounted.share, one, change)
+        if is_told:
+            await self._permissions_changed(inode)
+
     async def readlink(self, number: int) -> bytes:
         inode = self.core.inode(number)
-        async with self.core.handle(inode) as handle:
+        with await self.core.asked(inode) as handle:
             return to_kernel(await handle.read_link())
 
     async def access(self, number: int, mode: int, token: Token) -> bool:
@@ -108,7 +113,7 @@ class Metadata:
             return not mode & os.W_OK
         core = self.core
         inode = core.inode(number)
-        async with core.handle(inode) as handle:
+        with await core.asked(inode) as handle:
             stat = await handle.stat()
             has = await core.access(inode, token, handle, stat)
         needed = mask.FILE_READ_DATA if mode & os.R_OK else 0
@@ -133,7 +138,7 @@ class Metadata:
             raise pyfuse3.FUSEError(errno.ENODATA)
         inode, own = self._named(number, name)
         await self._check(inode, mask.FILE_READ_EA, token)
-        async with self.core.handle(inode) as handle:
+        with await self.core.asked(inode) as handle:
             return await handle.get_xattr(own)
 
     async def listxattr(self, number: int) -> list[bytes]:
@@ -142,18 +147,20 @@ class Metadata:
         inode = self.core.inode(number)
         if Capability.XATTRS not in inode.mounted.share.fs.capabilities:
             return []
-        async with self.core.handle(inode) as handle:
+        with await self.core.asked(inode) as handle:
             return [to_kernel(_USER + name) for name in await handle.list_xattrs()]
 
     async def setxattr(self, number: int, name: bytes, value: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
-        async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
-            await set_attribute(inode.mounted.share, one, own, value)
+        await self._set_xattr(inode, own, value, token)
 
     async def removexattr(self, number: int, name: bytes, token: Token) -> None:
         inode, own = self._named(number, name)
-        async with self.core.changing(inode, token, mask.FILE_WRITE_EA) as one:
-            await set_attribute(inode.mounted.share, one, own, None)
+        await self._set_xattr(inode, own, None, token)
+
+    async def _set_xattr(self, inode: Inode, name: str, value: bytes | None, token: Token) -> None:
+        share = inode.mounted.share
+        await self.core.change(inode, token, mask.FILE_WRITE_EA, lambda one: set_attribute(share, one, name, value))
 
     def _named(self, number: int, name: bytes) -> tuple[Inode, str]:
         """The inode, and the name without its namespace: only users' attributes are there to be had."""
@@ -164,7 +171,7 @@ class Metadata:
         return inode, text[len(_USER) :]
 
     async def _check(self, inode: Inode, needed: int, token: Token) -> None:
-        async with self.core.handle(inode) as handle:
+        with await self.core.asked(inode) as handle:
             if needed & ~await self.core.access(inode, token, handle, await handle.stat()):
                 raise pyfuse3.FUSEError(errno.EACCES)
 

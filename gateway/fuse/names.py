@@ -4,7 +4,7 @@ import re
 
 __all__ = ["from_kernel", "to_kernel"]
 
-_ESCAPES = re.compile("[\udc80-\udcff]")
+_ESCAPES = re.compile(r"[\udc80-\udcff]")
 
 
 def from_kernel(name: bytes) -> str:

@@ -1,14 +1,12 @@
 """What programs, and the mount itself for a moment, have open."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 
 from gateway.fuse.inodes import Inode
 from gateway.share.opens import Open
-from vfs_backends.api import DirectoryStream, Stat
-from vfs_backends.inline import nothing_happened
+from vfs_backends.api import DirectoryStream, Handle, Stat
 
-__all__ = ["Brief", "OpenFile"]
+__all__ = ["Asked", "OpenFile"]
 
 
 class OpenFile:
@@ -28,18 +26,18 @@ class OpenFile:
         """Of those of the names that the kernel was not told of yet."""
 
 
-class Brief(AbstractAsyncContextManager[Open]):
-    """An open that is used at once, and closed in the end. It is on the hot path: a generator would take longer."""
+class Asked(AbstractContextManager[Handle]):
+    """A handle for as long as a file is asked something; it is given up in the end, unless it is that of an open."""
 
-    __slots__ = ("_close", "_one")
+    __slots__ = ("_handle", "_is_kept")
 
-    def __init__(self, one: Open, close: Callable[[Open], Awaitable[None]]) -> None:
-        self._one = one
-        self._close = close
+    def __init__(self, handle: Handle, *, is_kept: bool) -> None:
+        self._handle = handle
+        self._is_kept = is_kept
 
-    async def __aenter__(self) -> Open:
-        nothing_happened()
-        return self._one
+    def __enter__(self) -> Handle:
+        return self._handle
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._close(self._one)
+    def __exit__(self, *_: object) -> None:
+        if not self._is_kept:
+            self._handle.discard()

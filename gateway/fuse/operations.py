@@ -4,35 +4,34 @@ Whatever is raised ends here: a FUSE loop does not survive an exception.
 """
 
 import errno
-import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
 import pyfuse3
 
+from gateway.fuse.answering import Answering
 from gateway.fuse.core import Core
 from gateway.fuse.directories import Directories
-from gateway.fuse.errors import errno_of
 from gateway.fuse.files import Files
 from gateway.fuse.inodes import ROOT
 from gateway.fuse.metadata import Metadata
 from gateway.fuse.names import from_kernel
 from gateway.fuse.notifier import Notifier
-from gateway.fuse.turns import Passing, Turn
-from gateway.fuse.waiting import Requests, is_shared_with_nobody
-from gateway.nt.status import StatusError
-from vfs_backends.errors import VfsError
-from vfs_backends.inline import NotNow, run_inline
+from gateway.fuse.turns import Turn
+from gateway.fuse.waiting import Requests
 
 __all__ = ["Operations"]
 
-log = logging.getLogger("gateway.fuse")
-
 T = TypeVar("T")
+
+Answer = Coroutine[Any, Any, T]
 
 
 class Operations(pyfuse3.Operations):
-    """The handlers of one mount."""
+    """The handlers of one mount.
+
+    It is not compiled, since what it inherits from is not; so it does nothing but to pass on what it is asked.
+    """
 
     supports_dot_lookup = True
     enable_writeback_cache = False
@@ -40,79 +39,49 @@ class Operations(pyfuse3.Operations):
 
     def __init__(self, core: Core, requests: Requests, turn: Turn, notifier: Notifier) -> None:
         super().__init__()
-        self._turn = turn
         self._core = core
-        self._requests = requests
+        answering = Answering(requests, turn)
+        self._answer, self._ask, self._wait = answering.answer, answering.ask, answering.wait
         self._token = core.callers.token
         self._directories = Directories(core)
         self._files = Files(core)
         self._metadata = Metadata(core, notifier.permissions_changed)
 
-    async def _answer(self, operation: Coroutine[Any, Any, T]) -> T:
-        """The result of an operation that waits for nobody else."""
-        await self._turn.take_back()
-        try:
-            return await Passing(operation, self._turn)
-        except Exception as error:  # the mount's barrier for defects, like the one of `smb.dispatch`
-            raise _refusal_of(error) from error
-
-    async def _ask(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
-        """The same for one that seldom has to wait for the storage, and can be begun anew then."""
-        try:
-            return run_inline(operation(*args))
-        except NotNow:
-            return await self._answer(operation(*args))
-        except Exception as error:  # see _answer
-            raise _refusal_of(error) from error
-
-    async def _wait(self, pid: int, operation: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
-        """The same for one that may have to wait for others, and be interrupted."""
-        try:
-            return run_inline(operation(*args))
-        except Exception as error:  # see _answer
-            if not isinstance(error, NotNow) and not is_shared_with_nobody(error):
-                raise _refusal_of(error) from error
-        return await self._answer(self._requests.run(pid, operation, *args))
-
     # --- names
 
-    async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        return await self._ask(self._directories.lookup, parent_inode, from_kernel(name), self._token(ctx))
+    def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> Answer[pyfuse3.EntryAttributes]:
+        return self._ask(self._directories.lookup, parent_inode, from_kernel(name), self._token(ctx))
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         for number, lookups in inode_list:
             if number != ROOT:
                 self._core.inodes.forget(number, lookups)
 
-    async def mkdir(
+    def mkdir(
         self, parent_inode: int, name: bytes, mode: int, ctx: pyfuse3.RequestContext
-    ) -> pyfuse3.EntryAttributes:
-        return await self._wait(
-            ctx.pid, self._directories.mkdir, parent_inode, from_kernel(name), mode, self._token(ctx)
-        )
+    ) -> Answer[pyfuse3.EntryAttributes]:
+        return self._wait(ctx.pid, self._directories.mkdir, parent_inode, from_kernel(name), mode, self._token(ctx))
 
-    async def mknod(
+    def mknod(
         self, parent_inode: int, name: bytes, mode: int, rdev: int, ctx: pyfuse3.RequestContext
-    ) -> pyfuse3.EntryAttributes:
-        return await self._wait(
+    ) -> Answer[pyfuse3.EntryAttributes]:
+        return self._wait(
             ctx.pid, self._directories.mknod, parent_inode, from_kernel(name), mode, rdev, self._token(ctx)
         )
 
-    async def symlink(
+    def symlink(
         self, parent_inode: int, name: bytes, target: bytes, ctx: pyfuse3.RequestContext
-    ) -> pyfuse3.EntryAttributes:
+    ) -> Answer[pyfuse3.EntryAttributes]:
         symlink = self._directories.symlink
-        return await self._wait(
-            ctx.pid, symlink, parent_inode, from_kernel(name), from_kernel(target), self._token(ctx)
-        )
+        return self._wait(ctx.pid, symlink, parent_inode, from_kernel(name), from_kernel(target), self._token(ctx))
 
-    async def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
-        await self._wait(ctx.pid, self._directories.unlink, parent_inode, from_kernel(name), self._token(ctx))
+    def unlink(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> Answer[None]:
+        return self._wait(ctx.pid, self._directories.unlink, parent_inode, from_kernel(name), self._token(ctx))
 
-    async def rmdir(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
-        await self._wait(ctx.pid, self._directories.rmdir, parent_inode, from_kernel(name), self._token(ctx))
+    def rmdir(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> Answer[None]:
+        return self._wait(ctx.pid, self._directories.rmdir, parent_inode, from_kernel(name), self._token(ctx))
 
-    async def rename(
+    def rename(
         self,
         parent_inode_old: int,
         name_old: bytes,
@@ -120,25 +89,25 @@ class Operations(pyfuse3.Operations):
         name_new: bytes,
         flags: int,
         ctx: pyfuse3.RequestContext,
-    ) -> None:
+    ) -> Answer[None]:
         old, new = from_kernel(name_old), from_kernel(name_new)
         rename = self._directories.rename
-        await self._wait(ctx.pid, rename, parent_inode_old, old, parent_inode_new, new, flags, self._token(ctx))
+        return self._wait(ctx.pid, rename, parent_inode_old, old, parent_inode_new, new, flags, self._token(ctx))
 
-    async def link(
+    def link(
         self, inode: int, new_parent_inode: int, new_name: bytes, ctx: pyfuse3.RequestContext
-    ) -> pyfuse3.EntryAttributes:
+    ) -> Answer[pyfuse3.EntryAttributes]:
         link = self._directories.link
-        return await self._wait(ctx.pid, link, inode, new_parent_inode, from_kernel(new_name), self._token(ctx))
+        return self._wait(ctx.pid, link, inode, new_parent_inode, from_kernel(new_name), self._token(ctx))
 
-    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
-        return await self._wait(ctx.pid, self._directories.opendir, inode, self._token(ctx))
+    def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> Answer[int]:
+        return self._wait(ctx.pid, self._directories.opendir, inode, self._token(ctx))
 
-    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
-        await self._answer(self._directories.readdir(fh, start_id, token))
+    def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> Answer[None]:
+        return self._answer(self._directories.readdir(fh, start_id, token))
 
-    async def releasedir(self, fh: int) -> None:
-        await self._ask(self._core.release, fh)
+    def releasedir(self, fh: int) -> Answer[None]:
+        return self._ask(self._core.release, fh)
 
     async def fsyncdir(self, fh: int, datasync: bool) -> None:
         pass
@@ -162,42 +131,42 @@ class Operations(pyfuse3.Operations):
         # pyfuse3 takes any buffer.
         return cast("bytes", await self._wait(0, self._files.read, fh, off, size))
 
-    async def write(self, fh: int, off: int, buf: bytes) -> int:
-        return await self._wait(0, self._files.write, fh, off, buf)
+    def write(self, fh: int, off: int, buf: bytes) -> Answer[int]:
+        return self._wait(0, self._files.write, fh, off, buf)
 
     async def flush(self, fh: int) -> None:
         """Nothing to do at a close(2); and the kernel does not ask again."""
         raise pyfuse3.FUSEError(errno.ENOSYS)
 
-    async def release(self, fh: int) -> None:
-        await self._ask(self._core.release, fh)
+    def release(self, fh: int) -> Answer[None]:
+        return self._ask(self._core.release, fh)
 
-    async def fsync(self, fh: int, datasync: bool) -> None:
-        await self._ask(self._files.fsync, fh)
+    def fsync(self, fh: int, datasync: bool) -> Answer[None]:
+        return self._ask(self._files.fsync, fh)
 
     # --- attributes
 
-    async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        return await self._ask(self._metadata.getattr, inode)
+    def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Answer[pyfuse3.EntryAttributes]:
+        return self._ask(self._metadata.getattr, inode)
 
-    async def setattr(
+    def setattr(
         self,
         inode: int,
         attr: pyfuse3.EntryAttributes,
         fields: pyfuse3.SetattrFields,
         fh: int | None,
         ctx: pyfuse3.RequestContext,
-    ) -> pyfuse3.EntryAttributes:
-        return await self._wait(ctx.pid, self._metadata.setattr, inode, attr, fields, fh, self._token(ctx))
+    ) -> Answer[pyfuse3.EntryAttributes]:
+        return self._wait(ctx.pid, self._metadata.setattr, inode, attr, fields, fh, self._token(ctx))
 
-    async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
-        return await self._ask(self._metadata.readlink, inode)
+    def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> Answer[bytes]:
+        return self._ask(self._metadata.readlink, inode)
 
-    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
-        return await self._ask(self._metadata.access, inode, mode, self._token(ctx))
+    def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> Answer[bool]:
+        return self._ask(self._metadata.access, inode, mode, self._token(ctx))
 
-    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
-        return await self._ask(self._metadata.statfs)
+    def statfs(self, ctx: pyfuse3.RequestContext) -> Answer[pyfuse3.StatvfsData]:
+        return self._ask(self._metadata.statfs)
 
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
         if not name.startswith(b"user."):
@@ -205,21 +174,11 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
         return await self._ask(self._metadata.getxattr, inode, name, self._token(ctx))
 
-    async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
-        return await self._ask(self._metadata.listxattr, inode)
+    def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Answer[Sequence[bytes]]:
+        return self._ask(self._metadata.listxattr, inode)
 
-    async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: pyfuse3.RequestContext) -> None:
-        await self._wait(ctx.pid, self._metadata.setxattr, inode, name, value, self._token(ctx))
+    def setxattr(self, inode: int, name: bytes, value: bytes, ctx: pyfuse3.RequestContext) -> Answer[None]:
+        return self._wait(ctx.pid, self._metadata.setxattr, inode, name, value, self._token(ctx))
 
-    async def removexattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> None:
-        await self._wait(ctx.pid, self._metadata.removexattr, inode, name, self._token(ctx))
-
-
-def _refusal_of(error: Exception) -> pyfuse3.FUSEError:
-    """What the program is told; a defect is logged, and the mount lives."""
-    if isinstance(error, pyfuse3.FUSEError):
-        return error
-    if isinstance(error, StatusError | VfsError):
-        return pyfuse3.FUSEError(errno_of(error))
-    log.error("a request failed", exc_info=error)
-    return pyfuse3.FUSEError(errno.EIO)
+    def removexattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> Answer[None]:
+        return self._wait(ctx.pid, self._metadata.removexattr, inode, name, self._token(ctx))
