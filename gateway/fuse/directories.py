@@ -67,11 +67,14 @@ class Directories:
         directory = core.inode(parent)
         if core.must_check_search(directory, token):
             await core.check_search(directory, token)
+        is_denied = False
         try:
             stat = await core.stat_entry(directory, name, token)
         except VfsError as error:
             if error.kind is not Kind.ACCESS_DENIED:
                 raise
+            stat, is_denied = None, True
+        if is_denied:
             stat = await self._overruled(directory, name, token)
         if stat is None:
             return NOTHING

@@ -1,24 +1,18 @@
-"""Telling the kernel what others have changed: it forgets what it kept.
-
-The kernel may make whoever tells it wait for requests that are under way in the same directory. So that is done by
-threads that do nothing else, after the change, and while nothing is held that a request could need.
-"""
+"""What the kernel is to be told, when others change something: to forget what it kept."""
 
 import contextlib
-import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
-import pyfuse3
 import trio
 
 from acl import mask
 from gateway.fuse.core import Core
 from gateway.fuse.inodes import Inode
 from gateway.fuse.names import to_kernel
+from gateway.fuse.telling import Call, Queue
 from gateway.share.notify import Entry
 from gateway.share.sharemodes import CHANGES
 from vfs_backends.api import NodeId
@@ -26,82 +20,9 @@ from vfs_backends.inline import may_wait
 
 __all__ = ["Notifier"]
 
-log = logging.getLogger("gateway.fuse")
-
-Call = Callable[[], object]
-
 _OPENING_SECONDS: Final = 2.0
 """For so long an open takes at most from here until it is in the file's record."""
 _TELLING_SECONDS: Final = 1.0
-
-
-class _Queue:
-    """What one thread has still to tell; the same thing is told once."""
-
-    def __init__(self, name: str) -> None:
-        self._pending: dict[tuple[int, bytes], None] = {}
-        self._changed = threading.Condition()
-        self._begun: list[Call] = []
-        self._calls: list[Call] = []
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def put(self, inode: int, name: bytes) -> None:
-        with self._changed:
-            self._pending[inode, name] = None
-            self._changed.notify()
-
-    def when_begun(self, call: Call) -> None:
-        """Call (in the thread) as soon as it begins to tell the kernel what is pending now."""
-        with self._changed:
-            self._begun.append(call)
-            self._changed.notify()
-
-    def when_told(self, call: Call) -> None:
-        """Call (in the thread) as soon as the kernel was told what is pending now, or need not be told any more."""
-        with self._changed:
-            self._calls.append(call)
-            self._changed.notify()
-
-    def end(self) -> None:
-        """What has not been told by now need not be told any more."""
-        with self._changed:
-            self._pending.clear()
-            self._ended = True
-            self._changed.notify()
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._pending or self._begun or self._calls or self._ended):
-                    self._changed.wait()
-                pending, begun, calls = list(self._pending), self._begun, self._calls
-                self._pending.clear()
-                self._begun, self._calls = [], []
-                ended = self._ended
-            for call in begun:
-                call()
-            for inode, name in pending:
-                _tell(inode, name)
-            for call in calls:
-                call()
-            if ended:
-                return
-
-
-def _tell(inode: int, name: bytes) -> None:
-    try:
-        if name:
-            pyfuse3.invalidate_entry(inode, name)
-        else:
-            pyfuse3.invalidate_inode(inode)
-    except OSError as error:
-        # Mostly ENOENT: the kernel has forgotten it already.
-        log.debug("inode %d, name %r: %s", inode, name, error)
 
 
 class Notifier:
@@ -110,8 +31,8 @@ class Notifier:
     def __init__(self, core: Core) -> None:
         self._core = core
         # Two, since contents can always be forgotten at once, and names perhaps only after a request.
-        self._contents = _Queue("fuse-contents")
-        self._names = _Queue("fuse-names")
+        self._contents = Queue("fuse-contents")
+        self._names = Queue("fuse-names")
         for mounted in core.mounted.values():
             mounted.share.watches.observers.append(self)
 
