@@ -76,8 +76,7 @@ class Core:
 
     def known(self, node_id: NodeId) -> list[Inode]:
         """What the kernel knows of a file, by each share that it is in."""
-        found = [self.inodes.find(mounted, node_id) for mounted in self.mounted.values()]
-        return [inode for inode in found if inode is not None]
+        return self.inodes.known(node_id)
 
     async def restored(self, number: int) -> Inode:
         """What an NFS client means, whom the kernel has forgotten. Raises ESTALE."""
@@ -240,9 +239,7 @@ class Core:
 
     def check_writable(self, mounted: Mounted, token: Token) -> None:
         """Raise EROFS if a caller may not change anything in a share, EACCES if they may not even enter it."""
-        limit = mounted.access_of(token)
-        if not limit & CHANGES:
-            raise pyfuse3.FUSEError(errno.EROFS if limit else errno.EACCES)
+        _check_writable(mounted.access_of(token))
 
     def intent(
         self,
@@ -256,7 +253,7 @@ class Core:
     ) -> OpenIntent:
         limit = mounted.access_of(token)
         if desired & CHANGES or disposition == nt.FILE_CREATE:
-            self.check_writable(mounted, token)
+            _check_writable(limit)
         elif not limit:
             raise pyfuse3.FUSEError(errno.EACCES)
         return OpenIntent(
@@ -386,6 +383,11 @@ class Core:
             await self.release(number)
         while self._directories:
             self._directories.popitem()[1].discard()
+
+
+def _check_writable(limit: int) -> None:
+    if not limit & CHANGES:
+        raise pyfuse3.FUSEError(errno.EROFS if limit else errno.EACCES)
 
 
 def join(directory: str, name: str) -> str:

@@ -29,6 +29,7 @@ class Inode:
 
     __slots__ = (
         "is_open",
+        "is_root",
         "judged_until",
         "kept_until",
         "lookups",
@@ -44,6 +45,8 @@ class Inode:
         self.number = number
         self.mounted = mounted
         self.node_id = node_id
+        self.is_root = node_id == mounted.share.root.node_id
+        """Whether it is the directory that the share is."""
         self.names: dict[tuple[Inode, str], None] = {}
         """The directories and names it was found under, the latest last. Empty for the root of a share, and for what
         has lost its name."""
@@ -59,11 +62,6 @@ class Inode:
         """Of a directory: everybody may look up names in it."""
         self.judged_until = -math.inf
         """Until then that is believed."""
-
-    @property
-    def is_root(self) -> bool:
-        """Whether it is the directory that the share is."""
-        return self.node_id == self.mounted.share.root.node_id
 
     def path(self) -> str | None:
         """From the root of the share; None if no name is known."""
@@ -86,12 +84,16 @@ class Inode:
                 yield f"{above}/{name}" if above else name
 
 
+_NONE: Final[list[Inode]] = []
+
+
 class Inodes:
     """All inodes of a mount but `ROOT`."""
 
     def __init__(self) -> None:
         self._by_number: dict[int, Inode] = {}
-        self._by_node: dict[tuple[Mounted, NodeId], Inode] = {}
+        self._by_node: dict[NodeId, list[Inode]] = {}
+        """Of a file in several shares there is one for each."""
         self._by_name: dict[tuple[int, str], Inode] = {}
         self._salts: dict[int, tuple[Mounted, int]] = {}
         self._salt_of: dict[tuple[Mounted, int], int] = {}
@@ -104,7 +106,14 @@ class Inodes:
 
     def find(self, mounted: Mounted, node_id: NodeId) -> Inode | None:
         """The inode of a file, if the kernel knows it."""
-        return self._by_node.get((mounted, node_id))
+        for inode in self._by_node.get(node_id, _NONE):
+            if inode.mounted is mounted:
+                return inode
+        return None
+
+    def known(self, node_id: NodeId) -> list[Inode]:
+        """What the kernel knows of a file, by each share that it is in."""
+        return list(self._by_node.get(node_id, _NONE))
 
     def child(self, directory: Inode, name: str) -> Inode | None:
         """What was last found under this name, if the kernel knows it."""
@@ -148,12 +157,12 @@ class Inodes:
 
     def number(self, mounted: Mounted, node_id: NodeId) -> int:
         """The number that a file has, or would have."""
-        inode = self._by_node.get((mounted, node_id))
+        inode = self.find(mounted, node_id)
         return inode.number if inode is not None else self._new_number(mounted, node_id)
 
     def enter(self, mounted: Mounted, node_id: NodeId) -> Inode:
         """The inode of a file, which becomes known if it was not."""
-        inode = self._by_node.get((mounted, node_id))
+        inode = self.find(mounted, node_id)
         if inode is None:
             inode = Inode(self._new_number(mounted, node_id), mounted, node_id)
             former = self._by_number.get(inode.number)
@@ -161,8 +170,7 @@ class Inodes:
                 # The kernel counts by number.
                 inode.lookups = former.lookups
                 self._drop(former)
-            self._by_number[inode.number] = inode
-            self._by_node[mounted, node_id] = inode
+            self._keep(inode)
         return inode
 
     def enter_child(self, directory: Inode, name: str, node_id: NodeId) -> Inode:
@@ -181,12 +189,11 @@ class Inodes:
 
     def revive(self, inode: Inode) -> Inode:
         """What has become of an inode that may have been forgotten."""
-        known = self._by_node.get((inode.mounted, inode.node_id))
+        known = self.find(inode.mounted, inode.node_id)
         if known is not None:
             return known
         inode.lookups = 0
-        self._by_number[inode.number] = inode
-        self._by_node[inode.mounted, inode.node_id] = inode
+        self._keep(inode)
         for directory, name in inode.names:
             self._by_name[directory.number, name] = inode
         return inode
@@ -230,10 +237,16 @@ class Inodes:
                 inode.names[directory, name] = None
                 self._by_name[directory.number, name] = inode
 
+    def _keep(self, inode: Inode) -> None:
+        self._by_number[inode.number] = inode
+        self._by_node.setdefault(inode.node_id, []).append(inode)
+
     def _drop(self, inode: Inode) -> None:
         if self._by_number.get(inode.number) is inode:
             del self._by_number[inode.number]
-        self._by_node.pop((inode.mounted, inode.node_id), None)
+        others = [other for other in self._by_node.pop(inode.node_id, _NONE) if other.mounted is not inode.mounted]
+        if others:
+            self._by_node[inode.node_id] = others
         for directory, name in inode.names:
             if self._by_name.get((directory.number, name)) is inode:
                 del self._by_name[directory.number, name]

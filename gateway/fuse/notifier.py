@@ -116,8 +116,9 @@ class Notifier:
 
     def name_removed(self, entry: Entry, by: Hashable) -> None:
         """A name has gone."""
-        for directory in self._core.known(entry.directory):
-            self._core.inodes.remove_name(directory, entry.name)
+        inodes = self._core.inodes
+        for directory in inodes.known(entry.directory):
+            inodes.remove_name(directory, entry.name)
             self._forget(directory.number, entry.name, by)
         self.file_changed(entry.directory, by)
 

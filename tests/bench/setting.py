@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.interop.servers import SERVERS, Configuration, Server
 
-__all__ = ["choose_cpus", "contestants", "progress", "started"]
+__all__ = ["choose_cpus", "compiled_environment", "contestants", "progress", "started"]
 
 _SMBD = {
     "aio read size": "0",  # what is cached is otherwise twice as dear
@@ -36,7 +36,8 @@ def contestants(alone: bool, compiled: bool = False) -> list[str]:
     return own if alone or not shutil.which("smbd") or os.geteuid() != 0 else ["smbd", *own]
 
 
-def _compiled_environment() -> dict[str, str]:
+def compiled_environment() -> dict[str, str]:
+    """What has the compiled copy imported in place of the sources. It is made if there is none."""
     progress("compiling")
     root = Path(__file__).parents[2]
     command = [sys.executable, str(root / "scripts/compiling.py")]
@@ -57,7 +58,7 @@ def started(
     progress(f"starting {name}")
     (directory / name).mkdir()
     own = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
-    environment = _compiled_environment() if name == "compiled" else {}
+    environment = compiled_environment() if name == "compiled" else {}
     all_shares = shares or {"share": {}}
     configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, environment)
     serves = SERVERS["smbd" if name == "smbd" else "smbgate"]

@@ -1,6 +1,6 @@
 """What operations on the mount cost, beside bindfs (Debian's package of that name) on the same kind of directory.
 
-  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--cpu N[,M]] [--image] [--check]
+  python -m tests.fuse.bench [--count N] [--rounds N] [--cache SECONDS] [--cpu N[,M]] [--image] [--compiled] [--check]
 
 Per operation: microseconds that a program waits, and microseconds of processor time of the file system's process; the
 best of some rounds, in which the two take turns in the same directory, so that what else the machine does counts
@@ -10,7 +10,7 @@ second.
 With --cpu all runs on one processor, or with N,M the file systems on N and the program that uses them on M: where the
 scheduler puts the one that asks and the one that answers differs from run to run, and costs more than many an
 operation. With --image all is done in an ext4 file system of its own (which takes root): ext4 searches long for inodes
-where many files were deleted within the last minutes.
+where many files were deleted within the last minutes. With --compiled smbgate is the copy that `scripts/compile` makes.
 """
 
 import argparse
@@ -21,10 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from tests.bench.setting import compiled_environment
 
 MIB = 1 << 20
 IMAGE_BYTES = 4 << 30
@@ -149,10 +151,13 @@ class Measured(NamedTuple):
 
 
 @contextmanager
-def mounted(command: Sequence[str], mount: Path, place: Path, cpus: set[int]) -> Iterator[Measured]:
-    """Run a file system's program on some processors."""
+def mounted(
+    command: Sequence[str], mount: Path, place: Path, cpus: set[int], environment: Mapping[str, str] | None = None
+) -> Iterator[Measured]:
+    """Run a file system's program on some processors, with something of its own in its environment."""
     mount.mkdir()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    variables = dict(os.environ) | dict(environment or {})
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
     os.sched_setaffinity(process.pid, cpus)
     try:
         while not mount.is_mount():
@@ -168,7 +173,9 @@ def mounted(command: Sequence[str], mount: Path, place: Path, cpus: set[int]) ->
         process.wait(20)
 
 
-def measure(top: Path, count: int, rounds: int, parameters: str, cpus: set[int]) -> dict[str, tuple[Cost, Cost]]:
+def measure(
+    top: Path, count: int, rounds: int, parameters: str, cpus: set[int], environment: Mapping[str, str]
+) -> dict[str, tuple[Cost, Cost]]:
     """By scenario, the costs of bindfs and those of smbgate, each at their best."""
     source = top / "source"
     (source / "here").mkdir(parents=True)
@@ -181,7 +188,7 @@ def measure(top: Path, count: int, rounds: int, parameters: str, cpus: set[int])
     found: dict[str, tuple[list[Cost], list[Cost]]] = {scenario.name: ([], []) for scenario in SCENARIOS}
     with (
         mounted(["bindfs", "-f", str(source), str(bindfs)], bindfs, bindfs / "here", cpus) as one,
-        mounted(served, smbgate, smbgate / "share/here", cpus) as other,
+        mounted(served, smbgate, smbgate / "share/here", cpus, environment) as other,
     ):
         # Nothing is removed before the end: ext4 takes its time before it uses inodes again.
         for scenario in SCENARIOS:
@@ -242,6 +249,7 @@ def main() -> int:
         "--cpu", type=_processors, help="run on this processor, or the file systems on N, the rest on M"
     )
     parser.add_argument("--image", action="store_true", help="make a file system to work in")
+    parser.add_argument("--compiled", action="store_true", help="measure the compiled copy, which may have to be made")
     parser.add_argument("--check", action="store_true", help="fail if something costs more than it may")
     arguments = parser.parse_args()
     if shutil.which("bindfs") is None:
@@ -251,11 +259,12 @@ def main() -> int:
         cpus, own = arguments.cpu
         os.sched_setaffinity(0, own)
     parameters = "" if arguments.cache is None else f"fuse cache timeout = {arguments.cache}\n"
+    environment = compiled_environment() if arguments.compiled else {}
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if arguments.image:
             top = stack.enter_context(file_system(top))
-        too_much = report(measure(top, arguments.count, arguments.rounds, parameters, cpus))
+        too_much = report(measure(top, arguments.count, arguments.rounds, parameters, cpus, environment))
     if too_much and arguments.check:
         print(f"too much: {', '.join(too_much)}")
         return 1
