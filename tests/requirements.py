@@ -76,6 +76,7 @@ class Need(Enum):
     ACLS = "the file system of temporary files has no POSIX ACLs"
     SECURITY_XATTRS = "the file system of temporary files has no attributes of the namespace security"
     BY_ID = "the file system of temporary files does not find files by inode"
+    CACHESTAT = "nothing tells what is cached of the files here (cachestat(2), from Linux 6.5 on; not of tmpfs)"
     CAPABILITY = "this storage does not offer what is tested"
 
 

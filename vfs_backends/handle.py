@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.extent import Extent
 from vfs_backends.records import (
     Caller,
     DirectoryEntry,
@@ -96,6 +97,13 @@ class Handle(ABC):
 
         Raises INVALID if the handle is not open for READ.
         """
+
+    def extent(self, offset: int, size: int) -> Extent | None:
+        """What `read_into` would read, if all of it is there, and can be sent from where it is, without waiting.
+
+        Must not wait. `size` is not 0, and the handle open for READ.
+        """
+        return None
 
     @abstractmethod
     async def write(self, offset: int, data: memoryview) -> None:

@@ -5,6 +5,7 @@ from typing import ParamSpec, TypeVar
 
 from vfs_backends.api import Caller, Capability, Handle, IoAccess
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.extent import Extent
 from vfs_backends.stack import CHANGES, StackedFileSystem, StackedHandle
 
 __all__ = ["ReadOnlyFileSystem"]
@@ -20,6 +21,9 @@ class ReadOnlyHandle(StackedHandle):
         if IoAccess.WRITE in access:
             raise VfsError(Kind.READ_ONLY, self.path)
         await super().open_io(access, caller)
+
+    def extent(self, offset: int, size: int) -> Extent | None:
+        return self.below.extent(offset, size)
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         if IoAccess.WRITE in access:

@@ -210,6 +210,13 @@ class _Files:
         True,
         "Keep files open for a client that has lost its connection, until it is back or somebody else needs them.",
     )
+    use_sendfile: bool = parameter(
+        "use sendfile",
+        Boolean(),
+        True,
+        "Send what is in the page cache from there, where a client reads much at a time, neither signed nor sealed "
+        "(sendfile(2), from Linux 6.5 on). Bytes that are cut off the file meanwhile are sent as zeros.",
+    )
     vfs_objects: tuple[str, ...] = parameter(
         "vfs objects",
         Names(among=("acl_xattr", "streams_xattr")),

@@ -132,13 +132,15 @@ class Connection:
     def pack(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> list[Buffer]:
         """The frame that carries `replies` (one, or the elements of a compound), as buffers in order.
 
-        `sealed_by`: the session whose key seals it, if it is to be sealed.
+        An extent is to follow them. `sealed_by`: the session whose key seals it, if it is to be sealed.
         """
         if len(replies) == 1:
             reply = replies[0]
             message = self._message(reply, 0)
             if reply.sign or reply.hash is not None:
                 _protect(message, reply, sealed_by)
+            if reply.extent is not None:
+                return [_PREFIX.pack(len(message) + reply.extent.left), message]
         else:
             message = self._compound(replies, sealed_by)
         return self._framed(message, sealed_by)

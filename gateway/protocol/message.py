@@ -3,6 +3,7 @@
 from gateway.crypto.preauth import PreauthHash
 from gateway.protocol.security import ChannelSecurity
 from gateway.wire.header import Header
+from vfs_backends.extent import Extent
 
 __all__ = ["Batch", "Reply", "Request"]
 
@@ -54,6 +55,7 @@ class Reply:
     __slots__ = (
         "async_id",
         "body",
+        "extent",
         "hash",
         "headroom",
         "lent",
@@ -86,3 +88,5 @@ class Reply:
         """Bytes of the memory budget that come back when it has been sent."""
         self.lent: bytearray | None = None
         """Storage of the pool that comes back with them."""
+        self.extent: Extent | None = None
+        """What follows the body; only of a reply that is alone in its frame, and neither signed nor sealed."""

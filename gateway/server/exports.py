@@ -89,6 +89,7 @@ def _export(share: ShareConfig, identities: Identities, files: OpenFiles) -> Exp
         kernel_notify=share.kernel_notify,
         kernel_locks=share.kernel_locks,
         strict_locking=share.strict_locking,
+        use_sendfile=share.use_sendfile,
         kernel_leases=share.kernel_leases,
         kernel_share_modes=share.kernel_share_modes is KernelShareModes.ENFORCE,
     )

@@ -28,6 +28,8 @@ class ShareSettings:
     """Whether clients are told what others change in the storage."""
     strict_locking: bool = False
     """Whether locks of others stop what clients read and write there."""
+    use_sendfile: bool = True
+    """Whether large reads may be sent from where the storage keeps the file."""
     kernel_locks: bool = False
     """Whether others see the byte-range locks of clients, and clients those of others."""
     kernel_leases: bool = False

@@ -35,6 +35,7 @@ from gateway.share.table import Table
 from gateway.share.times import WriteTimes, kept_times, settle_write_time
 from gateway.uncompiled import raise_after
 from vfs_backends.api import Caller, Capability, FileSystem, Handle
+from vfs_backends.extent import Extent
 from vfs_backends.inline import may_wait, point_of_no_return
 
 __all__ = ["Share"]
@@ -245,6 +246,18 @@ class Share:
         if self.settings.strict_locking:
             await check_outside(one, offset, len(buffer), writes=False)
         return await one.handle.read_into(offset, buffer)
+
+    async def extent(self, one: Open, offset: int, size: int) -> Extent | None:
+        """What `read_into` would read, if it is at hand (`Handle.extent`), and nobody's lock is to be asked about."""
+        self.enter()
+        settings = self.settings
+        if not settings.use_sendfile or settings.strict_locking:
+            return None
+        record = self.table.peek_nowait(one.node_id)
+        if record is not None and record.leases and len(record.opens) > 1:
+            await self.breaks.before_read(one)
+            record = self.table.peek_nowait(one.node_id)
+        return one.handle.extent(offset, size) if record is None or not record.locks else None
 
     async def write(self, one: Open, offset: int, data: memoryview, *, through: bool = False) -> None:
         """Write all of `data`; with `through`, to stable storage. [MS-FSA] 2.1.5.4. The access was checked.

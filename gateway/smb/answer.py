@@ -5,6 +5,7 @@ from typing import Protocol
 from gateway.crypto.preauth import PreauthHash
 from gateway.nt.status import STATUS_SUCCESS
 from gateway.protocol.security import ChannelSecurity
+from vfs_backends.extent import Extent
 
 __all__ = ["Answer", "Response", "Result"]
 
@@ -24,6 +25,7 @@ class Answer:
 
     __slots__ = (
         "body",
+        "extent",
         "file_id",
         "hash",
         "headroom",
@@ -64,6 +66,8 @@ class Answer:
         """Bytes of the memory budget that come back when the answer has been sent."""
         self.lent: bytearray | None = None
         """Storage of the pool that comes back with them."""
+        self.extent: Extent | None = None
+        """What follows the body, as of `Reply`; it is released when the answer has been sent."""
 
 
 Result = Answer | Response | bytearray

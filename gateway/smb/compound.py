@@ -15,11 +15,13 @@ _ANY_TREE_ID: Final = 0xFFFFFFFF
 class Compound:
     """The ids that hold for the element at hand, and for related ones after it."""
 
-    __slots__ = ("_opened", "create_status", "file_id", "just_opened", "related", "session_id", "tree_id")
+    __slots__ = ("_opened", "create_status", "file_id", "is_first", "just_opened", "related", "session_id", "tree_id")
 
     def __init__(self) -> None:
         self.related = False
         """Whether the element at hand is related to the one before."""
+        self.is_first = True
+        """Whether the element at hand is the first one."""
         self.session_id = ANY_ID
         """ANY_ID where there is no session to take over."""
         self.tree_id = _ANY_TREE_ID
@@ -34,6 +36,7 @@ class Compound:
     def enter(self, request: Request, *, first: bool) -> None:
         """Begin with an element. Raises INVALID_PARAMETER if it is related to nothing."""
         header = request.header
+        self.is_first = first
         self.just_opened, self._opened = self._opened, None
         self.related = bool(header.flags & SMB2_FLAGS_RELATED_OPERATIONS)
         if not self.related:

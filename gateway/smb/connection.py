@@ -317,6 +317,9 @@ class SmbConnection:
             if reply.reserved:
                 sent = partial(self._sent, [reply for reply in replies if reply.reserved])
                 break
+            if reply.extent is not None:
+                self.outbox.put(self.protocol.pack(replies, sealed_by), reply.extent.release, reply.extent)
+                return
         self.outbox.put(self.protocol.pack(replies, sealed_by), sent)
 
     def _sent(self, large: list[Reply]) -> None:

@@ -327,7 +327,7 @@ class Exchange:
         if answer.file_id is not None:
             compound.opens(answer.file_id)
         reply.security, reply.hash = answer.security, answer.hash
-        reply.reserved, reply.lent = answer.reserved, answer.lent
+        reply.reserved, reply.lent, reply.extent = answer.reserved, answer.lent, answer.extent
         reply.sign = answer.security is not None
         return reply
 

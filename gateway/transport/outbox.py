@@ -4,6 +4,7 @@ Whoever has a message puts it in and flushes. While the socket takes it at once,
 flusher (a task started for the purpose) waits until it does, and everybody else only adds to the queue.
 """
 
+import os
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,12 @@ from typing import Final
 
 import trio
 
+from vfs_backends.extent import Extent
+
 __all__ = ["Outbox"]
 
 IOV_MAX: Final = 1024
+_ZEROS: Final = bytes(64 * 1024)
 
 Buffer = bytes | bytearray | memoryview
 
@@ -27,6 +31,7 @@ class Outbox:
     """
 
     __slots__ = (
+        "_extents",
         "_flushing",
         "_marks",
         "_put",
@@ -53,6 +58,8 @@ class Outbox:
         self._sock = sock
         self._start = start
         self._queue: list[Buffer] = []
+        self._extents: deque[tuple[int, Extent]] = deque()
+        """Parts of files, each with how many bytes leave before it."""
         self._put = 0
         """Bytes that were ever put in."""
         self._marks: deque[tuple[int, Callable[[], None]]] = deque()
@@ -70,12 +77,18 @@ class Outbox:
     def full(self) -> bool:
         return self.size > self.limit
 
-    def put(self, buffers: list[Buffer], sent: Callable[[], None] | None = None) -> None:
-        """Add one message; it leaves with the next flush. `sent` is called when it has, or never will."""
+    def put(self, buffers: list[Buffer], sent: Callable[[], None] | None = None, extent: Extent | None = None) -> None:
+        """Add one message; it leaves with the next flush. `sent` is called when it has, or never will.
+
+        `extent` is the end of the message. What is missing at the end of its file is sent as zeros.
+        """
         self._queue.extend(buffers)
         size = 0
         for buffer in buffers:
             size += len(buffer)
+        if extent is not None:
+            self._extents.append((self._put + size, extent))
+            size += extent.left
         self.size += size
         self._put += size
         if sent is not None:
@@ -85,7 +98,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Send what the socket takes now; if that is not all, see to it that the rest follows. Never waits."""
-        if self._flushing or not self._queue or self.broken:
+        if self._flushing or not self.size or self.broken:
             return
         if not self._send():
             self._flushing = True
@@ -102,7 +115,10 @@ class Outbox:
         """Send until the queue is empty (True) or the socket blocks (False)."""
         queue = self._queue
         try:
-            while queue:
+            while queue or self._extents:
+                if self._extents:
+                    self._send_mixed()
+                    continue
                 sent = self._sock.sendmsg(queue if len(queue) <= IOV_MAX else queue[:IOV_MAX])
                 self.size -= sent
                 if self._marks:
@@ -117,6 +133,34 @@ class Outbox:
             self._break()
         return True
 
+    def _send_mixed(self) -> None:
+        """Send once, of what comes before the first extent or else of that. Raises OSError."""
+        before, extent = self._extents[0]
+        before -= self._put - self.size
+        if before > 0:
+            queue = self._queue
+            count = 0
+            while before > 0 and count < IOV_MAX:
+                before -= len(queue[count])
+                count += 1
+            sent = self._sock.sendmsg(queue[:count], (), socket.MSG_MORE)
+            self._forget(sent)
+        else:
+            sent = os.sendfile(self._sock.fileno(), extent.fd, extent.offset, extent.left)
+            extent.sent(sent)
+            if sent == 0 or extent.left == 0:
+                self._extents.popleft()
+            if sent == 0:
+                self._pad(extent.left)
+        self.size -= sent
+        if self._marks:
+            self._call_marks()
+
+    def _pad(self, missing: int) -> None:
+        """The file has become shorter: its length has been announced, so there must be as many bytes."""
+        whole, rest = divmod(missing, len(_ZEROS))
+        self._queue[:0] = [_ZEROS] * whole + [_ZEROS[:rest]]
+
     def _call_marks(self) -> None:
         """Tell those whose messages have left; all of them, if nothing leaves any more."""
         sent = self._put - self.size
@@ -127,13 +171,14 @@ class Outbox:
         """The connection is over: nothing is sent any more."""
         self.broken = True
         self._queue.clear()
+        self._extents.clear()
         self._call_marks()
 
     def _forget(self, sent: int) -> None:
         """Take the first `sent` bytes off the queue."""
         queue = self._queue
         count = 0
-        while sent >= len(queue[count]):
+        while count < len(queue) and sent >= len(queue[count]):
             sent -= len(queue[count])
             count += 1
         del queue[:count]
@@ -147,6 +192,8 @@ class Outbox:
             if deadline.cancelled_caught:
                 self._break()
                 break
+            if self._extents and not self._extents[0][1].is_at_hand():
+                await self._extents[0][1].fetch()
             done = self._send()
             if not self.full and self._room is not None:
                 self._room.set()

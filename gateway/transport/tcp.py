@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-__all__ = ["ListenError", "accept_loop", "open_listeners"]
+__all__ = ["ListenError", "accept_loop", "open_listeners", "unpace"]
 
 log = logging.getLogger("gateway.conn")
 
@@ -67,6 +67,18 @@ def _open(host: str, port: int) -> socket.socket:
     return listener
 
 
+def unpace(sock: socket.socket) -> None:
+    """Leave a connection that does not leave the machine to a congestion control without timers: tcp(7).
+
+    BBR spreads what is sent over time, by a timer for each segment; here that costs more than to send it.
+    """
+    try:
+        if sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).startswith(b"bbr"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+    except OSError as error:  # the system may forbid it
+        log.debug("congestion control is left as it is: %s", error.strerror)
+
+
 async def accept_loop(listener: socket.socket, handler: Accepted, nursery: trio.Nursery) -> None:
     """Accept for ever; `handler(sock, address)` runs in `nursery` and owns the non-blocking socket."""
     while True:
@@ -84,6 +96,8 @@ async def accept_loop(listener: socket.socket, handler: Accepted, nursery: trio.
         else:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if address[0] == sock.getsockname()[0]:
+                unpace(sock)
             nursery.start_soon(handler, sock, address[:2])
             continue
         await trio.sleep(_PAUSE_SECONDS)

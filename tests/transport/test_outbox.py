@@ -2,11 +2,13 @@
 
 import os
 import socket
+from typing import BinaryIO
 
 import pytest
 import trio
 
 from gateway.transport.outbox import IOV_MAX, Outbox
+from vfs_backends.extent import Extent
 
 
 class Ends:
@@ -182,3 +184,110 @@ async def test_a_peer_that_reads_slowly_is_kept(make_ends, autojump_clock) -> No
         assert not ends.broken.is_set()
     await ends.outbox.has_room()
     assert trio.current_time() - began > 60
+
+
+class Piece(Extent):
+    """Part of a file, which is at hand or not as the test says."""
+
+    def __init__(self, file: BinaryIO, offset: int, size: int, *, at_hand: bool = True) -> None:
+        super().__init__(file.fileno(), offset, size)
+        self.at_hand = at_hand
+        self.fetched = self.released = 0
+
+    def is_at_hand(self) -> bool:
+        return self.at_hand
+
+    async def fetch(self) -> None:
+        self.fetched += 1
+        await trio.lowlevel.checkpoint()
+
+    def release(self) -> None:
+        self.released += 1
+
+
+@pytest.fixture
+def file(tmp_path):
+    with (tmp_path / "file").open("w+b") as made:
+        made.write(os.urandom(200_000))
+        made.flush()
+        yield made
+
+
+def content(file: BinaryIO, offset: int, size: int) -> bytes:
+    return os.pread(file.fileno(), size, offset)
+
+
+async def test_parts_of_files(make_ends, file) -> None:
+    """Between other messages, in their order."""
+    ends = make_ends()
+    pieces = [Piece(file, 0, 1000), Piece(file, 5, 7), Piece(file, 100_000, 30_000)]
+    whole = b""
+    for number, piece in enumerate(pieces):
+        head = [b"head%d" % number] * 3
+        whole += b"".join(head) + content(file, piece.offset, piece.left) + b"plain"
+        ends.outbox.put(list(head), piece.release, piece)
+        ends.outbox.put([b"plain"])
+    assert ends.outbox.size == len(whole)
+    ends.outbox.flush()
+    assert (ends.outbox.size, ends.flushers) == (0, 0)
+    assert await ends.receive(len(whole)) == whole
+    assert [piece.released for piece in pieces] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+async def test_parts_of_files_that_the_socket_does_not_take(make_ends, file, at_hand) -> None:
+    """What is not at hand any more when it takes some again is waited for, for the loop must not."""
+    ends = make_ends(buffers=4096, limit=100)
+    pieces = [Piece(file, 1, 150_000, at_hand=at_hand), Piece(file, 3, 70_000)]
+    whole = b"".join(b"head" + content(file, piece.offset, piece.left) for piece in pieces) + b"last"
+    for piece in pieces:
+        ends.outbox.put([b"head"], piece.release, piece)
+        ends.outbox.flush()
+    ends.outbox.put([b"last"])
+    assert ends.outbox.full
+    assert await ends.receive(len(whole)) == whole
+    await trio.testing.wait_all_tasks_blocked()
+    assert (ends.outbox.size, ends.flushers) == (0, 1)
+    assert [piece.released for piece in pieces] == [1, 1]
+    assert (pieces[0].fetched > 0) == (not at_hand)
+    assert pieces[1].fetched == 0
+
+
+async def test_more_buffers_before_a_part_of_a_file_than_a_call_takes(make_ends, file) -> None:
+    ends = make_ends()
+    count = 2 * IOV_MAX + 7
+    piece = Piece(file, 0, 10)
+    ends.outbox.put([bytes([number % 256]) for number in range(count)], piece.release, piece)
+    ends.outbox.flush()
+    expected = bytes(number % 256 for number in range(count)) + content(file, 0, 10)
+    assert await ends.receive(len(expected)) == expected
+
+
+@pytest.mark.parametrize("left", [0, 1, 70_000])
+async def test_a_file_that_becomes_shorter(make_ends, file, left) -> None:
+    """The peer was told how much would come."""
+    ends = make_ends()
+    piece = Piece(file, 1000, 199_000)
+    there = content(file, 1000, left)
+    file.truncate(1000 + left)
+    ends.outbox.put([b"head"], piece.release, piece)
+    ends.outbox.put([b"next"])
+    ends.outbox.flush()
+    whole = b"head" + there + bytes(199_000 - left) + b"next"
+    assert await ends.receive(len(whole)) == whole
+    assert (ends.outbox.size, piece.released) == (0, 1)
+
+
+async def test_a_peer_that_goes_in_the_middle_of_a_file(make_ends, file) -> None:
+    ends = make_ends(buffers=4096, limit=100)
+    pieces = [Piece(file, 0, 150_000), Piece(file, 0, 10)]
+    for piece in pieces:
+        ends.outbox.put([b"head"], piece.release, piece)
+    ends.outbox.flush()
+    ends.theirs.close()
+    await ends.broken.wait()
+    assert [piece.released for piece in pieces] == [1, 1]
+    late = Piece(file, 0, 10)
+    ends.outbox.put([b"head"], late.release, late)
+    ends.outbox.flush()
+    assert late.released == 1

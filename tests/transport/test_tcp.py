@@ -1,5 +1,6 @@
 """Listening and accepting, also when the machine is short of something."""
 
+import contextlib
 import errno
 import logging
 import socket
@@ -8,7 +9,7 @@ import pytest
 import trio
 
 from gateway.transport import tcp
-from gateway.transport.tcp import ListenError, accept_loop, open_listeners
+from gateway.transport.tcp import ListenError, accept_loop, open_listeners, unpace
 from tests.requirements import Need, needs
 
 
@@ -70,9 +71,24 @@ async def test_accepting(listeners, nursery) -> None:
         assert peer == client.getsockname()
         assert not server.getblocking()
         assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not server.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).startswith(b"bbr")
         server.close()
         client.close()
     nursery.cancel_scope.cancel()
+
+
+def test_pacing(listeners) -> None:
+    """Only what paces is replaced; where that is not to be had, there is nothing to replace."""
+    control = socket.IPPROTO_TCP, socket.TCP_CONGESTION
+    with socket.socket() as one:
+        one.setsockopt(*control, b"reno")
+        unpace(one)
+        assert one.getsockopt(*control, 16).rstrip(b"\0") == b"reno"
+        with contextlib.suppress(OSError):
+            one.setsockopt(*control, b"bbr")
+        unpace(one)
+        assert one.getsockopt(*control, 16).rstrip(b"\0") == b"reno"
+    unpace(one)  # what has no congestion control any more is left alone
 
 
 class Moody(socket.socket):

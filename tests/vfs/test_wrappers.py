@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.requirements import Need, skip_unless
 from tests.vfs.conformance import READ, WRITE, contents, fails, make, names
 from tests.vfs.conftest import posix
 from vfs_backends.api import Capability, StatChange
@@ -19,6 +20,27 @@ from vfs_backends.stack import StackedFileSystem
 
 def memory() -> MemoryFileSystem:
     return MemoryFileSystem(fold=str.casefold)
+
+
+async def test_who_lets_files_be_sent_from_where_they_are(tmp_path: Path) -> None:
+    """A wrapper that may do something about reading must not be passed by."""
+    (tmp_path / "file").write_bytes(bytes(8192))
+    below = posix(tmp_path)
+    await below.start()
+    found = {}
+    for fs in (below, ReadOnlyFileSystem(below), StackedFileSystem(below), FaultyFileSystem(below)):
+        top = await fs.root()
+        file = await fs.lookup(top, "file")
+        await file.open_io(READ)
+        extent = file.extent(0, 8192)
+        found[type(fs)] = extent is not None
+        if extent is not None:
+            extent.release()
+        file.discard()
+        top.discard()
+    skip_unless(found[type(below)], Need.CACHESTAT)
+    assert [kind for kind, there in found.items() if there] == [type(below), ReadOnlyFileSystem]
+    await below.aclose()
 
 
 async def test_read_only() -> None:

@@ -19,6 +19,7 @@ from vfs_backends.api import (
     StreamEntry,
 )
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.extent import Extent
 from vfs_backends.inline import committed
 from vfs_backends.posix import special, xattrs
 from vfs_backends.posix.attributes import XATTR, DosAttributes
@@ -34,6 +35,7 @@ from vfs_backends.posix.descriptors import (
     write_all,
 )
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
+from vfs_backends.posix.extents import PosixExtent, can_send, is_cached
 from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.kernel_locks import open_for_locks
 from vfs_backends.posix.lease_wait import once_given_up
@@ -231,6 +233,16 @@ class PosixHandle(Handle):
         except (OSError, OverflowError) as error:
             self._check_nowait(error)
         return done + await self._read_rest(offset + done, buffer[done:])
+
+    def extent(self, offset: int, size: int) -> Extent | None:
+        volume = self.volume
+        if self._access is None or not volume.reads_nowait or volume.sends is False:
+            return None
+        if not is_cached(self.fd, offset, size):
+            return None
+        if volume.sends is None:
+            volume.sends = can_send(self.fd, offset)
+        return PosixExtent(self, offset, size) if volume.sends else None
 
     def _check_nowait(self, error: OSError | OverflowError) -> None:
         if isinstance(error, OverflowError):

@@ -1,4 +1,4 @@
-"""System calls that `os` does not have: openat2, statx, renameat2, getxattrat, fallocate, statfs, inotify, handles.
+"""System calls that `os` does not have: openat2, statx, renameat2, getxattrat, fallocate, cachestat, inotify, handles.
 
 Those on the hot path return the negative error number instead of raising: a failed look-up is nothing unusual, and an
 exception costs more than the call. Arguments are passed without declared types, which ctypes converts fastest: a
@@ -27,6 +27,7 @@ __all__ = [
     "UTIME_OMIT",
     "How",
     "StatxFields",
+    "cached_pages",
     "fallocate_keep_size",
     "fget_xattr",
     "flist_xattrs",
@@ -76,6 +77,7 @@ for _call in (_fgetxattr, _getxattr, _lgetxattr, _flistxattr, _listxattr, _llist
 _NR_OPENAT2 = ctypes.c_long(437)
 _NR_GETXATTRAT = ctypes.c_long(464)
 _NR_LISTXATTRAT = ctypes.c_long(465)
+_NR_CACHESTAT = ctypes.c_long(451)
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -104,6 +106,8 @@ StatxFields = tuple[
 """mask, nlink, uid, gid, mode, inode, size, blocks of 512; seconds and nanoseconds of access, birth, status change and
 modification; major and minor number of the device it is, then of the one it is on."""
 
+_CACHE_RANGE = struct.Struct("=QQ")
+_CACHED = struct.Struct("=Q")
 _STATX = struct.Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI4xIIII")
 
 
@@ -117,6 +121,11 @@ class _Buffers(threading.local):
     def __init__(self) -> None:
         self.statx = ctypes.create_string_buffer(256)
         self.statx_reference = ctypes.byref(self.statx)
+        # struct cachestat_range, and struct cachestat.
+        self.cache_range = ctypes.create_string_buffer(16)
+        self.cache_range_reference = ctypes.byref(self.cache_range)
+        self.cached = ctypes.create_string_buffer(40)
+        self.cached_reference = ctypes.byref(self.cached)
         value = ctypes.create_string_buffer(_VALUE_ROOM)
         self.value_view = memoryview(value).cast("B")
         self.value_reference = ctypes.byref(value)
@@ -163,6 +172,16 @@ def statx(fd: int, name: bytes = b"", flags: int = AT_EMPTY_PATH | AT_NO_AUTOMOU
     if _statx(fd, name, flags, _STATX_BASIC_AND_BTIME, buffers.statx_reference) < 0:
         return -ctypes.get_errno()
     return _STATX.unpack_from(buffers.statx)
+
+
+def cached_pages(fd: int, offset: int, size: int) -> int:
+    """How many pages of a part of a file are in the page cache, or the negative error number (before Linux 6.5)."""
+    buffers = _buffers
+    _CACHE_RANGE.pack_into(buffers.cache_range, 0, offset, size)
+    if _syscall(_NR_CACHESTAT, fd, buffers.cache_range_reference, buffers.cached_reference, 0) < 0:
+        return -ctypes.get_errno()
+    count: int = _CACHED.unpack_from(buffers.cached)[0]
+    return count
 
 
 def fget_xattr(fd: int, attribute: bytes) -> bytes | int:

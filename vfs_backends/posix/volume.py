@@ -157,6 +157,8 @@ class Volume:
         self.writes = Pace(never_slow=kind.in_memory)
         self.reads_nowait = not kind.in_memory and not kind.slow
         """Whether preadv2(RWF_NOWAIT) is worth trying."""
+        self.sends: bool | None = None
+        """Whether sendfile(2) takes its files; None while nobody has tried."""
         self._known: dict[int, tuple[int, int, DosAttributes | None, bool | None]] = {}
         """What user.DOSATTRIB says, by inode, with the time of the last change of status (seconds, nanoseconds): as
         long as that stays, so does the attribute. Last, if it is known, whether there are attributes of users."""
