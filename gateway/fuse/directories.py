@@ -19,7 +19,7 @@ from gateway.share.changing import set_size
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.reaching import reach
-from gateway.share.removing import remove_name
+from gateway.share.removing import remove_name, remove_unopened
 from gateway.share.renaming import exchange, link, rename
 from gateway.share.special import make_node, make_symlink
 from gateway.uncompiled import raise_after
@@ -48,6 +48,30 @@ def access_of_flags(flags: int) -> int:
         case _:
             access = mask.FILE_READ_DATA | writes
     return access | mask.FILE_WRITE_DATA if flags & os.O_TRUNC else access
+
+
+class _Removal:
+    """A name that `uid` wants to take away by unlink(2) or rmdir(2), from the directory `around`; None if root does."""
+
+    __slots__ = ("_around", "_is_directory", "_uid")
+
+    def __init__(self, is_directory: bool, uid: int, around: Stat | None) -> None:
+        self._is_directory = is_directory
+        self._uid = uid
+        self._around = around
+
+    def check(self, stat: Stat) -> None:
+        """Raise ENOTDIR, EISDIR or EPERM."""
+        if stat.is_directory is not self._is_directory:
+            raise pyfuse3.FUSEError(errno.ENOTDIR if self._is_directory else errno.EISDIR)
+        if self._around is not None:
+            _check_sticky(self._uid, self._around, stat)
+
+
+def _check_sticky(uid: int, around: Stat, stat: Stat) -> None:
+    """Raise EPERM if only owners may remove a name. See S_ISVTX in inode(7)."""
+    if around.mode & stat_module.S_ISVTX and uid not in (around.uid, stat.uid):
+        raise pyfuse3.FUSEError(errno.EPERM)
 
 
 class Directories:
@@ -301,19 +325,24 @@ class Directories:
         await self._remove(parent, name, token, is_directory=True)
 
     async def _remove(self, parent: int, name: str, token: Token, *, is_directory: bool) -> None:
+        core = self.core
         directory, above = self._above(parent, name)
-        at_hand = await self.core.at_hand(directory, above)
-        one = await self.core.open_path(directory.mounted, token, join(above, name), mask.DELETE, at_hand)
-        await self.core.briefly(one, self._remove_open(directory, one, token, at_hand, is_directory))
+        share = directory.mounted.share
+        at_hand = await core.at_hand(directory, above)
+        intent = core.intent(directory.mounted, token, join(above, name), mask.DELETE, parent=at_hand)
+        if at_hand is not None:
+            around = await core.stat(directory) if token.uid else None
+            if await remove_unopened(share, intent, token, _Removal(is_directory, token.uid, around).check):
+                return
+        one = await share.open(intent, token)
+        await core.briefly(one, self._remove_open(directory, one, token, at_hand, is_directory))
 
     async def _remove_open(
         self, directory: Inode, one: Open, token: Token, at_hand: Handle | None, is_directory: bool
     ) -> None:
-        if one.is_directory is not is_directory:
-            raise pyfuse3.FUSEError(errno.ENOTDIR if is_directory else errno.EISDIR)
-        if token.uid:
-            await self._check_sticky(directory, one, token)
-        await remove_name(directory.mounted.share, one, at_hand)
+        around = await self.core.stat(directory) if token.uid else None
+        _Removal(is_directory, token.uid, around).check(one.created_stat)
+        await remove_name(one.share, one, at_hand)
 
     async def rename(self, parent: int, name: str, new_parent: int, new_name: str, flags: int, token: Token) -> None:
         if flags not in (0, pyfuse3.RENAME_NOREPLACE, pyfuse3.RENAME_EXCHANGE):
@@ -344,12 +373,9 @@ class Directories:
         await exchange(one.share, one, other)
 
     async def _check_sticky(self, directory: Inode, one: Open, token: Token) -> None:
-        """Raise EPERM if only owners may remove a name. See S_ISVTX in inode(7)."""
-        if token.uid == 0:
-            return
-        above = await self.core.stat(directory)
-        if above.mode & stat_module.S_ISVTX and token.uid not in (above.uid, (await one.handle.stat()).uid):
-            raise pyfuse3.FUSEError(errno.EPERM)
+        """Raise EPERM if only owners may remove a name."""
+        if token.uid:
+            _check_sticky(token.uid, await self.core.stat(directory), await one.handle.stat())
 
     async def link(self, number: int, new_parent: int, new_name: str, token: Token) -> pyfuse3.EntryAttributes:
         core = self.core
