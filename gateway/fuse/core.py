@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -77,35 +78,6 @@ class Core:
     def known(self, node_id: NodeId) -> list[Inode]:
         """What the kernel knows of a file, by each share that it is in."""
         return self.inodes.known(node_id)
-
-    async def restored(self, number: int) -> Inode:
-        """What an NFS client means, whom the kernel has forgotten. Raises ESTALE."""
-        inode = self.inodes.get(number)
-        if inode is not None:
-            return inode
-        origin = self.inodes.origin(number)
-        if origin is None or Capability.BY_ID not in origin[0].share.fs.capabilities:
-            raise pyfuse3.FUSEError(errno.ESTALE)
-        mounted, inode_number = origin
-        try:
-            handle = await mounted.share.fs.open_by_id(inode_number)
-        except VfsError as error:
-            raise pyfuse3.FUSEError(errno.ESTALE) from error
-        path, node_id = handle.path, handle.node_id
-        handle.discard()
-        return await self.walked(mounted, path) if path else self.inodes.enter(mounted, node_id)
-
-    async def walked(self, mounted: Mounted, path: str) -> Inode:
-        """The inode at the end of a path, with those on the way to it."""
-        share = mounted.share
-        inode = self.inodes.enter(mounted, share.root.node_id)
-        reached = ""
-        for name in path.split("/") if path else ():
-            reached = join(reached, name)
-            handle = await share.fs.lookup(share.root, reached, case_sensitive=True)
-            inode = self.inodes.enter_child(inode, name, handle.node_id)
-            handle.discard()
-        return inode
 
     def told(self, inode: Inode, stat: Stat, directory: Inode | None = None) -> pyfuse3.EntryAttributes:
         """What the kernel is told of an inode that it looked up: it will forget it as often as it was told."""
@@ -187,8 +159,17 @@ class Core:
         """
         if may_suspend():
             return None
-        handle = self._directories.get(inode) or await self.directory(inode)
+        handle = await self.directory(inode)
         handle.path = path
+        return handle
+
+    def kept(self, inode: Inode, path: str) -> Handle | None:
+        """The same, if it is at hand already."""
+        if may_suspend():
+            return None
+        handle = self._directories.get(inode)
+        if handle is not None:
+            handle.path = path
         return handle
 
     async def stat_entry(self, directory: Inode, name: str, token: Token | None = None) -> Stat | None:
@@ -343,6 +324,11 @@ class Core:
         self.files[number] = file
         file.inode.opens.append(file.one)
         return number
+
+    def info(self, file: OpenFile, flags: int) -> pyfuse3.FileInfo:
+        """What the kernel is told of a file that a program has opened with these flags of open(2)."""
+        file.appends = bool(flags & os.O_APPEND)
+        return pyfuse3.FileInfo(fh=self.enter(file), keep_cache=self.keeping.seconds > 0)
 
     def enter_root(self) -> int:
         number = next(self._new_handle)

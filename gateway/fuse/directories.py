@@ -14,6 +14,7 @@ from gateway.fuse.core import Core, join
 from gateway.fuse.inodes import ROOT, Inode
 from gateway.fuse.names import to_kernel
 from gateway.fuse.opened import OpenFile
+from gateway.fuse.restoring import restored
 from gateway.nt import constants as nt
 from gateway.share.changing import set_size
 from gateway.share.intent import OpenIntent
@@ -134,7 +135,7 @@ class Directories:
     async def _lookup_dots(self, number: int, name: str) -> pyfuse3.EntryAttributes:
         """What NFS asks for a directory that the kernel has forgotten."""
         core = self.core
-        inode = await core.restored(number)
+        inode = await restored(core, number)
         if name == "..":
             if inode.is_root:
                 return core.root_attributes()
@@ -245,7 +246,7 @@ class Directories:
         self, place: tuple[Inode, str], name: str, token: Token, mode: int, desired: int, disposition: int, options: int
     ) -> OpenIntent:
         directory, above = place
-        parent = await self.core.at_hand(directory, above)
+        parent = self.core.kept(directory, above) or await self.core.at_hand(directory, above)
         intent = self.core.intent(directory.mounted, token, join(above, name), desired, disposition, options, parent)
         intent.mode = mode & _MODE
         # Or else the kernel would not ask for that, but open what it has found.
@@ -254,8 +255,9 @@ class Directories:
 
     async def create(
         self, parent: int, name: str, mode: int, flags: int, token: Token
-    ) -> tuple[OpenFile, pyfuse3.EntryAttributes]:
+    ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         """open(2) with O_CREAT."""
+        core = self.core
         place = self._above(parent, name)
         directory, share = place[0], place[0].mounted.share
         disposition = nt.FILE_CREATE if flags & os.O_EXCL else nt.FILE_OPEN_IF
@@ -265,8 +267,8 @@ class Directories:
         stat = one.created_stat
         if one.action != nt.FILE_CREATED:
             stat = await self._found(one, name, flags)
-        inode = self.core.inodes.enter_child(directory, name, one.node_id)
-        return OpenFile(inode, one), self.core.told(inode, stat, directory)
+        inode = core.inodes.enter_child(directory, name, one.node_id)
+        return core.info(OpenFile(inode, one), flags), core.told(inode, stat, directory)
 
     async def _found(self, one: Open, name: str, flags: int) -> Stat:
         """What is known of a file that was to be created, and was there already."""
@@ -328,7 +330,7 @@ class Directories:
         core = self.core
         directory, above = self._above(parent, name)
         share = directory.mounted.share
-        at_hand = await core.at_hand(directory, above)
+        at_hand = core.kept(directory, above) or await core.at_hand(directory, above)
         intent = core.intent(directory.mounted, token, join(above, name), mask.DELETE, parent=at_hand)
         if at_hand is not None:
             around = await core.stat(directory) if token.uid else None

@@ -3,6 +3,8 @@
 import os
 from typing import Final
 
+import pyfuse3
+
 from acl.token import Token
 from gateway.fuse.core import Core
 from gateway.fuse.directories import access_of_flags
@@ -36,7 +38,7 @@ class Files:
         self.core = core
         self._room = memoryview(bytearray(_LARGEST_READ))
 
-    async def open(self, number: int, flags: int, token: Token) -> int:
+    async def open(self, number: int, flags: int, token: Token) -> pyfuse3.FileInfo:
         """open(2) of what is there already."""
         core = self.core
         inode = core.inode(number)
@@ -51,10 +53,10 @@ class Files:
             return await self._entered(inode, one, flags)
         return await self._entered(inode, await opening, flags)
 
-    async def _entered(self, inode: Inode, one: Open, flags: int) -> int:
+    async def _entered(self, inode: Inode, one: Open, flags: int) -> pyfuse3.FileInfo:
         if flags & os.O_TRUNC:
             await self._empty(inode, one)
-        return self.enter(OpenFile(inode, one), flags)
+        return self.core.info(OpenFile(inode, one), flags)
 
     async def _open_again(self, inode: Inode, token: Token, access: int, error: StatusError | VfsError) -> Open:
         """What is open already of a file without a name. Raises `error` if there is nothing."""
@@ -74,10 +76,6 @@ class Files:
         else:
             return
         await ending
-
-    def enter(self, file: OpenFile, flags: int) -> int:
-        file.appends = bool(flags & os.O_APPEND)
-        return self.core.enter(file)
 
     async def read(self, handle: int, offset: int, size: int) -> memoryview:
         """What is returned is to be used up before anything else is read."""

@@ -70,4 +70,5 @@ class Keeping:
         if record.pending:
             # It goes with whichever open is the last.
             return True
-        return any(entry.granted_access & access and entry.owner != self._owner for entry in record.opens)
+        # To list the one or two that there are takes less than a generator of them.
+        return bool([entry for entry in record.opens if entry.granted_access & access and entry.owner != self._owner])

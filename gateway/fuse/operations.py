@@ -117,15 +117,13 @@ class Operations(pyfuse3.Operations):
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if ctx.pid in self._core.own_threads:
             return pyfuse3.FileInfo(fh=self._core.enter_own(), keep_cache=True)
-        fh = await self._wait(ctx.pid, self._files.open, inode, flags, self._token(ctx))
-        return pyfuse3.FileInfo(fh=fh, keep_cache=self._core.keeping.seconds > 0)
+        return await self._wait(ctx.pid, self._files.open, inode, flags, self._token(ctx))
 
-    async def create(
+    def create(
         self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: pyfuse3.RequestContext
-    ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
+    ) -> Answer[tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]]:
         create = self._directories.create
-        file, entry = await self._wait(ctx.pid, create, parent_inode, from_kernel(name), mode, flags, self._token(ctx))
-        return pyfuse3.FileInfo(fh=self._files.enter(file, flags), keep_cache=self._core.keeping.seconds > 0), entry
+        return self._wait(ctx.pid, create, parent_inode, from_kernel(name), mode, flags, self._token(ctx))
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         # pyfuse3 takes any buffer.
