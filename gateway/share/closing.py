@@ -49,7 +49,7 @@ class Closed(NamedTuple):
 
 
 def set_delete_pending(
-    record: FileRecord, open_id: int, token: object, *, posix: bool = False, place: Hashable = None
+    record: FileRecord, open_id: int, token: Hashable, *, posix: bool = False, place: Hashable = None
 ) -> FileRecord:
     """Decide by this open that its stream, or the file under its name, is deleted. [MS-FSA] 2.1.5.15.3.
 

@@ -53,7 +53,7 @@ class OpenEntry(NamedTuple):
     """The lease that it belongs to, together with `owner`; empty if to none."""
     parent_key: bytes = b""
     """Key of the lease that its owner has on the directory, which changes by this open need not break."""
-    token: object = None
+    token: Hashable = None
     """On whose behalf a delete on close is done."""
 
 
@@ -108,7 +108,7 @@ class DeletePending(NamedTuple):
     link: Hashable
     open_id: int
     """The open by which it was decided."""
-    token: object
+    token: Hashable
     """Who decided it; the deletion is done on their behalf."""
     posix: bool = False
     """FILE_DISPOSITION_POSIX_SEMANTICS: the name goes as soon as `open_id` is closed."""
