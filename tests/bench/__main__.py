@@ -39,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--seconds", type=float, default=1.0, metavar="S", help="the most a round takes (default: 1)")
     add("--alone", action="store_true", help="without smbd")
     add("--compiled", action="store_true", help="smbgate once more, with its data path compiled")
+    add("--as-root", action="store_true", help="log on as root, not as an ordinary user: servers spare work then")
     add("--cpus", metavar="SERVER,CLIENT", help="which CPUs they run on (default: the first two)")
     add(
         "--directory",
@@ -103,7 +104,8 @@ def run(arguments: argparse.Namespace, directory: Path) -> Results:
     with contextlib.ExitStack() as stack:
         taking_part = []
         for name in contestants(arguments.alone, arguments.compiled):
-            server = started(stack, name, directory, server_cpu)
+            as_ordinary = os.geteuid() == 0 and not arguments.as_root
+            server = started(stack, name, directory, server_cpu, as_ordinary=as_ordinary)
             lay_out(server.shares["share"])
             taking_part.append(Contestant(name, server, {}))
         os.sched_setaffinity(0, {client_cpu})

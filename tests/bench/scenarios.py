@@ -71,7 +71,7 @@ class Scenario:
 
 
 def lay_out(share: Path, files: int = FILES) -> None:
-    """Make the files the scenarios need in a share's directory, before anything is measured."""
+    """Make the files the scenarios need in a share's directory, before anything is measured; its owner's."""
     noise = random.Random(1).randbytes(MIB)
     with (share / "large").open("wb") as large:
         for _ in range(LARGE // MIB):
@@ -80,6 +80,9 @@ def lay_out(share: Path, files: int = FILES) -> None:
     (share / "new").mkdir()
     for number in range(files):
         (share / "many" / f"file{number:06}").touch()
+    owner = share.stat()
+    for path in share.rglob("*"):
+        os.chown(path, owner.st_uid, owner.st_gid)
     os.sync()
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.interop.servers import SERVERS, Configuration, Server
+from tests.interop.servers import SERVERS, Configuration, LocalUser, Server
 
 __all__ = ["choose_cpus", "compiled_environment", "contestants", "progress", "started"]
 
@@ -27,6 +27,8 @@ _SMBD = {
     "map archive": "no",
     "map readonly": "no",
 }
+_USER = LocalUser("bench", 57_000, (("bench", 57_000),))
+"""An ordinary user, as those of a file server are: for root, servers need not change who they act as."""
 _PARAMETERS = {"smbgate": {}, "compiled": {}, "smbd": _SMBD}
 
 
@@ -53,16 +55,26 @@ def started(
     parameters: Mapping[str, str] | None = None,
     shares: Mapping[str, Mapping[str, str]] | None = None,
     module: str = "gateway",
+    *,
+    as_ordinary: bool = False,
 ) -> Server:
-    """Start a server on one CPU, with its shares below `directory`; it ends with the stack."""
+    """Start a server on one CPU, with its shares below `directory`; it ends with the stack.
+
+    `as_ordinary`: for a user who is not the one who runs this; that takes root.
+    """
     progress(f"starting {name}")
     (directory / name).mkdir()
     own = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
     environment = compiled_environment() if name == "compiled" else {}
     all_shares = shares or {"share": {}}
-    configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, environment)
+    users = (_USER,) if as_ordinary else ()
+    configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, environment, users)
     serves = SERVERS["smbd" if name == "smbd" else "smbgate"]
     server = stack.enter_context(serves(directory / name, configuration))
+    for user in users:
+        server.user = user.name
+        for path in server.shares.values():
+            os.chown(path, user.uid, user.gid)
     os.sched_setaffinity(server.process.pid, {cpu})
     return server
 

@@ -89,6 +89,7 @@ async def test_changes_that_were_lost_count_as_changes(tmp_path: Path) -> None:
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_so_many_are_watched_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permission_marks, "_LIMIT", 2)
     fs, top = await start(tmp_path)

@@ -73,6 +73,7 @@ async def test_rename_without_the_flag(make_posix: MakePosix, monkeypatch: pytes
         await fs.rename(top, "directory", directory, "itself", directory, replace=False)
 
 
+@pytest.mark.replaces
 async def test_rename_by_case_where_the_storage_disregards_it(
     make_posix: MakePosix, monkeypatch: pytest.MonkeyPatch
 ) -> None:

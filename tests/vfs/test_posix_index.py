@@ -130,6 +130,7 @@ async def test_names_of_bytes(fs: PosixFileSystem, top: Handle, tmp_path: Path) 
     assert await found(fs, top, "CAF\udce9") is None
 
 
+@pytest.mark.replaces
 async def test_creating_is_as_cheap_in_a_large_directory(in_memory: Path, no_leaks: None, scans: list[int]) -> None:
     fs = posix(in_memory)
     await fs.start()
@@ -167,6 +168,7 @@ async def test_too_many_changes_at_once(in_memory: Path, no_leaks: None) -> None
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_budget(tmp_path: Path, no_leaks: None, scans: list[int]) -> None:
     fs = posix(tmp_path, index_names=25)
     await fs.start()
@@ -203,6 +205,7 @@ async def test_no_more_watches(tmp_path: Path, no_leaks: None, monkeypatch: pyte
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_large_directory_is_read_in_slices(in_memory: Path, no_leaks: None, scans: list[int]) -> None:
     for n in range(3 * index.SLICE):
         (in_memory / f"file{n}").touch()
@@ -294,6 +297,7 @@ async def test_missed_change_is_found_in_time(tmp_path: Path, no_leaks: None, mo
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_exact_names_need_no_permission_to_read(fs: PosixFileSystem, top: Handle, tmp_path: Path) -> None:
     def refuse(fd: int):
         raise PermissionError(13, "Permission denied")
