@@ -195,6 +195,7 @@ def measure(
             for number in range(rounds):
                 for who, measured, costs in zip("ab", (one, other), found[scenario.name], strict=True):
                     names = [f"{who} {number} {index}" for index in range(count)]
+                    _begin_on(number)
                     costs.append(measured.cost(scenario, names))
     return {name: (_best(ones), _best(others)) for name, (ones, others) in found.items()}
 
@@ -212,6 +213,17 @@ def file_system(directory: Path) -> Iterator[Path]:
         yield mount
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+def _begin_on(number: int) -> None:
+    """Go to another processor than in the round before; the scheduler is free to put us elsewhere.
+
+    It mostly lets a file system and who uses it run where they are, be that on one processor or on two; and on two each
+    request costs several times as much. So each has rounds that begin either way.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {allowed[number % len(allowed)]})
+    os.sched_setaffinity(0, allowed)
 
 
 def _best(costs: Sequence[Cost]) -> Cost:
