@@ -6,7 +6,6 @@ Importing this module enters them in the tables. Only a server that was told twi
 
 from dataclasses import replace
 from typing import Any, Final
-from weakref import WeakSet
 
 import trio
 
@@ -18,7 +17,6 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.smb.answer import Answer, Result
-from gateway.smb.connection import SmbConnection
 from gateway.smb.context import ConnectionContext, OpenContext, TreeContext
 from gateway.smb.fsctl.registry import Output, control
 from gateway.smb.opens import FileOpen, SmbOpen
@@ -85,7 +83,7 @@ async def ioctl_response_body_padding(_: TreeContext, request: IoctlRequest, __:
 async def global_read_response_body_padding(ctx: TreeContext, request: IoctlRequest, _: SmbOpen | None) -> Output:
     """From now on let eight bytes stand before the data of all that is read on this connection."""
     _check_no_input(request)
-    _padded.add(ctx.connection)
+    _padded.add(ctx.connection.number)
     return Output()
 
 
@@ -103,15 +101,15 @@ async def fsp_async_sleep(_: TreeContext, request: IoctlRequest, one: SmbOpen | 
     return Output()
 
 
-_padded: WeakSet[SmbConnection] = WeakSet()
-"""Whose READs are answered with padding."""
+_padded: set[int] = set()
+"""The numbers of the connections whose READs are answered with padding: of no more than a torturer opens."""
 _READ = COMMANDS[Opcode.READ]
 
 
 async def _read(ctx: OpenContext, request: Any) -> Result:
     answer = await _READ.handler(ctx, request)
     body = answer.body if isinstance(answer, Answer) else answer
-    if isinstance(body, bytearray) and ctx.connection in _padded:
+    if isinstance(body, bytearray) and ctx.connection.number in _padded:
         body[_DATA_OFFSET_AT] = ReadResponse.HEADROOM + _PADDING
         body[_FIXED_AT:_FIXED_AT] = bytes(_PADDING)
     return answer
