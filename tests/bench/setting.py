@@ -3,14 +3,14 @@
 import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.compiled import compiled_environment
 from tests.interop.servers import SERVERS, Configuration, LocalUser, Server
 
-__all__ = ["choose_cpus", "compiled_environment", "contestants", "progress", "started"]
+__all__ = ["choose_cpus", "contestants", "progress", "started"]
 
 _SMBD = {
     "aio read size": "0",  # what is cached is otherwise twice as dear
@@ -36,15 +36,6 @@ def contestants(alone: bool, compiled: bool = False) -> list[str]:
     """The servers there are to be measured; `compiled` is smbgate with its data path compiled."""
     own = ["smbgate", "compiled"] if compiled else ["smbgate"]
     return own if alone or not shutil.which("smbd") or os.geteuid() != 0 else ["smbd", *own]
-
-
-def compiled_environment() -> dict[str, str]:
-    """What has the compiled copy imported in place of the sources. It is made if there is none."""
-    progress("compiling")
-    root = Path(__file__).parents[2]
-    command = [sys.executable, str(root / "scripts/compiling.py")]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
 
 
 def started(

@@ -1,6 +1,7 @@
 """`scripts/conformance`: run suites of smbtorture and compare how they end with what is expected."""
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.compiled import compiled_environment
 from tests.conformance.plan import Expected, Run, load_expected, load_runs
 from tests.conformance.runner import Runner, list_tests
 from tests.conformance.server import JOBS_LIMIT, Server, ServerFailed
@@ -29,6 +31,8 @@ def main() -> int:
     if shutil.which("smbtorture") is None:
         print("smbtorture is missing: on Debian, `apt install samba-testsuite`", file=sys.stderr)
         return 1
+    if arguments.compiled:
+        os.environ |= compiled_environment()
     listed = list_tests()
     expected = load_expected()
     chosen = [(run, run.choose(listed, arguments.suites, arguments.all)) for run in load_runs()]
@@ -87,6 +91,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="a suite or test, or a glob of their names")
     parser.add_argument("--all", action="store_true", help="run all suites, not only the quick ones")
+    parser.add_argument("--compiled", action="store_true", help="with the data path compiled, as by scripts/compile")
     parser.add_argument(
         "--jobs", type=int, default=2, choices=range(1, JOBS_LIMIT + 1), help="suites at a time (default: 2)"
     )

@@ -26,7 +26,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.bench.setting import compiled_environment
+from tests.compiled import compiled_environment
 
 MIB = 1 << 20
 IMAGE_BYTES = 4 << 30

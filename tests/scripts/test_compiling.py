@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import compiled_environment
+
 ROOT = Path(__file__).parents[2]
 TESTED = ("acl", "crypto", "nt", "protocol", "share", "smb", "transport", "vfs", "wire")
 """What goes through compiled modules."""
@@ -17,11 +19,7 @@ TESTED = ("acl", "crypto", "nt", "protocol", "share", "smb", "transport", "vfs",
 @pytest.fixture(scope="module")
 def compiled():
     """An environment in which the compiled packages are imported."""
-    done = subprocess.run(
-        [sys.executable, "scripts/compiling.py"], cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return os.environ | {"PYTHONPATH": done.stdout.split()[-1], "PYTHONSAFEPATH": "1"}
+    return os.environ | compiled_environment()
 
 
 def run(environment, *arguments):
