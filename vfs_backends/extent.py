@@ -11,8 +11,6 @@ class Extent(ABC):
     The descriptor `fd` stays the file's until `release`, whatever becomes of the handle.
     """
 
-    __slots__ = ("fd", "left", "offset")
-
     def __init__(self, fd: int, offset: int, size: int) -> None:
         self.fd = fd
         self.offset = offset

@@ -19,8 +19,6 @@ _PIECE: Final = 256 << 10
 class PosixExtent(Extent):
     """Part of a regular file on a local file system."""
 
-    __slots__ = ("_handle",)
-
     def __init__(self, handle: "PosixHandle", offset: int, size: int) -> None:
         super().__init__(handle.fd, offset, size)
         self._handle = handle
