@@ -1,7 +1,6 @@
 """A directory of the local machine as a file system: Linux 5.6 or later, with /proc."""
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from vfs_backends.api import (
     Caller,
     Capability,
     ChangeWatcher,
-    FileSystem,
     FileSystemStat,
     Fold,
     Handle,
@@ -21,47 +19,40 @@ from vfs_backends.api import (
     Link,
     OpenGuard,
     OutsideOpen,
-    Stat,
 )
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import changes, special
-from vfs_backends.posix.by_inode import is_there, path_of
+from vfs_backends.posix.by_inode import is_there
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
-from vfs_backends.posix.identity import SERVER, act_as, as_caller, can_act, heed_quotas
+from vfs_backends.posix.identity import SERVER, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.lease_wait import break_seconds
 from vfs_backends.posix.leased_handles import LeasedHandle
-from vfs_backends.posix.names import name_to_bytes, path_to_bytes, text_to_bytes
+from vfs_backends.posix.names import name_to_bytes, text_to_bytes
 from vfs_backends.posix.outside import guard_opens, outside_capabilities, share_files, watch_changes
 from vfs_backends.posix.permission_marks import PermissionMarks
 from vfs_backends.posix.probes import check_system
 from vfs_backends.posix.remains import Aside, Remains
-from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
+from vfs_backends.posix.resolve import Found, Resolver
+from vfs_backends.posix.searching import SearchableFileSystem, joined
 from vfs_backends.posix.sidestore import is_hidden
-from vfs_backends.posix.stats import fields_of, file_system_stat, identity_of, stat_of
+from vfs_backends.posix.stats import fields_of, file_system_stat
 from vfs_backends.posix.stream_handles import StreamTable
 from vfs_backends.posix.syscalls import (
-    AT_NO_AUTOMOUNT,
-    AT_SYMLINK_NOFOLLOW,
     StatxFields,
     fs_magic,
-    proc_path,
-    statx,
 )
-from vfs_backends.posix.volume import Tree, Volume
+from vfs_backends.posix.volume import Tree
 from vfs_backends.posix.watch import Watcher
 
 __all__ = ["PosixFileSystem"]
 
 T = TypeVar("T")
 
-_UNKNOWN = frozenset({-errno.ENOENT, -errno.EAGAIN})
-_ENTRY = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 
-
-class PosixFileSystem(FileSystem):
+class PosixFileSystem(SearchableFileSystem):
     """The tree below `root`; acts with the rights of the process, and never leaves the tree.
 
     `fold` decides which names differ by case only. With `follow_symlinks` symbolic links lead on, as long as they stay
@@ -95,11 +86,8 @@ class PosixFileSystem(FileSystem):
         self._leases = leases
         self._handle_class = PosixHandle
         self._capabilities: Capability | None = None
-        self._tree: Tree
-        self._resolver: Resolver
         self._index: CaseIndex
         self._remains: Remains
-        self._top: PosixHandle
 
     async def start(self) -> None:
         if can_act():
@@ -151,30 +139,6 @@ class PosixFileSystem(FileSystem):
             self._capabilities = self._tree.capabilities | outside_capabilities(self._tree)
         return self._capabilities
 
-    def _own(self, handle: Handle) -> PosixHandle:
-        if not isinstance(handle, PosixHandle):
-            raise VfsError(Kind.INVALID, "a handle of another file system")
-        return handle
-
-    def _handle(self, found: Found, path: str, access: IoAccess | None = None, *, at_once: bool = False) -> PosixHandle:
-        """`at_once`: it was found without waiting for anything."""
-        fd, fields = found
-        volume, node_id = self._tree.locate(fields)
-        # A slow storage was not asked for what may have changed.
-        told = fields if at_once and not volume.threads.always else None
-        return self._handle_class(volume, fd, node_id, fields[4], path, access=access, told=told)
-
-    async def root(self) -> Handle:
-        return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")
-
-    async def _ask(self, volume: Volume, call: Callable[..., T], *args: object) -> T:
-        try:
-            if volume.threads.always:
-                return await volume.threads.run(call, *args)
-            return call(*args)
-        except OSError as error:
-            raise vfs_error(error) from error
-
     async def _change(self, name: str, first: PosixHandle, second: PosixHandle, call: Callable[[], T]) -> T:
         """Make a change that uses the descriptors of two handles."""
         changes = first.volume.threads.changes_at_hand
@@ -195,100 +159,6 @@ class PosixFileSystem(FileSystem):
         finally:
             first.unpin()
             second.unpin()
-
-    async def lookup(
-        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
-    ) -> Handle:
-        handle = await self.find(parent, path, case_sensitive=case_sensitive, caller=caller)
-        if handle is None:
-            raise VfsError(Kind.NOT_FOUND, path)
-        return handle
-
-    async def find(
-        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
-    ) -> Handle | None:
-        start = self._own(parent)
-        if caller is not None and caller.uid and path and self._tree.acts_as_callers:
-            return await self._find_as(caller, start, path, case_sensitive=case_sensitive)
-        if not path:
-            return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path, at_once=True)
-        if is_hidden(path):
-            return None
-        found = self._resolver.exact_at_hand(start, path_to_bytes(path))
-        if isinstance(found, int):
-            if found not in _UNKNOWN:
-                raise look_up_failure(found, path, is_last=True)
-            resolved = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
-            return None if resolved is None else self._handle(*resolved)
-        return self._handle(found, _join(start.path, path), at_once=True)
-
-    async def _find_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle | None:
-        """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
-        found = self._reach_at_hand(caller, start, path)
-        if not isinstance(found, int):
-            return self._handle(found, _join(start.path, path), at_once=True)
-        if found == -errno.EAGAIN:
-            found = await self._reach(caller, start, path)
-            if not isinstance(found, int):
-                return self._handle(found, _join(start.path, path))
-        if found != -errno.ENOENT:
-            raise look_up_failure(found, path, is_last=True)
-        handle = await self.find(start, path, case_sensitive=case_sensitive)
-        if handle is None:
-            return None
-        reached = self._reach_at_hand(caller, self._top, handle.path)
-        if reached == -errno.EAGAIN:
-            reached = await self._reach(caller, self._top, handle.path)
-        if isinstance(reached, int):
-            handle.discard()
-            raise look_up_failure(reached, path, is_last=True)
-        os.close(reached[0])
-        return handle
-
-    def _reach_at_hand(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
-        """What a path leads to exactly, for the caller; the negative error number, EAGAIN if it takes longer."""
-        try:
-            return self._resolver.reach_at_hand(start, path_to_bytes(path), caller)
-        except OSError as error:
-            raise vfs_error(error, path) from error
-
-    async def _reach(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
-        """The same, however long it takes."""
-        start.pin()
-        try:
-            return await self._resolver.reach(start, path_to_bytes(path), caller)
-        except OSError as error:
-            raise vfs_error(error, path) from error
-        finally:
-            start.unpin()
-
-    async def stat_entry(self, parent: Handle, name: str, caller: Caller | None = None) -> Stat | None:
-        directory = self._own(parent)
-        if self._tree.follows_symlinks:
-            return await super().stat_entry(parent, name, caller)
-        if is_hidden(name):
-            return None
-        raw = name_to_bytes(name)
-        acting = caller if caller is not None and caller.uid and self._tree.acts_as_callers else None
-        looks = directory.volume.threads.looks_at_hand
-        if looks is None:
-            directory.pin()
-            try:
-                fields = await directory.volume.threads.run(as_caller, acting, lambda: statx(directory.fd, raw, _ENTRY))
-            finally:
-                directory.unpin()
-        else:
-            start = looks.begin()
-            if acting is None:
-                fields = statx(directory.fd, raw, _ENTRY)
-            else:
-                fields = act_as(acting, lambda: statx(directory.fd, raw, _ENTRY))
-            looks.took(start)
-        if isinstance(fields, int):
-            if fields == -errno.ENOENT:
-                return None
-            raise look_up_failure(fields, name, is_last=True)
-        return stat_of(self._tree.node_id(fields), fields, None)
 
     def _acting(self, caller: Caller | None) -> Caller | None:
         """With whose rights to do something; None if with those that the process has."""
@@ -343,7 +213,7 @@ class PosixFileSystem(FileSystem):
                 raise VfsError(Kind.PATH_NOT_FOUND, name) from error
             raise
         self._index.changed(directory.node_id, added=name)
-        handle = self._handle(found, _join(directory.path, name), access)
+        handle = self._handle(found, joined(directory.path, name), access)
         if is_settled is not None and is_settled(found[1]) and not handle.volume.threads.always:
             handle.made(found[1])
         return handle
@@ -437,19 +307,6 @@ class PosixFileSystem(FileSystem):
         if doomed is not None and doomed[0] != handle.node_id:
             await self._remains.remove(target.volume, doomed)
 
-    async def open_by_id(self, inode: int) -> Handle:
-        if not self._tree.opens_by_inode:
-            raise VfsError(Kind.NOT_SUPPORTED, "open by id")
-        path = await self._ask(self._top.volume, path_of, self._tree.root, inode)
-        if path is None:
-            raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
-        # Where it is said to be is looked up in the same way as any path: that is what keeps it inside of the tree.
-        handle = await self.lookup(self._top, path, case_sensitive=True)
-        if handle.node_id.inode != inode:
-            handle.discard()
-            raise VfsError(Kind.NOT_FOUND, f"inode {inode}")
-        return handle
-
     def watch_changes(self) -> ChangeWatcher:
         return watch_changes(self._tree)
 
@@ -471,22 +328,8 @@ class PosixFileSystem(FileSystem):
         self._tree.close()
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}/{name}" if path else name
-
-
 def _new_name(name: str) -> bytes:
     """The bytes of a name that is to come into being."""
     if is_hidden(name):
         raise VfsError(Kind.ACCESS_DENIED, f"{name} is reserved")
     return name_to_bytes(name)
-
-
-def _open_again(fd: int) -> Found:
-    """A new O_PATH descriptor on the same file."""
-    new = os.open(proc_path(fd), os.O_PATH | os.O_CLOEXEC)
-    try:
-        return new, identity_of(new)
-    except OSError:
-        os.close(new)
-        raise

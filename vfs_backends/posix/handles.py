@@ -3,7 +3,7 @@
 import errno
 import os
 import stat as stat_module
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vfs_backends.api import (
@@ -11,9 +11,6 @@ from vfs_backends.api import (
     DirectoryStream,
     Handle,
     IoAccess,
-    LockSegment,
-    NodeId,
-    Permissions,
     Stat,
     StatChange,
     StreamEntry,
@@ -21,13 +18,13 @@ from vfs_backends.api import (
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.extent import Extent
 from vfs_backends.inline import committed
-from vfs_backends.posix import special, xattrs
+from vfs_backends.posix import special
+from vfs_backends.posix.annotated_handles import AnnotatedHandle
 from vfs_backends.posix.attributes import XATTR, DosAttributes
 from vfs_backends.posix.changed import set_changed
 from vfs_backends.posix.descriptors import (
     IO_FLAGS,
     allocate,
-    close_quietly,
     flush,
     keep_access_time,
     read_all,
@@ -37,13 +34,10 @@ from vfs_backends.posix.descriptors import (
 from vfs_backends.posix.directory import PosixDirectoryStream, open_scan
 from vfs_backends.posix.extents import PosixExtent, can_send, is_cached
 from vfs_backends.posix.failures import os_error, vfs_error
-from vfs_backends.posix.kernel_locks import open_for_locks
 from vfs_backends.posix.lease_wait import once_given_up
 from vfs_backends.posix.names import name_from_bytes
-from vfs_backends.posix.permissions import read_acls, read_permissions
 from vfs_backends.posix.stats import fields_of, stat_of
-from vfs_backends.posix.syscalls import AT_FDCWD, StatxFields, proc_path, statx, utimensat
-from vfs_backends.posix.volume import Volume
+from vfs_backends.posix.syscalls import AT_FDCWD, proc_path, statx, utimensat
 
 if TYPE_CHECKING:
     from vfs_backends.posix.stream_handles import StreamTable
@@ -59,104 +53,8 @@ INLINE_SHRINK: Final = 64 << 20
 """Giving back more bytes than these may keep a file system busy for long."""
 
 
-class PosixHandle(Handle):
-    """What is asked in this thread and what in another is decided by `Volume` and `Threads`."""
-
-    def __init__(
-        self,
-        volume: Volume,
-        fd: int,
-        node_id: NodeId,
-        mode: int,
-        path: str,
-        *,
-        access: IoAccess | None = None,
-        told: StatxFields | None = None,
-    ) -> None:
-        """`told`: what statx(2) has just told."""
-        self.node_id = node_id
-        self.mode = mode
-        self.path = path
-        self.fd = fd
-        """-1 once closed."""
-        self._access = access
-        self.volume = volume
-        self._told = told
-        self._listed: bytes | int | None = None
-        """What `Volume.list_xattrs` has told, for as long as what `stat_found` told is what there is."""
-        self._is_new = False
-        """Whether it was made by this handle, and `stat_found` has not told of it yet."""
-        self._attributes: DosAttributes | None = None
-        """What has been set of a new file."""
-        # Calls under way in threads, and descriptors that cannot be closed before they have ended:
-        # their numbers would be given to other files.
-        self._pins = 0
-        self._retired: tuple[int, ...] = ()
-
-    def made(self, fields: StatxFields) -> None:
-        """Take note of what statx(2) has told since the file was made: clients have not set anything of it yet."""
-        self._told, self._is_new = fields, True
-
-    def pin(self) -> None:
-        """Keep the descriptor's number from being used for another file until `unpin`."""
-        self._pins += 1
-
-    @property
-    def is_pinned(self) -> bool:
-        return self._pins > 0
-
-    def unpin(self) -> None:
-        self._pins -= 1
-        if self._pins == 0 and self._retired:
-            retired, self._retired = self._retired, ()
-            for fd in retired:
-                self.volume.threads.close_soon(close_quietly, fd)
-
-    async def in_thread(self, call: Callable[..., T], *args: object) -> T:
-        """Make a call on the descriptor in a thread."""
-        self._pins += 1
-        try:
-            return await self.volume.threads.run(call, *args)
-        finally:
-            self.unpin()
-
-    async def ask(self, call: Callable[..., T], *args: object) -> T:
-        """Make a call that answers from memory unless the storage is slow; OSError becomes VfsError."""
-        try:
-            if self.volume.threads.always:
-                return await self.in_thread(call, *args)
-            return call(*args)
-        except OSError as error:
-            raise vfs_error(error, self.path) from error
-        except OverflowError as error:
-            raise VfsError(Kind.TOO_LARGE, self.path) from error
-
-    async def ask_in_thread(self, call: Callable[..., T], *args: object) -> T:
-        """Make a call that takes long; OSError becomes VfsError."""
-        try:
-            return await self.in_thread(call, *args)
-        except OSError as error:
-            raise vfs_error(error, self.path) from error
-        except OverflowError as error:
-            raise VfsError(Kind.TOO_LARGE, self.path) from error
-
-    async def change(self, call: Callable[..., T], *args: object) -> T:
-        """Make a call that changes the file's attributes; OSError becomes VfsError."""
-        self._pins += 1
-        self._told = self._listed = None
-        try:
-            return await self.volume.threads.change(call, *args)
-        except OSError as error:
-            raise vfs_error(error, self.path) from error
-        except OverflowError as error:
-            raise VfsError(Kind.TOO_LARGE, self.path) from error
-        finally:
-            self.unpin()
-
-    @property
-    def _target(self) -> int | bytes:
-        """What the calls take that do not work on an O_PATH descriptor."""
-        return self.fd if self._access is not None else proc_path(self.fd)
+class PosixHandle(AnnotatedHandle):
+    """What opens, reads, writes and changes it, and its named streams."""
 
     async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         kind = stat_module.S_IFMT(self.mode)
@@ -184,13 +82,6 @@ class PosixHandle(Handle):
         old, self.fd = self.fd, fd
         self._access = access
         self._retire(old)
-
-    def _retire(self, fd: int) -> None:
-        """Close a descriptor that is not the handle's any more, as soon as no thread is at work on it."""
-        if self._pins:
-            self._retired += (fd,)
-        else:
-            self.volume.threads.close_soon(close_quietly, fd)
 
     async def stat(self) -> Stat:
         self._listed = None
@@ -365,52 +256,11 @@ class PosixHandle(Handle):
         iterator = await self.ask(open_scan, self.fd)
         return PosixDirectoryStream(self, self.volume, iterator)
 
-    def _check_xattrs(self) -> None:
-        if not self.volume.tree.has_xattrs:
-            raise VfsError(Kind.NOT_SUPPORTED, "extended attributes")
-
-    async def list_xattrs(self) -> list[str]:
-        self._check_xattrs()
-        return await self.ask(xattrs.list_user, self._target)
-
-    async def get_xattr(self, name: str) -> bytes:
-        self._check_xattrs()
-        return await self.ask(xattrs.get_user, self._target, name, self.volume.tree.fold)
-
-    async def set_xattr(self, name: str, value: bytes) -> None:
-        self._check_xattrs()
-        await self.change(xattrs.set_user, self._target, name, value, self.volume.tree.fold)
-
-    async def remove_xattr(self, name: str) -> None:
-        self._check_xattrs()
-        await self.change(xattrs.remove_user, self._target, name, self.volume.tree.fold)
-
-    async def get_needed_xattrs(self) -> list[str]:
-        self._check_xattrs()
-        stored = await self.ask(self._read_xattr, xattrs.NEEDED)
-        return xattrs.needed_names(stored or b"")
-
-    async def set_needed_xattrs(self, names: Sequence[str]) -> None:
-        self._check_xattrs()
-        await self.change(xattrs.set_needed, self._target, names)
-
     def _check_streams(self) -> "StreamTable":
         table = self.volume.tree.streams
         if table is None:
             raise VfsError(Kind.NOT_SUPPORTED, "named streams")
         return table
-
-    def set_locks(self, segments: Sequence[LockSegment]) -> bool:
-        return self.volume.tree.locks.set(self.node_id, self._open_for_locks, segments)
-
-    def is_locked(self, wanted: LockSegment) -> bool:
-        return self.volume.tree.locks.is_locked(self.node_id, self.fd, wanted)
-
-    def _open_for_locks(self) -> tuple[int, bool]:
-        return open_for_locks(proc_path(self.fd))
-
-    def drop_locks(self) -> None:
-        self.volume.tree.locks.drop(self.node_id)
 
     async def open_stream(self, name: str, access: IoAccess) -> Handle:
         return await self._check_streams().open(self, name, access)
@@ -431,69 +281,3 @@ class PosixHandle(Handle):
         if not stat_module.S_ISLNK(self.mode):
             raise VfsError(Kind.INVALID, f"{self.path} is no symbolic link")
         return name_from_bytes(await self.ask(special.read_link, self.fd))
-
-    async def get_security(self) -> bytes | None:
-        self._check_xattrs()
-        return await self.ask(self._read_xattr, self.volume.tree.security_xattr)
-
-    def _read_xattr(self, attribute: bytes) -> bytes | None:
-        """The value of an attribute; None if there is none. Raises OSError."""
-        found = self.volume.read_xattr(self.fd, attribute, mode=self.mode, is_io=self._access is not None)
-        if not isinstance(found, int):
-            return found
-        if -found in xattrs.ABSENT:
-            return None
-        if found == -errno.ERANGE:
-            return os.getxattr(self._target, attribute)
-        raise os_error(-found)
-
-    def _check_acls(self) -> None:
-        if not self.volume.tree.has_acls:
-            raise VfsError(Kind.NOT_SUPPORTED, "POSIX ACLs")
-
-    async def get_posix_acls(self) -> tuple[bytes | None, bytes | None]:
-        self._check_acls()
-        return await self.ask(lambda: read_acls(self._read_xattr, is_directory=self.is_directory))
-
-    async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
-        if not self.volume.kind.lists_xattrs:
-            return await super().get_permissions(security=security, acls=acls)
-        return await self.ask(self._read_permissions, security, acls)
-
-    def _read_permissions(self, security: bool, acls: bool) -> Permissions:
-        listed, self._listed = self._listed, None
-        if listed is None:
-            listed = self.volume.list_xattrs(self.fd, mode=self.mode, is_io=self._access is not None)
-        attribute = self.volume.tree.security_xattr if security else None
-        return read_permissions(self._read_xattr, listed, attribute, acls=acls, is_directory=self.is_directory)
-
-    def permissions_mark(self) -> int | None:
-        marks = self.volume.tree.marks
-        if marks is None or self.volume.threads.always or not self.is_directory:
-            return None
-        return marks.of(self.node_id, self.fd)
-
-    async def set_posix_acls(self, access: bytes | None, default: bytes | None) -> None:
-        self._check_acls()
-        await self.change(xattrs.set_acls, self._target, access, default, self.is_directory)
-
-    async def set_security(self, blob: bytes | None) -> None:
-        self._check_xattrs()
-        await self.change(xattrs.set_security, self._target, self.volume.tree.security_xattr, blob)
-
-    def discard(self) -> None:
-        if self.fd >= 0:
-            self._retire(self._release())
-
-    async def aclose(self) -> None:
-        if self.fd >= 0:
-            fd = self._release()
-            if self.volume.threads.always and not self._pins:
-                await self.volume.threads.close(close_quietly, fd)
-            else:
-                self._retire(fd)
-
-    def _release(self) -> int:
-        """The descriptor, which from now on is not the handle's any more."""
-        fd, self.fd = self.fd, -1
-        return fd
