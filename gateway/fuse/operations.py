@@ -125,9 +125,9 @@ class Operations(pyfuse3.Operations):
         create = self._directories.create
         return self._wait(ctx.pid, create, parent_inode, from_kernel(name), mode, flags, self._token(ctx))
 
-    async def read(self, fh: int, off: int, size: int) -> bytes:
+    def read(self, fh: int, off: int, size: int) -> Answer[bytes]:
         # pyfuse3 takes any buffer.
-        return cast("bytes", await self._wait(0, self._files.read, fh, off, size))
+        return cast("Answer[bytes]", self._wait(0, self._files.read, fh, off, size))
 
     def write(self, fh: int, off: int, buf: bytes) -> Answer[int]:
         return self._wait(0, self._files.write, fh, off, buf)
@@ -166,11 +166,11 @@ class Operations(pyfuse3.Operations):
     def statfs(self, ctx: pyfuse3.RequestContext) -> Answer[pyfuse3.StatvfsData]:
         return self._ask(self._metadata.statfs)
 
-    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+    def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> Answer[bytes]:
         if not name.startswith(b"user."):
             # Asked before each write, for the capabilities of a file.
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
-        return await self._ask(self._metadata.getxattr, inode, name, self._token(ctx))
+        return self._ask(self._metadata.getxattr, inode, name, self._token(ctx))
 
     def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Answer[Sequence[bytes]]:
         return self._ask(self._metadata.listxattr, inode)
