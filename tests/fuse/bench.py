@@ -39,6 +39,8 @@ METADATA, BULK = 3.0, 4.0
 SLOWER: Final = 2.0
 """How many times as long as with bindfs they may take."""
 _FORGOTTEN_SECONDS: Final = 1.1
+_SETTLING_SECONDS: Final = 0.05
+"""Until a processor that was left is as idle as one can be; before, what wakes is rather put there."""
 
 
 class Scenario(NamedTuple):
@@ -223,6 +225,7 @@ def _begin_on(number: int) -> None:
     """
     allowed = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {allowed[number % len(allowed)]})
+    time.sleep(_SETTLING_SECONDS)
     os.sched_setaffinity(0, allowed)
 
 
