@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from environment import ROOT, STATE, fail, say
@@ -161,7 +162,7 @@ def compiled_tree() -> Path:
     """The directory to import from; it is made if there is none for the sources as they are."""
     tree = STATE / "compiled" / _fingerprint()
     if not (tree / _COMPLETE).exists():
-        say(f"compiling {len(MODULES)} modules, which takes some minutes")
+        say(f"compiling {len(_modules())} modules, which takes some minutes")
         tree.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=tree.parent) as name:
             made = Path(name) / "tree"
@@ -169,6 +170,12 @@ def compiled_tree() -> Path:
             shutil.rmtree(tree, ignore_errors=True)
             made.rename(tree)
     return tree
+
+
+def _modules() -> list[str]:
+    """What can be compiled here: the mount's modules only where there is the package that they use."""
+    mount = find_spec("pyfuse3") is not None
+    return [module for module in MODULES if mount or not module.startswith("gateway/fuse/")]
 
 
 def _sources() -> Iterator[Path]:
@@ -180,7 +187,7 @@ def _sources() -> Iterator[Path]:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for part in (sys.version, platform.machine(), version("mypy"), _BUILD, *MODULES):
+    for part in (sys.version, platform.machine(), version("mypy"), _BUILD, *_modules()):
         digest.update(part.encode() + b"\0")
     for path in _sources():
         digest.update(str(path).encode() + b"\0" + hashlib.sha256((ROOT / path).read_bytes()).digest())
@@ -192,7 +199,7 @@ def _build(tree: Path) -> None:
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, tree / path)
     done = subprocess.run(
-        [sys.executable, "-c", _BUILD, *MODULES],
+        [sys.executable, "-c", _BUILD, *_modules()],
         cwd=tree,
         env=dict(os.environ) | {"MYPYPATH": str(tree)},
         stdin=subprocess.DEVNULL,
