@@ -7,10 +7,11 @@ best of some rounds, in which the two take turns in the same directory, so that 
 little. Both are mounted as they are by default, which for both means that the kernel keeps names and attributes for a
 second.
 
-With --cpu all runs on one processor, or with N,M the file systems on N and the program that uses them on M: where the
-scheduler puts the one that asks and the one that answers differs from run to run, and costs more than many an
-operation. With --image all is done in an ext4 file system of its own (which takes root): ext4 searches long for inodes
-where many files were deleted within the last minutes. With --compiled smbgate is the copy that `scripts/compile` makes.
+The file systems run on one processor and the program that uses them on another, the first two, or those that --cpu N,M
+tells; with --cpu N all run on one. Where the scheduler puts the one that asks and the one that answers, which --cpu any
+leaves to it, differs from run to run, and costs more than many an operation. With --image all is done in an ext4 file
+system of its own (which takes root): ext4 searches long for inodes where many files were deleted within the last
+minutes. With --compiled smbgate is the copy that `scripts/compile` makes.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.bench.setting import choose_cpus
 from tests.compiled import compiled_environment
 
 MIB = 1 << 20
@@ -249,10 +251,13 @@ def report(found: dict[str, tuple[Cost, Cost]]) -> list[str]:
     return too_much
 
 
-def _processors(text: str) -> tuple[set[int], set[int]]:
+def _processors(text: str | None) -> tuple[set[int], set[int]]:
     """Those of the file systems, and of who uses them."""
-    first, _, second = text.partition(",")
-    return {int(first)}, {int(second or first)}
+    if text == "any":
+        every = os.sched_getaffinity(0)
+        return every, every
+    first, second = choose_cpus(text)
+    return {first}, {second}
 
 
 def main() -> int:
@@ -260,21 +265,17 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="small operations of each kind")
     parser.add_argument("--rounds", type=int, default=3, help="how often to measure each")
     parser.add_argument("--cache", type=int, help="`fuse cache timeout`, if it is not to be the default")
-    parser.add_argument(
-        "--cpu", type=_processors, help="run on this processor, or the file systems on N, the rest on M"
-    )
+    parser.add_argument("--cpu", metavar="N[,M]", help="which processors, or `any` (default: the first two)")
     parser.add_argument("--image", action="store_true", help="make a file system to work in")
     parser.add_argument("--compiled", action="store_true", help="measure the compiled copy, which may have to be made")
     parser.add_argument("--check", action="store_true", help="fail if something costs more than it may")
     arguments = parser.parse_args()
     if shutil.which("bindfs") is None:
         sys.exit("there is no bindfs: apt-get install bindfs")
-    cpus = os.sched_getaffinity(0)
-    if arguments.cpu is not None:
-        cpus, own = arguments.cpu
-        os.sched_setaffinity(0, own)
     parameters = "" if arguments.cache is None else f"fuse cache timeout = {arguments.cache}\n"
     environment = compiled_environment() if arguments.compiled else {}
+    cpus, own = _processors(arguments.cpu)
+    os.sched_setaffinity(0, own)
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if arguments.image:
