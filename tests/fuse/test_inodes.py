@@ -8,6 +8,8 @@ from gateway.fuse.exports import Mounted
 from gateway.fuse.inodes import ROOT, Inodes
 from vfs_backends.api import NodeId
 
+pytestmark = pytest.mark.replaces
+
 DEVICE = 2049
 
 

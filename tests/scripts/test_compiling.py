@@ -12,7 +12,7 @@ import pytest
 from tests.compiled import compiled_environment
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("acl", "crypto", "nt", "protocol", "share", "smb", "transport", "vfs", "wire")
+TESTED = ("acl", "crypto", "fuse", "nt", "protocol", "server", "share", "smb", "transport", "vfs", "wire")
 """What goes through compiled modules."""
 
 

@@ -125,6 +125,7 @@ async def test_connections_of_an_address(make_config) -> None:
 # --- what goes wrong
 
 
+@pytest.mark.replaces
 async def test_a_defect_costs_one_connection(make_config, monkeypatch, caplog) -> None:
     """Whatever it is, and wherever it shows: the others go on, and so does listening."""
     async with running(make_config()) as server:
