@@ -45,7 +45,7 @@ class Answering:
             return run_inline(operation(*args))
         except NotNow:
             pass
-        except Exception as error:  # see answer
+        except Exception as error:  # the barrier for defects, as in `answer`
             raise _refusal_of(error) from error
         return await self.answer(operation(*args))
 
@@ -53,7 +53,7 @@ class Answering:
         """The same for one that may have to wait for others, and be interrupted."""
         try:
             return run_inline(operation(*args))
-        except Exception as error:  # see answer
+        except Exception as error:  # the barrier for defects, as in `answer`
             if not isinstance(error, NotNow) and not is_shared_with_nobody(error):
                 raise _refusal_of(error) from error
         return await self.answer(self._requests.run(pid, operation, *args))

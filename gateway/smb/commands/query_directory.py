@@ -81,7 +81,9 @@ async def _give_up(one: FileOpen, search: Search, *, in_task: bool) -> None:
         search.discard()
         return
     await search.lock.acquire()
-    if one.search is search:
-        one.search = None
-        search.discard()
-    search.lock.release()
+    try:
+        if one.search is search:
+            one.search = None
+            search.discard()
+    finally:
+        search.lock.release()
