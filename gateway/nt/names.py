@@ -23,6 +23,7 @@ __all__ = [
     "check_search_pattern",
     "join_path",
     "parse_path",
+    "plain_path",
     "split_parent",
     "split_path",
     "utf16_length",
@@ -44,7 +45,8 @@ _DIRECTORY_INDEX: Final = "$I30"
 _RESERVED: Final = re.compile('[\x00-\x1f"*/:<>?|\\\\]')
 _RESERVED_IN_PATTERN: Final = re.compile("[\x00-\x1f/:|\\\\]")
 _RESERVED_IN_STREAM: Final = re.compile("[\x00/:\\\\]")
-_NOT_PLAIN: Final = re.compile(r'[\x00-\x1f"*/:<>?|]|\\\\|\A\\|\\\Z|(?:\A|\\)\.\.?(?:\\|\Z)')
+_PLAIN_NAME: Final = r'\.?[^\x00-\x1f"*/:<>?|\\.][^\x00-\x1f"*/:<>?|\\]*'
+_PLAIN: Final = re.compile(rf"(?:{_PLAIN_NAME}(?:\\{_PLAIN_NAME})*)?")
 _SUPPLEMENTARY: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -68,6 +70,13 @@ def utf16_length(text: str) -> int:
     return len(text) + len(_SUPPLEMENTARY.findall(text))
 
 
+def plain_path(name: str) -> str | None:
+    """What `parse_path` makes of a path that names a file and nothing else, as nearly all do; else None."""
+    if len(name) <= _SURELY_SHORT and _PLAIN.fullmatch(name) is not None:
+        return name.replace("\\", "/")
+    return None
+
+
 def parse_path(name: str, *, absolute: bool = False) -> PathName:
     """Take apart a path relative to the share; with `absolute` one backslash may stand before it.
 
@@ -77,8 +86,9 @@ def parse_path(name: str, *, absolute: bool = False) -> PathName:
     """
     if absolute and name.startswith("\\"):
         name = name[1:]
-    if len(name) <= _SURELY_SHORT and _NOT_PLAIN.search(name) is None:
-        return PathName(name.replace("\\", "/"))
+    plain = plain_path(name)
+    if plain is not None:
+        return PathName(plain)
     if "/" in name:
         # No name has it, and Samba and KSMBD take it for what Unix programs mean by it.
         path, colon, stream = name.partition(":")

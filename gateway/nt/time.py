@@ -9,9 +9,8 @@ EPOCH_DIFFERENCE: Final = 116_444_736_000_000_000
 
 FILETIME_MAX: Final = 0x7FFF_FFFF_FFFF_FFFF
 """The end of time, in the year 30828; anything above is negative to NT."""
-_EARLIEST: Final = (1 - EPOCH_DIFFERENCE) * 100
-_LATEST: Final = (FILETIME_MAX - EPOCH_DIFFERENCE) * 100
-"""What need not be clamped, in ns since 1970."""
+_LATEST: Final = (1 << 62) - 1
+"""In the year 2116, in ns since 1970. What comes before needs no clamping, and is a plain integer to compiled code."""
 
 
 def filetime_from_ns(ns: int) -> int:
@@ -27,12 +26,7 @@ def filetime_from_ns(ns: int) -> int:
 
 def filetimes_from_ns(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
     """The same of the four times that a file has."""
-    if (
-        _EARLIEST <= a <= _LATEST
-        and _EARLIEST <= b <= _LATEST
-        and _EARLIEST <= c <= _LATEST
-        and _EARLIEST <= d <= _LATEST
-    ):
+    if 0 <= a <= _LATEST and 0 <= b <= _LATEST and 0 <= c <= _LATEST and 0 <= d <= _LATEST:
         return (
             a // 100 + EPOCH_DIFFERENCE,
             b // 100 + EPOCH_DIFFERENCE,

@@ -6,8 +6,8 @@ table (which checks the other opens once more: the world may have moved) and, if
 """
 
 import contextlib
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Hashable
+from typing import TYPE_CHECKING, Any, Final
 
 from acl import mask
 from acl.access import maximal_access
@@ -57,12 +57,12 @@ if TYPE_CHECKING:
 
 __all__ = ["open_file"]
 
-_BOTH = IoAccess.READ | IoAccess.WRITE
-_ATTEMPTS = 4
+_BOTH: Final = IoAccess.READ | IoAccess.WRITE
+_ATTEMPTS: Final = 4
 """How often a file may vanish, or appear, between the look and the deed."""
 
-_OVERWRITTEN = nt.FILE_NOTIFY_CHANGE_ATTRIBUTES | nt.FILE_NOTIFY_CHANGE_SIZE | nt.FILE_NOTIFY_CHANGE_LAST_WRITE
-_ACTIONS = {
+_OVERWRITTEN: Final = nt.FILE_NOTIFY_CHANGE_ATTRIBUTES | nt.FILE_NOTIFY_CHANGE_SIZE | nt.FILE_NOTIFY_CHANGE_LAST_WRITE
+_ACTIONS: Final = {
     nt.FILE_SUPERSEDE: nt.FILE_SUPERSEDED,
     nt.FILE_OVERWRITE: nt.FILE_OVERWRITTEN,
     nt.FILE_OVERWRITE_IF: nt.FILE_OVERWRITTEN,
@@ -78,6 +78,8 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     attempts = 0
     while attempts < _ATTEMPTS:
         handle = None if intent.is_new and attempts == 0 else await _find(share, intent, token)
+        if handle is None and not intent.creates:
+            raise VfsError(Kind.NOT_FOUND, intent.path)
         if handle is not None:
             one = await _open_existing(share, intent, token, handle)
             if one is not None:
@@ -101,18 +103,13 @@ async def _create_beside(share: "Share", intent: OpenIntent, token: Token) -> Op
         intent.parent.discard()
 
 
-async def _find(share: "Share", intent: OpenIntent, token: Token) -> Handle | None:
-    """A path handle on the file, or None if it has to be created."""
+def _find(share: "Share", intent: OpenIntent, token: Token) -> Coroutine[Any, Any, Handle | None]:
+    """A path handle on the file, or None if there is none."""
     if intent.by_id is not None:
-        return await reach_by_id(share, intent.by_id, token)
+        return reach_by_id(share, intent.by_id, token)
     if intent.parent is not None:
-        name = split(intent.path)[1]
-        handle = await find_from(share, intent.parent, name, token, case_sensitive=intent.posix)
-    else:
-        handle = await find(share, intent.path, token, case_sensitive=intent.posix)
-    if handle is None and not intent.creates:
-        raise VfsError(Kind.NOT_FOUND, intent.path)
-    return handle
+        return find_from(share, intent.parent, split(intent.path)[1], token, case_sensitive=intent.posix)
+    return find(share, intent.path, token, case_sensitive=intent.posix)
 
 
 # --- an existing file

@@ -1,7 +1,7 @@
 """What somebody who opens a file asks for, and what of it contradicts itself. [MS-FSA] 2.1.5.1, [MS-SMB2] 2.2.13."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import (
@@ -45,72 +45,107 @@ from vfs_backends.api import Handle
 
 __all__ = ["OpenIntent"]
 
-_SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
-_EXECUTE_AT_MOST = MAXIMUM_ALLOWED | GENERIC_EXECUTE
-_OPTIONS_ALL = 0x00FFFFFF
-_UNSUPPORTED_OPTIONS = FILE_CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER
-_ATTRIBUTES_ALL = 0x00007FB7
-
-OVERWRITING = frozenset({FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF})
-CREATING = frozenset({FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF})
+_SHARE_ALL: Final = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
+_EXECUTE_AT_MOST: Final = MAXIMUM_ALLOWED | GENERIC_EXECUTE
+_OPTIONS_ALL: Final = 0x00FFFFFF
+_UNSUPPORTED_OPTIONS: Final = FILE_CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTER
+_ATTRIBUTES_ALL: Final = 0x00007FB7
 
 
-@dataclass(slots=True)
 class OpenIntent:
     """An open, as it is asked for. Names are checked already; numbers are those of [MS-SMB2] 2.2.13."""
 
-    path: str
-    """From the root of the share, `/` between the names; empty for the root itself."""
-    desired_access: int
-    share_access: int
-    disposition: int
-    options: int
-    file_attributes: int = 0
-    allocation_size: int = 0
-    by_id: int | None = None
-    """Open the file of this inode number; `path` is empty then. FILE_OPEN_BY_FILE_ID."""
-    extended_attributes: Sequence[ExtendedAttribute] = ()
-    """For a file that is created or overwritten."""
-    owner: Hashable = None
-    access_limit: int = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY
-    """What the way by which the caller came (a read-only share, say) allows at most."""
-    lease_key: bytes = b""
-    """The lease of `owner` that the open is to belong to; empty if to none. It is asked for by `Share.grant`."""
-    parent_key: bytes = b""
-    """The lease that `owner` has on the directory, and that changes by this open need not break."""
-    posix: bool = False
-    """As POSIX means it: names differ by case, whatever is not a file is opened as what it is (to be asked and changed,
-    not for its contents), and a new file gets no DOS attributes."""
-    is_new: bool = False
-    """Whoever asks has just found that nothing has the name: creating it comes before looking for it."""
-    mode: int | None = None
-    """Permission bits of a new file; those of the share if None."""
-    stream: str = ""
-    """The named stream of that file, as the caller spells it; empty for the file itself."""
-    adds_stream: bool = field(default=False, init=False)
-    """Whether the file was found, and the stream has to be created."""
-    security: SecurityDescriptor | None = None
-    """The descriptor that a file which is created is to have."""
-    parent: Handle | None = None
-    """The directory that the last name is in, where whoever asks has got to it already, and keeps this handle."""
+    __slots__ = (
+        "access",
+        "access_limit",
+        "adds_stream",
+        "allocation_size",
+        "by_id",
+        "creates",
+        "desired_access",
+        "disposition",
+        "extended_attributes",
+        "file_attributes",
+        "is_new",
+        "lease_key",
+        "mode",
+        "options",
+        "overwrites",
+        "owner",
+        "parent",
+        "parent_key",
+        "path",
+        "posix",
+        "security",
+        "share_access",
+        "stream",
+        "wants_directory",
+    )
 
-    access: int = field(init=False)
-    """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
-    wants_directory: bool = field(init=False)
-    overwrites: bool = field(init=False)
-    creates: bool = field(init=False)
-    """Whether a file that does not exist is created."""
-
-    def __post_init__(self) -> None:
-        # What is asked again and again follows from what never changes.
-        desired = self.desired_access
-        self.access = map_generic(desired)
-        if desired & _EXECUTE_AT_MOST == _EXECUTE_AT_MOST and not desired & (FILE_EXECUTE | GENERIC_ALL):
+    def __init__(
+        self,
+        path: str,
+        desired_access: int,
+        share_access: int,
+        disposition: int,
+        options: int,
+        file_attributes: int = 0,
+        allocation_size: int = 0,
+        by_id: int | None = None,
+        extended_attributes: Sequence[ExtendedAttribute] = (),
+        owner: Hashable = None,
+        access_limit: int = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY,
+        lease_key: bytes = b"",
+        parent_key: bytes = b"",
+        posix: bool = False,
+        stream: str = "",
+        security: SecurityDescriptor | None = None,
+        parent: Handle | None = None,
+    ) -> None:
+        self.path = path
+        """From the root of the share, `/` between the names; empty for the root itself."""
+        self.desired_access = desired_access
+        self.share_access = share_access
+        self.disposition = disposition
+        self.options = options
+        self.file_attributes = file_attributes
+        self.allocation_size = allocation_size
+        self.by_id = by_id
+        """Open the file of this inode number; `path` is empty then. FILE_OPEN_BY_FILE_ID."""
+        self.extended_attributes = extended_attributes
+        """For a file that is created or overwritten."""
+        self.owner = owner
+        self.access_limit = access_limit
+        """What the way by which the caller came (a read-only share, say) allows at most."""
+        self.lease_key = lease_key
+        """The lease of `owner` that the open is to belong to; empty if to none. It is asked for by `Share.grant`."""
+        self.parent_key = parent_key
+        """The lease that `owner` has on the directory, and that changes by this open need not break."""
+        self.posix = posix
+        """As POSIX means it: names differ by case, whatever is not a file is opened as what it is (to be asked and
+        changed, not for its contents), and a new file gets no DOS attributes."""
+        self.is_new = False
+        """Whoever asks has just found that nothing has the name: creating it comes before looking for it."""
+        self.mode: int | None = None
+        """Permission bits of a new file; those of the share if None."""
+        self.stream = stream
+        """The named stream of that file, as the caller spells it; empty for the file itself."""
+        self.adds_stream = False
+        """Whether the file was found, and the stream has to be created."""
+        self.security = security
+        """The descriptor that a file which is created is to have."""
+        self.parent = parent
+        """The directory that the last name is in, where whoever asks has got to it already, and keeps this handle."""
+        access = map_generic(desired_access)
+        if desired_access & _EXECUTE_AT_MOST == _EXECUTE_AT_MOST and not desired_access & (FILE_EXECUTE | GENERIC_ALL):
             # Beside MAXIMUM_ALLOWED, Windows does not insist on what only GENERIC_EXECUTE asks for.
-            self.access &= ~FILE_EXECUTE
-        self.wants_directory = bool(self.options & FILE_DIRECTORY_FILE)
-        self.overwrites = self.disposition in OVERWRITING
-        self.creates = self.disposition in CREATING
+            access &= ~FILE_EXECUTE
+        self.access = access
+        """The access asked for, without generic bits; MAXIMUM_ALLOWED may be in it."""
+        self.wants_directory = bool(options & FILE_DIRECTORY_FILE)
+        self.overwrites = disposition in (FILE_SUPERSEDE, FILE_OVERWRITE, FILE_OVERWRITE_IF)
+        self.creates = disposition in (FILE_SUPERSEDE, FILE_CREATE, FILE_OPEN_IF, FILE_OVERWRITE_IF)
+        """Whether a file that does not exist is created."""
 
     def check(self) -> None:
         """Raise `StatusError` for what cannot be meant, whatever file it is about. [MS-FSA] 2.1.5.1, phase 1."""
@@ -123,14 +158,8 @@ class OpenIntent:
             raise StatusError(STATUS_ACCESS_DENIED)
         if self.file_attributes & ~_ATTRIBUTES_ALL:
             raise StatusError(STATUS_INVALID_PARAMETER)
-        if options & FILE_DIRECTORY_FILE:
-            contradicts = options & FILE_NON_DIRECTORY_FILE or self.disposition in (
-                FILE_SUPERSEDE,
-                FILE_OVERWRITE,
-                FILE_OVERWRITE_IF,
-            )
-            if contradicts:
-                raise StatusError(STATUS_INVALID_PARAMETER)
+        if options & FILE_DIRECTORY_FILE and (options & FILE_NON_DIRECTORY_FILE or self.overwrites):
+            raise StatusError(STATUS_INVALID_PARAMETER)
         if options & FILE_NO_EA_KNOWLEDGE and self.extended_attributes:
             raise StatusError(STATUS_ACCESS_DENIED)
         if self.stream and options & FILE_DIRECTORY_FILE:

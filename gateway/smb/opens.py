@@ -1,9 +1,9 @@
 """What a client has open, under the id by which it names it. [MS-SMB2] 3.3.1.10."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -204,13 +204,13 @@ class FileOpen(SmbOpen):
             self.tree.session.service.instances.withdrawn(self, self.instance)
             self.instance = None
 
-    async def release(self) -> None:
+    def release(self) -> Coroutine[Any, Any, None]:
         self._leave_instance()
         if self.search is not None:
             self.search.discard()
         if self.watch is not None:
             self.file.share.watches.remove(self.watch)
-        await self.file.share.close(self.file)
+        return self.file.share.close(self.file)
 
 
 class PipeOpen(SmbOpen):

@@ -11,6 +11,7 @@ fills in the offsets and lengths. If the first field is `structure_size`, its de
 """
 
 import struct
+from codecs import utf_16_le_decode, utf_16_le_encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -66,8 +67,10 @@ class Fixed:
     SIZE: ClassVar[int]
     """Bytes of the packed fields."""
 
+    packed: ClassVar[Callable[..., bytes]]
+    """The packed fields of a structure that has these values, which need not be made for it."""
+
     _read: ClassVar[Callable[[memoryview | bytes, int], Any]]
-    _pack: ClassVar[Callable[..., bytes]]
     _values: ClassVar[Callable[..., tuple[Any, ...]]]
 
     @classmethod
@@ -76,14 +79,9 @@ class Fixed:
         read: Self = cls._read(message, offset)
         return read
 
-    @classmethod
-    def packed(cls, *values: int | bytes) -> bytes:
-        """The packed fields of a structure that has these values, which need not be made for it."""
-        return cls._pack(*values)
-
     def pack(self) -> bytes:
         """Only the packed fields."""
-        return type(self)._pack(*type(self)._values(self))
+        return type(self).packed(*type(self)._values(self))
 
     def to_bytes(self) -> bytes:
         """The whole structure."""
@@ -139,7 +137,7 @@ def wire(cls: type[_F]) -> type[_F]:
     layout = struct.Struct("<" + "".join(codes))
     built.SIZE = layout.size
     built._read = _reader(built, layout, packed, variable)
-    built._pack = layout.pack
+    built.packed = layout.pack
     built._values = _getter(list(packed))
     return built
 
@@ -207,14 +205,14 @@ def take(message: memoryview, offset: int, length: int, *, at_least: int = 0) ->
 def utf16(view: memoryview) -> str:
     """Decode a UTF-16LE string, lone surrogates included; raises `WireError` for an odd number of bytes."""
     try:
-        return str(view, "utf-16-le", "surrogatepass")
+        return utf_16_le_decode(view, "surrogatepass", True)[0]
     except UnicodeDecodeError:
         raise WireError(f"a string of {len(view)} bytes is not UTF-16") from None
 
 
 def utf16_bytes(text: str) -> bytes:
     """Encode as UTF-16LE, lone surrogates included."""
-    return text.encode("utf-16-le", "surrogatepass")
+    return utf_16_le_encode(text, "surrogatepass")[0]
 
 
 def align8(length: int) -> int:

@@ -1,7 +1,7 @@
 """CREATE: [MS-SMB2] 3.3.5.9."""
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acl.descriptor import SecurityDescriptor
 from acl.mask import FILE_ALL_ACCESS
@@ -15,7 +15,7 @@ from gateway.nt.constants import (
     SECURITY_DELEGATE,
 )
 from gateway.nt.info import ExtendedAttribute
-from gateway.nt.names import PathName, parse_path
+from gateway.nt.names import PathName, parse_path, plain_path
 from gateway.nt.status import (
     STATUS_ACCESS_DENIED,
     STATUS_BAD_IMPERSONATION_LEVEL,
@@ -77,7 +77,7 @@ __all__ = ["handle"]
 
 
 Contexts = Mapping[bytes, memoryview | bytes]
-_NO_CONTEXTS: Contexts = {}
+_NO_CONTEXTS: Final[Contexts] = {}
 
 
 class _Given(NamedTuple):
@@ -88,7 +88,7 @@ class _Given(NamedTuple):
     security: SecurityDescriptor | None = None
 
 
-_NOTHING_GIVEN = _Given()
+_NOTHING_GIVEN: Final = _Given()
 
 
 @command(Opcode.CREATE, CreateRequest, TreeContext)
@@ -104,7 +104,9 @@ def handle(ctx: TreeContext, request: CreateRequest) -> Coroutine[Any, Any, Answ
     session.check_open_limit(service.limits.max_opens_per_session)
     if service.opens >= service.limits.max_opens:
         return _create_for_another(ctx, request, contexts)
-    return (_create if ctx.pending is None else _create_counted)(ctx, request, contexts)
+    if ctx.pending is None:
+        return _create(ctx, request, contexts)
+    return _create_counted(ctx, request, contexts)
 
 
 async def _create_counted(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
@@ -132,18 +134,32 @@ async def _create_for_another(ctx: TreeContext, request: CreateRequest, contexts
     return await _create_counted(ctx, request, contexts)
 
 
-async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Answer:
+def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) -> Coroutine[Any, Any, Answer]:
     token = ctx.tree.token
     share = ctx.tree.share
     if token is None or share is None:
-        return await _open_pipe(ctx, request)
+        return _open_pipe(ctx, request)
     caching = NO_CACHING
     if request.requested_oplock_level and ctx.tree.export.oplocks:
         caching = caching_asked(ctx.negotiated, request.requested_oplock_level, contexts)
     asked = durability_asked(ctx.negotiated, contexts) if contexts else None
     key = replay_key(ctx.negotiated, asked) if asked is not None else None
     if key is None:
-        return await _open(ctx, share, token, request, contexts, caching, asked)
+        return _open(ctx, share, token, request, contexts, caching, asked)
+    return _open_once(ctx, share, token, request, contexts, caching, asked, key)
+
+
+async def _open_once(
+    ctx: TreeContext,
+    share: Share,
+    token: Token,
+    request: CreateRequest,
+    contexts: Contexts,
+    caching: Caching,
+    durability: DurabilityAsked | None,
+    key: ReplayKey,
+) -> Answer:
+    """However often the client asks for it. [MS-SMB2] 3.3.5.9.10."""
     is_replay = bool(ctx.request.header.flags & SMB2_FLAGS_REPLAY_OPERATION)
     replays = ctx.connection.service.replays
     earlier = replays.earlier(key, is_replay=is_replay)
@@ -155,7 +171,7 @@ async def _create(ctx: TreeContext, request: CreateRequest, contexts: Contexts) 
     with replays.opening(key):
         if ctx.pending is not None:
             ctx.pending.is_replayable = True
-        return await _open(ctx, share, token, request, contexts, caching, asked, key)
+        return await _open(ctx, share, token, request, contexts, caching, durability, key)
 
 
 async def _open(
@@ -241,14 +257,16 @@ def _contexts(request: CreateRequest) -> Contexts:
 
 
 def _intent(ctx: TreeContext, share: Share, request: CreateRequest, contexts: Contexts, caching: Caching) -> OpenIntent:
-    by_id, options = None, request.create_options
+    by_id: int | None = None
+    path: str | None = ""
+    stream, options = "", request.create_options
     if options & FILE_OPEN_BY_FILE_ID:
-        by_id, path, stream = _file_id(request.name), "", ""
+        by_id = _file_id(request.name)
     else:
+        path = plain_path(request.name)
+    if path is None:
         name = parse_path(request.name)
-        path, stream, stream_type, trailing_separator = name
-        if stream or stream_type or trailing_separator:
-            options = _options(share, options, name)
+        path, stream, options = name.path, name.stream, _options(share, options, name)
     given = _given(contexts) if contexts else _NOTHING_GIVEN
     leases = caching is not NO_CACHING
     return OpenIntent(
