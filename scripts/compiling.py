@@ -42,6 +42,7 @@ MODULES = (
     "gateway/fuse/opened.py",
     "gateway/fuse/restoring.py",
     "gateway/fuse/turns.py",
+    "gateway/nt/info.py",
     "gateway/nt/names.py",
     "gateway/nt/time.py",
     "gateway/nt/upcase.py",

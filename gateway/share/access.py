@@ -7,7 +7,7 @@ that is stored says with which POSIX permissions it was; where these are others 
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from acl.access import AccessDenied, access_check, maximal_access
 from acl.ace import Acl
@@ -30,8 +30,9 @@ __all__ = ["Descriptors", "Governing", "Ids", "check_access"]
 
 log = logging.getLogger("gateway.acl")
 
-_CACHED_KEYS, _CACHED_FILES = 4096, 32768
-_KEPT_DIRECTORIES = 1024
+_CACHED_KEYS: Final = 4096
+_CACHED_FILES: Final = 32768
+_KEPT_DIRECTORIES: Final = 1024
 
 
 class Ids(Protocol):
@@ -112,13 +113,15 @@ class Descriptors:
         self._by_key: dict[_Key, Governing] = {}
         self._by_file: Remembered[Governing] = Remembered(_CACHED_FILES)
         self._by_mark: dict[NodeId, tuple[int, Governing]] = {}
-        self.known = self._by_file.get
-        """What governs the file of a `Stat` that the storage has just told, if that is known; else None."""
 
     def begin(self, capabilities: Capability) -> None:
         """Take note of what the storage can do."""
         self.stores = self.stores and Capability.SECURITY in capabilities
         self.has_acls = Capability.POSIX_ACLS in capabilities
+
+    def known(self, stat: Stat) -> Governing | None:
+        """What governs the file of a `Stat` that the storage has just told, if that is known; else None."""
+        return self._by_file.get(stat)
 
     def forget(self, node_id: NodeId) -> None:
         """The file's permissions have been changed."""

@@ -4,7 +4,7 @@ Two judge: the file's descriptor, here, and the storage, which is asked with the
 stored and as it was set, the storage is overruled; where there is none it has the last word.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from acl import mask
 from acl.token import SE_BACKUP, SE_RESTORE, SE_SECURITY, Token
@@ -22,25 +22,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Grant", "check_limit", "governing_open", "grant_existing", "grant_maximal", "maximal_access"]
 
-_INTO_DIRECTORY = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
+_INTO_DIRECTORY: Final = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
 
 
-class Grant(NamedTuple):
+class Grant:
     """The access mask that is granted, and whether what the storage thinks of it matters."""
 
-    access: int
-    opens_anyway: bool = False
-    unlinks_anyway: bool = False
+    __slots__ = ("access", "opens_anyway", "unlinks_anyway")
+
+    def __init__(self, access: int, opens_anyway: bool, unlinks_anyway: bool) -> None:
+        self.access = access
+        self.opens_anyway = opens_anyway
+        self.unlinks_anyway = unlinks_anyway
 
 
-class _Above(NamedTuple):
+class _Above:
     """What the caller may do with the directory that a file is in."""
 
-    access: int
-    overrules: bool
+    __slots__ = ("access", "overrules")
+
+    def __init__(self, access: int, overrules: bool) -> None:
+        self.access = access
+        self.overrules = overrules
 
 
-_NOTHING_ABOVE = _Above(_INTO_DIRECTORY, False)
+_NOTHING_ABOVE: Final = _Above(_INTO_DIRECTORY, False)
 """For the root, whose name is not in anybody's hands."""
 
 

@@ -1,6 +1,5 @@
 """An open file or directory, as every front end sees it. [MS-SMB2] 3.3.1.10, [MS-FSA] 2.1.1.6."""
 
-import stat as stat_module
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ class Open:
         """From the root of the share, `/` between names as the storage spells them; kept true across renames."""
         self.stream = stream
         """The folded name of the stream; empty for the file itself. Renaming the stream replaces it."""
-        self.is_directory = stat_module.S_ISDIR(handle.mode)
+        self.is_directory = handle.is_directory
         self.granted_access = granted_access
         self.share_access = share_access
         self.options = options

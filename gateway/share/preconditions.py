@@ -1,6 +1,6 @@
 """Whether an existing file may be opened as it is asked for, whoever asks: what it is, and its DOS attributes."""
 
-import stat as stat_module
+from typing import Final
 
 from acl import mask
 from gateway.nt import constants as nt
@@ -27,24 +27,24 @@ __all__ = [
     "io_access",
 ]
 
-_WRITE_DATA = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
-READ_DATA = mask.FILE_READ_DATA | mask.FILE_EXECUTE
-_IO_ACCESS = (IoAccess(0), IoAccess.READ, IoAccess.WRITE, IoAccess.READ | IoAccess.WRITE)
-NO_ACCESS = _IO_ACCESS[0]
-_WITH_CONTENTS = frozenset({stat_module.S_IFREG, stat_module.S_IFDIR})
+_WRITE_DATA: Final = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
+READ_DATA: Final = mask.FILE_READ_DATA | mask.FILE_EXECUTE
+_IO_ACCESS: Final[tuple[IoAccess, ...]] = (IoAccess(0), IoAccess.READ, IoAccess.WRITE, IoAccess.READ | IoAccess.WRITE)
+NO_ACCESS: Final = _IO_ACCESS[0]
+_S_IFMT: Final = 0o170000
+_S_IFREG: Final = 0o100000
 
 
 def check_type(intent: OpenIntent, stat: Stat) -> None:
     """Raise `StatusError` if it is not what is asked for: nothing, a file, or a directory. [MS-FSA] 2.1.5.1."""
     if intent.disposition == nt.FILE_CREATE:
         raise StatusError(STATUS_OBJECT_NAME_COLLISION)
-    kind = stat_module.S_IFMT(stat.mode)
-    if kind == stat_module.S_IFDIR:
+    if stat.is_directory:
         if intent.options & nt.FILE_NON_DIRECTORY_FILE or intent.overwrites:
             raise StatusError(STATUS_FILE_IS_A_DIRECTORY)
     elif intent.wants_directory:
         raise StatusError(STATUS_NOT_A_DIRECTORY)
-    elif kind != stat_module.S_IFREG and not intent.posix:
+    elif stat.mode & _S_IFMT != _S_IFREG and not intent.posix:
         # A symbolic link that is not followed, a device, a FIFO: nothing a client without extensions can use.
         raise StatusError(STATUS_ACCESS_DENIED)
 
@@ -80,10 +80,10 @@ def check_delete_on_close(intent: OpenIntent, granted: int) -> None:
 
 def io_access(granted: int, stat: Stat, *, is_stream: bool) -> IoAccess:
     """What the storage has to open it for."""
-    kind = stat_module.S_IFREG if is_stream else stat_module.S_IFMT(stat.mode)
-    if kind not in _WITH_CONTENTS:
+    is_file = is_stream or stat.mode & _S_IFMT == _S_IFREG
+    if not is_file and not stat.is_directory:
         return NO_ACCESS
     reads = 1 if granted & READ_DATA else 0
-    writes = 2 if granted & _WRITE_DATA and kind == stat_module.S_IFREG else 0
+    writes = 2 if granted & _WRITE_DATA and is_file else 0
     # From a table, because to combine the flags takes longer than all the rest of this.
     return _IO_ACCESS[reads | writes]

@@ -9,7 +9,7 @@ two of them.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = [
     "EMPTY",
@@ -129,7 +129,7 @@ class FileRecord(NamedTuple):
     pending: tuple[DeletePending, ...] = ()
 
 
-EMPTY = FileRecord()
+EMPTY: Final = FileRecord()
 
 
 def add_open(record: FileRecord | None, entry: OpenEntry) -> FileRecord:

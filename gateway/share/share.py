@@ -43,9 +43,9 @@ __all__ = ["Share"]
 log = logging.getLogger("gateway.vfs")
 
 _REMEMBERED_FILES: Final = 32768
-_open_ids = itertools.count((secrets.randbits(31) << 32) + 1)
+_open_ids: Final = itertools.count((secrets.randbits(31) << 32) + 1)
 """A client may name an open that it had before the server was started anew: it must not get another one."""
-_numbers = itertools.count(1)
+_numbers: Final = itertools.count(1)
 
 
 class Share:

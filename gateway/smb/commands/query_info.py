@@ -1,5 +1,7 @@
 """QUERY_INFO: [MS-SMB2] 3.3.5.20."""
 
+from typing import Final
+
 from gateway.nt import constants as nt
 from gateway.nt.info import ExtendedAttribute, StreamInfo
 from gateway.nt.names import wire_path
@@ -37,7 +39,7 @@ from vfs_backends.api import Capability
 
 __all__ = ["handle"]
 
-_MODE_OPTIONS = (
+_MODE_OPTIONS: Final = (
     nt.FILE_WRITE_THROUGH
     | nt.FILE_SEQUENTIAL_ONLY
     | nt.FILE_NO_INTERMEDIATE_BUFFERING
@@ -45,7 +47,7 @@ _MODE_OPTIONS = (
     | nt.FILE_SYNCHRONOUS_IO_NONALERT
     | nt.FILE_DELETE_ON_CLOSE
 )
-_NEEDS_EA_SIZE = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATION})
+_NEEDS_EA_SIZE: Final = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATION})
 
 
 @command(Opcode.QUERY_INFO, QueryInfoRequest, OpenContext)

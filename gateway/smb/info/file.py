@@ -1,8 +1,8 @@
 """Information classes of files that can be queried ([MS-FSCC] 2.4, [MS-SMB2] 3.3.5.20.1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from acl.mask import FILE_READ_ATTRIBUTES, FILE_READ_EA
 from gateway.nt import constants as nt
@@ -38,15 +38,20 @@ _ID: Final = Struct("<QQ8x")
 _DEFAULT_STREAM: Final = "::$DATA"
 
 
-class FileClass(NamedTuple):
+class FileClass:
     """An information class that can be queried."""
 
-    pack: Callable[[FileInfo, int], tuple[int, bytes]] | None
-    """From the file and the room for it to a status and bytes; None: asked of somebody else (EAs, pipes)."""
-    minimum: int
-    """The least room a client must offer, in bytes: the size of the structure in C, padding included."""
-    access: int = 0
-    """What the open must have been granted."""
+    __slots__ = ("access", "minimum", "pack")
+
+    def __init__(
+        self, pack: Callable[[FileInfo, int], tuple[int, bytes]] | None, minimum: int, access: int = 0
+    ) -> None:
+        self.pack = pack
+        """From the file and the room for it to a status and bytes; None: asked of somebody else (EAs, pipes)."""
+        self.minimum = minimum
+        """The least room a client must offer, in bytes: the size of the structure in C, padding included."""
+        self.access = access
+        """What the open must have been granted."""
 
 
 def file_class(info_class: int, dialect: int) -> FileClass:
@@ -70,10 +75,11 @@ def pack_file_info(entry: FileClass, info: FileInfo, limit: int) -> tuple[int, b
 
     Raises StatusError: INFO_LENGTH_MISMATCH for too little room, INVALID_PARAMETER for a class of pipes only.
     """
-    if entry.pack is None:
+    pack = entry.pack
+    if pack is None:
         raise StatusError(STATUS_INVALID_PARAMETER)
     check_minimum(limit, entry.minimum)
-    return entry.pack(info, limit)
+    return pack(info, limit)
 
 
 def _basic(info: FileInfo) -> bytes:
@@ -95,10 +101,11 @@ def _counted(name: str) -> bytes:
 
 def _all(info: FileInfo) -> bytes:
     """With the name, which [MS-SMB2] would leave out: Linux refuses an answer that ends before it."""
+    name = utf16_bytes(info.name)
     tail = _ALL_TAIL.pack(
-        info.index_number, info.ea_size, info.access_granted, info.position, info.mode, info.alignment, 0
+        info.index_number, info.ea_size, info.access_granted, info.position, info.mode, info.alignment, len(name)
     )
-    return _basic(info) + _standard(info) + tail[:-4] + _counted(info.name)
+    return _basic(info) + _standard(info) + tail + name
 
 
 def _alternate_name(info: FileInfo) -> bytes:
@@ -152,7 +159,7 @@ def _whole(pack: Callable[[FileInfo], bytes]) -> Callable[[FileInfo, int], tuple
     return lambda info, limit: cut(pack(info), limit)
 
 
-FILE_CLASSES: Final[Mapping[int, FileClass]] = {
+FILE_CLASSES: Final[dict[int, FileClass]] = {
     nt.FILE_BASIC_INFORMATION: FileClass(_whole(_basic), _BASIC.size, FILE_READ_ATTRIBUTES),
     nt.FILE_STANDARD_INFORMATION: FileClass(_whole(_standard), _STANDARD.size),
     nt.FILE_INTERNAL_INFORMATION: FileClass(_whole(lambda info: _LONG_LONG.pack(info.index_number)), 8),

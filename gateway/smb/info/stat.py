@@ -23,9 +23,6 @@ they stand in the responses to CREATE and CLOSE, in FileNetworkOpenInformation, 
 STORED_ATTRIBUTES: Final = SETTABLE_ATTRIBUTES | FILE_ATTRIBUTE_SPARSE_FILE
 """What is believed of the stored attributes; the others follow from the file, or from features that are not there."""
 
-_S_IFMT: Final = 0o170000
-_S_IFDIR: Final = 0o040000
-
 
 def file_attributes(stat: Stat, name: str = "", *, hides: HidesName | None = None) -> int:
     """The FILE_ATTRIBUTE_* bits of a file; `name` (its last component) matters only with `hides`.
@@ -33,7 +30,7 @@ def file_attributes(stat: Stat, name: str = "", *, hides: HidesName | None = Non
     The mode says nothing but whether it is a directory: READONLY and its like come from what a client has stored.
     """
     attributes = (stat.dos_attributes or 0) & STORED_ATTRIBUTES
-    if stat.mode & _S_IFMT == _S_IFDIR:
+    if stat.is_directory:
         attributes |= FILE_ATTRIBUTE_DIRECTORY
     if hides is not None and hides(name):
         attributes |= FILE_ATTRIBUTE_HIDDEN
@@ -42,13 +39,11 @@ def file_attributes(stat: Stat, name: str = "", *, hides: HidesName | None = Non
 
 def attributes_from_stat(stat: Stat, name: str = "", *, hides: HidesName | None = None) -> Attributes:
     """Times, sizes and attributes of a file. A directory has no size. `name` matters only with `hides`."""
-    is_directory = stat.mode & _S_IFMT == _S_IFDIR
-    return (
-        *filetimes_from_ns(stat.birthtime_ns, stat.atime_ns, stat.mtime_ns, stat.ctime_ns),
-        0 if is_directory else stat.allocated,
-        0 if is_directory else stat.size,
-        file_attributes(stat, name, hides=hides),
-    )
+    created, read, written, changed = filetimes_from_ns(stat.birthtime_ns, stat.atime_ns, stat.mtime_ns, stat.ctime_ns)
+    attributes = file_attributes(stat, name, hides=hides)
+    if stat.is_directory:
+        return created, read, written, changed, 0, 0, attributes
+    return created, read, written, changed, stat.allocated, stat.size, attributes
 
 
 def file_info_from_stat(
@@ -68,19 +63,17 @@ def file_info_from_stat(
 
     A directory has no links but the one: what POSIX counts there are its subdirectories.
     """
-    directory = stat.mode & _S_IFMT == _S_IFDIR
+    directory = stat.is_directory
     last = name.rpartition("\\")[2] if hides is not None else ""
-    return FileInfo(
-        *attributes_from_stat(stat, last, hides=hides),
-        number_of_links=1 if directory else stat.nlink,
-        is_directory=directory,
-        index_number=stat.node_id.inode,
-        volume_id=volume_id,
-        ea_size=ea_size,
-        delete_pending=delete_pending,
-        access_granted=access_granted,
-        mode=mode,
-        position=position,
-        streams=streams,
-        name=name,
-    )
+    created, accessed, written, changed, allocated, size, attributes = attributes_from_stat(stat, last, hides=hides)
+    links, index = 1 if directory else stat.nlink, stat.node_id.inode
+    info = FileInfo(created, accessed, written, changed, allocated, size, attributes, links, directory, index)
+    info.volume_id = volume_id
+    info.ea_size = ea_size
+    info.delete_pending = delete_pending
+    info.access_granted = access_granted
+    info.mode = mode
+    info.position = position
+    info.streams = streams
+    info.name = name
+    return info
