@@ -114,6 +114,7 @@ MODULES = (
     "gateway/transport/hub.py",
     "gateway/transport/outbox.py",
     "gateway/wire/header.py",
+    "gateway/wire/pieces.py",
     "vfs_backends/folding.py",
     "vfs_backends/inline.py",
     "vfs_backends/posix/annotated_handles.py",

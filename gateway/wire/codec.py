@@ -11,13 +11,13 @@ fills in the offsets and lengths. If the first field is `structure_size`, its de
 """
 
 import struct
-from codecs import utf_16_le_decode, utf_16_le_encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform, get_type_hints
 
 from gateway.wire.errors import WireError
+from gateway.wire.pieces import align8, join_aligned, pad8, take, utf16, utf16_bytes
 
 __all__ = [
     "BODY",
@@ -104,16 +104,14 @@ class Body(Fixed):
 
     __slots__ = ()
 
+    END: ClassVar[int]
+    """Where the variable part may begin at the earliest, counted from the header."""
+
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """Read the body at 64 of one message or compound element, header included; raises `WireError`."""
         read: Self = cls._read(message, BODY)
         return read
-
-    @classmethod
-    def end(cls) -> int:
-        """Where the variable part may begin at the earliest, counted from the header."""
-        return BODY + cls.SIZE
 
 
 _F = TypeVar("_F", bound=Fixed)
@@ -136,6 +134,8 @@ def wire(cls: type[_F]) -> type[_F]:
             variable[field.name] = field.default
     layout = struct.Struct("<" + "".join(codes))
     built.SIZE = layout.size
+    if issubclass(built, Body):
+        built.END = BODY + layout.size
     built._read = _reader(built, layout, packed, variable)
     built.packed = layout.pack
     built._values = _getter(list(packed))
@@ -187,52 +187,3 @@ def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) == 1:
         return lambda instance: (get(instance),)
     return get
-
-
-def take(message: memoryview, offset: int, length: int, *, at_least: int = 0) -> memoryview:
-    """The `length` bytes at `offset`, not copied; raises `WireError` unless they lie between `at_least` and the end.
-
-    For a length of zero the offset is not looked at: clients send anything there.
-    """
-    if not length:
-        return message[:0]
-    end = offset + length
-    if offset < at_least or length < 0 or end > len(message):
-        raise WireError(f"{length} bytes at {offset} are not within {at_least}..{len(message)}")
-    return message[offset:end]
-
-
-def utf16(view: memoryview) -> str:
-    """Decode a UTF-16LE string, lone surrogates included; raises `WireError` for an odd number of bytes."""
-    try:
-        return utf_16_le_decode(view, "surrogatepass", True)[0]
-    except UnicodeDecodeError:
-        raise WireError(f"a string of {len(view)} bytes is not UTF-16") from None
-
-
-def utf16_bytes(text: str) -> bytes:
-    """Encode as UTF-16LE, lone surrogates included."""
-    return utf_16_le_encode(text, "surrogatepass")[0]
-
-
-def align8(length: int) -> int:
-    """The next multiple of eight."""
-    return (length + 7) & ~7
-
-
-def pad8(length: int) -> bytes:
-    """The zero bytes that lead from `length` to the next multiple of eight."""
-    return bytes(-length & 7)
-
-
-def join_aligned(items: Iterable[bytes]) -> bytes:
-    """Join what begins at multiples of eight; nothing follows the last one."""
-    return b"".join(_aligned(items))
-
-
-def _aligned(items: Iterable[bytes]) -> Iterator[bytes]:
-    padding = b""
-    for item in items:
-        yield padding
-        yield item
-        padding = pad8(len(item))

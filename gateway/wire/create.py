@@ -1,6 +1,5 @@
 """CREATE ([MS-SMB2] 2.2.13, 2.2.14); what its contexts hold is in `create_contexts` and beside it."""
 
-from collections.abc import Sequence
 from typing import Final, Self
 
 from gateway.wire.codec import BODY, Body, pad8, take, u8, u16, u32, u64, utf16, utf16_bytes, wire
@@ -53,8 +52,8 @@ class CreateRequest(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.13; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        end = cls.end()
+        self: Self = cls._read(message, BODY)
+        end = cls.END
         if self.name_length:
             self.name = utf16(take(message, self.name_offset, self.name_length, at_least=end))
             end = self.name_offset + self.name_length
@@ -66,11 +65,11 @@ class CreateRequest(Body):
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in. The variable part is eight bytes at least, as Windows'."""
         name = utf16_bytes(self.name)
-        self.name_offset = self.end()
+        self.name_offset = self.END
         self.name_length = len(name)
         variable = (name + pad8(len(name))) or bytes(8)
         contexts = pack_create_contexts(self.contexts)
-        self.create_contexts_offset = self.end() + len(variable) if contexts else 0
+        self.create_contexts_offset = self.END + len(variable) if contexts else 0
         self.create_contexts_length = len(contexts)
         return self.pack() + (variable if contexts or not name else name) + contexts
 
@@ -102,21 +101,13 @@ class CreateResponse(Body):
         """[MS-SMB2] 2.2.14; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
         if self.create_contexts_length:
-            area = take(message, self.create_contexts_offset, self.create_contexts_length, at_least=cls.end())
+            area = take(message, self.create_contexts_offset, self.create_contexts_length, at_least=cls.END)
             self.contexts = parse_create_contexts(area)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
-        body = self.body(self._values(self)[:-2], self.contexts)
-        self.create_contexts_offset = self.end() if self.contexts else 0
-        self.create_contexts_length = len(body) - self.SIZE
-        return body
-
-    @classmethod
-    def body(cls, values: Sequence[int], contexts: tuple[CreateContext, ...]) -> bytes:
-        """The same from the values of all packed fields but the contexts' offset and length."""
-        if not contexts:
-            return cls.packed(*values, 0, 0)
-        area = pack_create_contexts(contexts)
-        return cls.packed(*values, cls.end(), len(area)) + area
+        area = pack_create_contexts(self.contexts)
+        self.create_contexts_offset = self.END if area else 0
+        self.create_contexts_length = len(area)
+        return self.pack() + area

@@ -49,7 +49,7 @@ class ErrorResponse(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.2; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        area = take(message, cls.end(), self.byte_count)
+        area = take(message, cls.END, self.byte_count)
         if self.error_context_count:
             self.contexts = _parse_contexts(area, self.error_context_count)
         else:

@@ -35,13 +35,13 @@ class IoctlRequest(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.31; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        self.input = take(message, self.input_offset, self.input_count, at_least=cls.end())
-        take(message, self.output_offset, self.output_count, at_least=cls.end())
+        self.input = take(message, self.input_offset, self.input_count, at_least=cls.END)
+        take(message, self.output_offset, self.output_count, at_least=cls.END)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in."""
-        self.input_offset = self.end()
+        self.input_offset = self.END
         self.input_count = len(self.input)
         self.output_offset = self.output_count = 0
         return self.pack() + bytes(self.input)
@@ -69,15 +69,15 @@ class IoctlResponse(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.32; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        self.input = take(message, self.input_offset, self.input_count, at_least=cls.end())
-        self.output = take(message, self.output_offset, self.output_count, at_least=cls.end())
+        self.input = take(message, self.input_offset, self.input_count, at_least=cls.END)
+        self.output = take(message, self.output_offset, self.output_count, at_least=cls.END)
         return self
 
     def to_bytes(self, more_padding: int = 0) -> bytes:
         """The body, with its offsets and lengths filled in, and `more_padding` bytes before the output."""
-        self.input_offset = self.end()
+        self.input_offset = self.END
         self.input_count = len(self.input)
-        self.output_offset = align8(self.end() + self.input_count) + more_padding
+        self.output_offset = align8(self.END + self.input_count) + more_padding
         self.output_count = len(self.output)
         padding = pad8(self.input_count) + bytes(more_padding) if self.output_count else b""
         return b"".join((self.pack(), self.input, padding, self.output))

@@ -56,7 +56,7 @@ class LockRequest(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.26; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        area = take(message, cls.end(), self.lock_count * _ELEMENT.size)
+        area = take(message, cls.END, self.lock_count * _ELEMENT.size)
         self.locks = tuple(map(LockElement._make, _ELEMENT.iter_unpack(area)))
         return self
 

@@ -77,8 +77,8 @@ class NegotiateRequest(Body):
         count = self.dialect_count
         if count > _MAX_DIALECTS:
             raise WireError(f"{count} dialects")
-        end = cls.end() + 2 * count
-        self.dialects = struct.unpack(f"<{count}H", take(message, cls.end(), 2 * count))
+        end = cls.END + 2 * count
+        self.dialects = struct.unpack(f"<{count}H", take(message, cls.END, 2 * count))
         if DIALECT_311 in self.dialects:
             offset, count = self.negotiate_context_offset, self.negotiate_context_count
             self.contexts = parse_contexts(message, offset, count, at_least=end)
@@ -90,7 +90,7 @@ class NegotiateRequest(Body):
         dialects = struct.pack(f"<{count}H", *self.dialects)
         if DIALECT_311 not in self.dialects:
             return self.pack() + dialects
-        end = self.end() + len(dialects)
+        end = self.END + len(dialects)
         self.negotiate_context_offset = align8(end)
         self.negotiate_context_count = len(self.contexts)
         return self.pack() + dialects + pad8(end) + pack_contexts(self.contexts)
@@ -121,20 +121,20 @@ class NegotiateResponse(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.4; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        token = take(message, self.security_buffer_offset, self.security_buffer_length, at_least=cls.end())
+        token = take(message, self.security_buffer_offset, self.security_buffer_length, at_least=cls.END)
         self.security_buffer = bytes(token)
         if self.dialect_revision == DIALECT_311:
             offset, count = self.negotiate_context_offset, self.negotiate_context_count
-            self.contexts = parse_contexts(message, offset, count, at_least=cls.end() + len(token))
+            self.contexts = parse_contexts(message, offset, count, at_least=cls.END + len(token))
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its counts and offsets filled in; contexts go only with 3.1.1."""
-        self.security_buffer_offset = self.end()
+        self.security_buffer_offset = self.END
         self.security_buffer_length = len(self.security_buffer)
         if self.dialect_revision != DIALECT_311:
             return self.pack() + self.security_buffer
-        end = self.end() + len(self.security_buffer)
+        end = self.END + len(self.security_buffer)
         self.negotiate_context_offset = align8(end)
         self.negotiate_context_count = len(self.contexts)
         return self.pack() + self.security_buffer + pad8(end) + pack_contexts(self.contexts)

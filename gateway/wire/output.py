@@ -24,7 +24,7 @@ class OutputResponse(Body):
     def parse(cls, message: memoryview) -> Self:
         """Read the body; the output is not copied. Raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        self.output = take(message, self.output_buffer_offset, self.output_buffer_length, at_least=cls.end())
+        self.output = take(message, self.output_buffer_offset, self.output_buffer_length, at_least=cls.END)
         return self
 
     def to_bytes(self) -> bytes:
@@ -36,7 +36,7 @@ class OutputResponse(Body):
     @classmethod
     def body(cls, output: memoryview | bytes) -> bytes:
         """The same of a response that need not be made for it."""
-        return b"".join((_HEAD.pack(9, cls.HEADROOM, len(output)), output))
+        return _HEAD.pack(9, cls.HEADROOM, len(output)) + output
 
     @classmethod
     def pack_into(cls, buffer: bytearray, length: int) -> None:

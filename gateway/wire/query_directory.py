@@ -39,13 +39,13 @@ class QueryDirectoryRequest(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.33; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        self.pattern = utf16(take(message, self.file_name_offset, self.file_name_length, at_least=cls.end()))
+        self.pattern = utf16(take(message, self.file_name_offset, self.file_name_length, at_least=cls.END))
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         pattern = utf16_bytes(self.pattern)
-        self.file_name_offset = self.end()
+        self.file_name_offset = self.END
         self.file_name_length = len(pattern)
         return self.pack() + pattern
 

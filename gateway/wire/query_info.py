@@ -32,14 +32,14 @@ class QueryInfoRequest(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.37; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        self.input = take(message, self.input_buffer_offset, self.input_buffer_length, at_least=cls.end())
+        self: Self = cls._read(message, BODY)
+        self.input = take(message, self.input_buffer_offset, self.input_buffer_length, at_least=cls.END)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         self.input_buffer_length = len(self.input)
-        self.input_buffer_offset = self.end() if self.input_buffer_length else 0
+        self.input_buffer_offset = self.END if self.input_buffer_length else 0
         return self.pack() + (bytes(self.input) or b"\0")
 
 

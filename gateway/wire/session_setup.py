@@ -69,12 +69,12 @@ _T = TypeVar("_T", bound=SessionSetupRequest | SessionSetupResponse)
 
 
 def _read_token(body: _T, message: memoryview) -> _T:
-    token = take(message, body.security_buffer_offset, body.security_buffer_length, at_least=body.end())
+    token = take(message, body.security_buffer_offset, body.security_buffer_length, at_least=body.END)
     body.security_buffer = bytes(token)
     return body
 
 
 def _pack_token(body: SessionSetupRequest | SessionSetupResponse) -> bytes:
-    body.security_buffer_offset = body.end()
+    body.security_buffer_offset = body.END
     body.security_buffer_length = len(body.security_buffer)
     return body.pack() + body.security_buffer

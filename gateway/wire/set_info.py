@@ -25,13 +25,13 @@ class SetInfoRequest(Body):
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.39; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        self.buffer = take(message, self.buffer_offset, self.buffer_length, at_least=cls.end())
+        self: Self = cls._read(message, BODY)
+        self.buffer = take(message, self.buffer_offset, self.buffer_length, at_least=cls.END)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
-        self.buffer_offset = self.end()
+        self.buffer_offset = self.END
         self.buffer_length = len(self.buffer)
         return b"".join((self.pack(), self.buffer))
 

@@ -91,7 +91,7 @@ class TreeConnectRequest(Body):
     def parse(cls, message: memoryview) -> Self:
         """[MS-SMB2] 2.2.9; raises `WireError`."""
         self = cls.unpack_from(message, BODY)
-        end = cls.end()
+        end = cls.END
         if self.flags & SMB2_TREE_CONNECT_FLAG_EXTENSION_PRESENT:
             # The contexts count from the body, unlike every other offset, path_offset included.
             offset, count, _reserved = _EXTENSION.unpack(take(message, end, _EXTENSION.size))
@@ -103,7 +103,7 @@ class TreeConnectRequest(Body):
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in; contexts bring the extension with them."""
         path = utf16_bytes(self.path)
-        self.path_offset = self.end()
+        self.path_offset = self.END
         self.path_length = len(path)
         if not self.contexts:
             self.flags &= ~SMB2_TREE_CONNECT_FLAG_EXTENSION_PRESENT

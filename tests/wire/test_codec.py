@@ -52,7 +52,7 @@ def test_slots() -> None:
 def test_single_field() -> None:
     assert Single(only=7).pack() == b"\7\0\0\0"
     assert Single.parse(memoryview(bytes(64) + b"\7\0\0\0")).only == 7
-    assert Single.end() == 68
+    assert Single.END == 68
 
 
 def test_structure_size_is_checked() -> None:

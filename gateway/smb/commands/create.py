@@ -66,6 +66,7 @@ from gateway.wire.create_contexts import (
     SMB2_CREATE_TIMEWARP_TOKEN,
     AllocationSize,
     CreateContext,
+    pack_create_contexts,
 )
 from gateway.wire.errors import WireError
 from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION, Opcode
@@ -327,8 +328,14 @@ def _given(contexts: Contexts) -> _Given:
 
 
 def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[CreateContext, ...]) -> Answer:
-    values = (89, level, 0, action, *attributes_of(one, stat), 0, *one.file_id)
-    return Answer(CreateResponse.body(values, contexts), file_id=one.file_id)
+    created, read, written, changed, allocated, size, attributes = attributes_of(one, stat)
+    persistent, volatile = one.file_id
+    area = pack_create_contexts(contexts) if contexts else b""
+    body = CreateResponse.packed(
+        89, level, 0, action, created, read, written, changed, allocated, size, attributes, 0, persistent, volatile,
+        CreateResponse.END if contexts else 0, len(area),
+    )  # fmt: skip
+    return Answer(body + area, file_id=one.file_id)
 
 
 def _enter(ctx: TreeContext, one: SmbOpen) -> None:

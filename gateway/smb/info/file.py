@@ -17,7 +17,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.smb.info.buffers import check_minimum, cut
-from gateway.wire.codec import align8, utf16_bytes
+from gateway.wire.pieces import align8, utf16_bytes
 
 __all__ = ["FILE_CLASSES", "FileClass", "file_class", "pack_file_info"]
 

@@ -9,7 +9,7 @@ from gateway.nt import constants as nt
 from gateway.nt.status import STATUS_INVALID_INFO_CLASS, STATUS_NOT_SUPPORTED, StatusError
 from gateway.nt.time import filetime_from_ns
 from gateway.smb.info.buffers import check_minimum, cut
-from gateway.wire.codec import utf16_bytes
+from gateway.wire.pieces import utf16_bytes
 from vfs_backends.api import FileSystemStat
 
 __all__ = ["FILE_SYSTEM_CLASSES", "VolumeInfo", "pack_file_system_info", "serial_number"]

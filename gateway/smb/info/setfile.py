@@ -17,8 +17,8 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.smb.info.ea import parse_full_ea
-from gateway.wire.codec import take, utf16
 from gateway.wire.errors import WireError
+from gateway.wire.pieces import take, utf16
 
 __all__ = [
     "LEAVE_TIME",
