@@ -115,7 +115,10 @@ MODULES = (
     "gateway/transport/outbox.py",
     "gateway/wire/header.py",
     "gateway/wire/pieces.py",
+    "vfs_backends/api.py",
+    "vfs_backends/extent.py",
     "vfs_backends/folding.py",
+    "vfs_backends/handle.py",
     "vfs_backends/inline.py",
     "vfs_backends/posix/annotated_handles.py",
     "vfs_backends/posix/attributes.py",
@@ -123,11 +126,15 @@ MODULES = (
     "vfs_backends/posix/descriptor_handles.py",
     "vfs_backends/posix/descriptors.py",
     "vfs_backends/posix/directory.py",
+    "vfs_backends/posix/extents.py",
+    "vfs_backends/posix/failures.py",
     "vfs_backends/posix/filesystem.py",
     "vfs_backends/posix/handles.py",
+    "vfs_backends/posix/identity.py",
     "vfs_backends/posix/index.py",
     "vfs_backends/posix/leased_handles.py",
     "vfs_backends/posix/made.py",
+    "vfs_backends/posix/names.py",
     "vfs_backends/posix/permission_marks.py",
     "vfs_backends/posix/permissions.py",
     "vfs_backends/posix/remains.py",
@@ -136,15 +143,19 @@ MODULES = (
     "vfs_backends/posix/sidestore.py",
     "vfs_backends/posix/stats.py",
     "vfs_backends/posix/stream_handles.py",
+    "vfs_backends/posix/syscalls.py",
     "vfs_backends/posix/threads.py",
     "vfs_backends/posix/volume.py",
     "vfs_backends/posix/watch.py",
     "vfs_backends/posix/xattrs.py",
+    "vfs_backends/records.py",
 )
 """What a request passes through on its way from the socket to the storage, and its answer on the way back.
 
-They call each other as C functions do. A class of theirs can only be inherited from by modules that are compiled too;
-the same goes for who has the methods of a protocol that one of them declares. A constant is one where it is `Final`.
+They call each other as C functions do. A class of theirs can only be inherited from by modules that are compiled too,
+unless it says otherwise (`vfs_backends.inheriting`); the same goes for who has the methods of a protocol that one of
+them declares. A class that inherits from one that is not compiled costs as much as that. What a subclass of such a
+class may have in another way must be a method or a property. A constant is one where it is `Final`.
 None of them awaits anything in `except` or `finally`, nor has an `async with`: at the end mypyc would raise what
 somebody further out is handling just then. `gateway.uncompiled`, which must not stand here, has what they need instead.
 None has anything that each thread has its own of: a compiled class is one for all of them.

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.handle import DirectoryStream, Handle
+from vfs_backends.inheriting import mypyc_attr
 from vfs_backends.others import ChangeWatcher, OpenGuard, OutsideOpen
 from vfs_backends.records import (
     Caller,
@@ -78,11 +79,12 @@ class Link(NamedTuple):
     handle: Handle
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class FileSystem(ABC):
     """A tree of files."""
 
     inline: bool = False
-    """Whether it keeps the rules of `vfs_backends.inline`."""
+    """Whether it keeps the rules of `vfs_backends.inline`; to be set of the object."""
 
     @property
     @abstractmethod

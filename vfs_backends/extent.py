@@ -2,9 +2,12 @@
 
 from abc import ABC, abstractmethod
 
+from vfs_backends.inheriting import mypyc_attr
+
 __all__ = ["Extent"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Extent(ABC):
     """`left` bytes of a file, from `offset` on, that are to be sent; whoever sends some moves both on.
 

@@ -1,11 +1,11 @@
 """A file that was found, and a directory that is listed, as part of the contract of `vfs_backends.api`."""
 
-import stat as stat_module
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.extent import Extent
+from vfs_backends.inheriting import mypyc_attr
 from vfs_backends.records import (
     Caller,
     DirectoryEntry,
@@ -17,11 +17,13 @@ from vfs_backends.records import (
     Stat,
     StatChange,
     StreamEntry,
+    is_directory_mode,
 )
 
 __all__ = ["DirectoryStream", "Handle"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class DirectoryStream(ABC):
     """An enumeration of one directory; `.` and `..` are not in it. Its order is the storage's own."""
 
@@ -49,6 +51,7 @@ class DirectoryStream(ABC):
         self.discard()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Handle(ABC):
     """An open file or directory, or one of its named streams.
 
@@ -59,12 +62,20 @@ class Handle(ABC):
     node_id: NodeId
     mode: int
     """File type and permission bits at the time it was opened; only the type may be relied on."""
-    path: str
-    """How it was reached from the root, each name as the storage spells it. The owner updates it after a rename."""
+    _path: str
+
+    @property
+    def path(self) -> str:
+        """How it was reached from the root, each name as the storage spells it. The owner updates it after a rename."""
+        return self._path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._path = path
 
     @property
     def is_directory(self) -> bool:
-        return stat_module.S_ISDIR(self.mode)
+        return is_directory_mode(self.mode)
 
     @property
     def stream(self) -> str:

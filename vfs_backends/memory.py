@@ -41,9 +41,8 @@ class _Place:
 class MemoryFileSystem(FileSystem):
     """Holds up to `capacity` bytes of file contents; `clock` gives nanoseconds since 1970."""
 
-    inline = True
-
     def __init__(self, *, fold: Fold, capacity: int = 1 << 30, clock: Callable[[], int] = time.time_ns) -> None:
+        self.inline = True
         self.fold = fold
         self.clock = clock
         # Like an anonymous device of Linux: no two memory file systems of a process have the same.

@@ -1,10 +1,9 @@
 """What the contract of `vfs_backends.api` speaks of: which file, what it is like, what a storage can do, for whom."""
 
 import enum
-import stat as stat_module
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = [
     "Caller",
@@ -23,7 +22,11 @@ __all__ = [
     "Stat",
     "StatChange",
     "StreamEntry",
+    "is_directory_mode",
 ]
+
+_S_IFMT: Final = 0o170000
+_S_IFDIR: Final = 0o040000
 
 
 class NodeId(NamedTuple):
@@ -98,37 +101,77 @@ class Caller(NamedTuple):
     """Where the storage refuses this caller, it is done all the same: something above it has granted it."""
 
 
-@dataclass(slots=True, eq=False)
+def is_directory_mode(mode: int) -> bool:
+    """What `stat.S_ISDIR` says of a mode."""
+    return mode & _S_IFMT == _S_IFDIR
+
+
 class Stat:
     """What a storage tells of a file. Sizes in bytes, times in nanoseconds since 1970 (they may be negative)."""
 
-    node_id: NodeId
-    mode: int
-    """File type and permission bits, as `st_mode`."""
-    nlink: int
-    uid: int
-    gid: int
-    size: int
-    allocated: int
-    """Bytes of storage in use."""
-    atime_ns: int
-    mtime_ns: int
-    ctime_ns: int
-    birthtime_ns: int
-    """Creation time as set by a client, or else as the storage knows it."""
-    dos_attributes: int | None = None
-    """FILE_ATTRIBUTE_* bits ([MS-FSCC] 2.6) that were stored with the file; None if none ever were."""
-    rdev: int = 0
-    version: int = 0
-    """Another number whenever anything of the file has changed, as far as the storage's clock is fine enough to tell:
-    in nanoseconds since 1970, or just counted. Unlike a time, nobody can set it."""
-    has_xattrs: bool | None = None
-    """Whether users have set extended attributes, as an enumeration tells (it may say so in vain, but not fail to);
-    None where that was not looked at."""
+    __slots__ = (
+        "allocated",
+        "atime_ns",
+        "birthtime_ns",
+        "ctime_ns",
+        "dos_attributes",
+        "gid",
+        "has_xattrs",
+        "mode",
+        "mtime_ns",
+        "nlink",
+        "node_id",
+        "rdev",
+        "size",
+        "uid",
+        "version",
+    )
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        mode: int,
+        nlink: int,
+        uid: int,
+        gid: int,
+        size: int,
+        allocated: int,
+        atime_ns: int,
+        mtime_ns: int,
+        ctime_ns: int,
+        birthtime_ns: int,
+        dos_attributes: int | None = None,
+        rdev: int = 0,
+        version: int = 0,
+        has_xattrs: bool | None = None,
+    ) -> None:
+        self.node_id = node_id
+        self.mode = mode
+        """File type and permission bits, as `st_mode`."""
+        self.nlink = nlink
+        self.uid = uid
+        self.gid = gid
+        self.size = size
+        self.allocated = allocated
+        """Bytes of storage in use."""
+        self.atime_ns = atime_ns
+        self.mtime_ns = mtime_ns
+        self.ctime_ns = ctime_ns
+        self.birthtime_ns = birthtime_ns
+        """Creation time as set by a client, or else as the storage knows it."""
+        self.dos_attributes = dos_attributes
+        """FILE_ATTRIBUTE_* bits ([MS-FSCC] 2.6) that were stored with the file; None if none ever were."""
+        self.rdev = rdev
+        self.version = version
+        """Another number whenever anything of the file has changed, as far as the storage's clock is fine enough to
+        tell: in nanoseconds since 1970, or just counted. Unlike a time, nobody can set it."""
+        self.has_xattrs = has_xattrs
+        """Whether users have set extended attributes, as an enumeration tells (it may say so in vain, but not fail to);
+        None where that was not looked at."""
 
     @property
     def is_directory(self) -> bool:
-        return stat_module.S_ISDIR(self.mode)
+        return is_directory_mode(self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +212,14 @@ class FileSystemStat:
     """What the storage calls its format: `ext4`, `memory`, ..."""
 
 
-@dataclass(slots=True, eq=False)
 class DirectoryEntry:
     """A name in a directory, and what it leads to (None where it was not asked for)."""
 
-    name: str
-    stat: Stat | None
+    __slots__ = ("name", "stat")
+
+    def __init__(self, name: str, stat: Stat | None) -> None:
+        self.name = name
+        self.stat = stat
 
 
 class StreamEntry(NamedTuple):

@@ -94,7 +94,7 @@ class StackedHandle(Handle):
         self.mode = below.mode
 
     @property
-    def path(self) -> str:  # in the contract a variable; here it is the one below's
+    def path(self) -> str:
         return self.below.path
 
     @path.setter

@@ -77,6 +77,8 @@ async def check_not_needed(share: "Share", handle: Handle) -> None:
 
 async def attributes_length(share: "Share", handle: Handle, stat: Stat) -> int:
     """ExtendedAttributesLength of a file; `stat` is what the storage has just told of it. Raises `VfsError`."""
+    if stat.has_xattrs is False:
+        return 0
     length = share.attributes_lengths.get(stat)
     if length is None:
         now = time.time_ns()

@@ -112,6 +112,7 @@ async def test_it_outlives_its_handle(file: Handle) -> None:
         os.fstat(fd)
 
 
+@pytest.mark.replaces
 async def test_file_systems_that_cannot(tmp_path: Path, file: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether sendfile(2) takes their files is tried once; and where nothing tells what is cached, it is copied."""
     monkeypatch.setattr(extents, "cached_pages", lambda *_: -38)

@@ -34,7 +34,7 @@ async def test_what_users_have_set(fs: FileSystem, top: Handle) -> None:
     assert await listed(top) == {"file": True, "other": False, "directory": True}
 
 
-@pytest.mark.parametrize("getxattrat", [True, False])
+@pytest.mark.parametrize("getxattrat", [True, pytest.param(False, marks=pytest.mark.replaces)])
 async def test_attributes_of_local_programs(
     make_posix: MakePosix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool
 ) -> None:

@@ -100,6 +100,7 @@ async def test_so_many_are_watched_and_no_more(tmp_path: Path, monkeypatch: pyte
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_where_nobody_tells_there_is_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for options in ({"inotify": False}, {"kind": FileSystemKind("far away", slow=True)}):
         fs, top = await start(tmp_path, **options)

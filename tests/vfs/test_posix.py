@@ -320,7 +320,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-@pytest.mark.parametrize("getxattrat", [True, False])
+@pytest.mark.parametrize("getxattrat", [True, pytest.param(False, marks=pytest.mark.replaces)])
 async def test_very_long_descriptors(
     make_posix: MakePosix, small: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool
 ) -> None:

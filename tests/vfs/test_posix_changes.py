@@ -35,6 +35,7 @@ async def test_half_made_files_are_taken_back(make_posix: MakePosix, monkeypatch
     assert await names(top) == []
 
 
+@pytest.mark.replaces
 async def test_directory_replaced_while_it_is_made(
     make_posix: MakePosix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +57,7 @@ async def test_directory_replaced_while_it_is_made(
         await fs.create_directory(top, "link", 0o777)
 
 
+@pytest.mark.replaces
 async def test_rename_without_the_flag(make_posix: MakePosix, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems do not know RENAME_NOREPLACE."""
     fs = await make_posix()
@@ -103,6 +105,7 @@ async def test_link_that_fails_leaves_nothing(make_posix: MakePosix, monkeypatch
         await fs.link(removed, top, "again", replace=False)
 
 
+@pytest.mark.replaces
 async def test_kernel_without_getxattrat(make_posix: MakePosix, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vfs_backends.posix.volume.has_getxattrat", lambda fd: False)
     fs = await make_posix()

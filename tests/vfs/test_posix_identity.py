@@ -188,7 +188,7 @@ async def test_posix_acls(fs: PosixFileSystem) -> None:
     await fs.aclose()
 
 
-@pytest.mark.parametrize("getxattrat", [True, False])
+@pytest.mark.parametrize("getxattrat", [True, pytest.param(False, marks=pytest.mark.replaces)])
 @pytest.mark.parametrize("lists", [True, False])
 async def test_permissions_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool, lists: bool
@@ -222,6 +222,7 @@ async def test_permissions_are_told_at_once(
     await fs.aclose()
 
 
+@pytest.mark.replaces
 @pytest.mark.parametrize("getxattrat", [True, False])
 async def test_permissions_are_asked_for_with_the_attributes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, getxattrat: bool

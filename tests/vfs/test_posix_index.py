@@ -191,6 +191,7 @@ async def test_budget(tmp_path: Path, no_leaks: None, scans: list[int]) -> None:
     await fs.aclose()
 
 
+@pytest.mark.replaces
 async def test_no_more_watches(tmp_path: Path, no_leaks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that cannot be watched is compared by its times."""
     fs = posix(tmp_path)

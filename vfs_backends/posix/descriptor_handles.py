@@ -119,8 +119,10 @@ class DescriptorHandle(Handle):
         """Close a descriptor that is not the handle's any more, as soon as no thread is at work on it."""
         if self._pins:
             self._retired += (fd,)
-        else:
+        elif self.volume.threads.always:
             self.volume.threads.close_soon(close_quietly, fd)
+        else:
+            close_quietly(fd)
 
     def discard(self) -> None:
         if self.fd >= 0:

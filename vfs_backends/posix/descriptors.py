@@ -14,7 +14,8 @@ __all__ = ["IO_FLAGS", "allocate", "close_quietly", "flush", "keep_access_time",
 
 # O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
 _ALWAYS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_READING, _WRITING = os.O_RDONLY | _ALWAYS, os.O_WRONLY | _ALWAYS
+_READING: Final = os.O_RDONLY | _ALWAYS
+_WRITING: Final = os.O_WRONLY | _ALWAYS
 IO_FLAGS: Final = {
     IoAccess.READ: _READING,
     IoAccess.WRITE: _WRITING,

@@ -29,7 +29,6 @@ from vfs_backends.posix.identity import SERVER, can_act, heed_quotas
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.kinds import FileSystemKind, kind_of_magic
 from vfs_backends.posix.lease_wait import break_seconds
-from vfs_backends.posix.leased_handles import LeasedHandle
 from vfs_backends.posix.names import name_to_bytes, text_to_bytes
 from vfs_backends.posix.outside import guard_opens, outside_capabilities, share_files, watch_changes
 from vfs_backends.posix.permission_marks import PermissionMarks
@@ -62,8 +61,6 @@ class PosixFileSystem(SearchableFileSystem):
     the process may.
     """
 
-    inline = True
-
     def __init__(
         self,
         root: str | Path,
@@ -76,6 +73,7 @@ class PosixFileSystem(SearchableFileSystem):
         inotify: bool = True,
         leases: bool = False,
     ) -> None:
+        self.inline = True
         self._root_path = Path(root)
         self._fold = fold
         self._follow_symlinks = follow_symlinks
@@ -84,7 +82,6 @@ class PosixFileSystem(SearchableFileSystem):
         self._kind = kind
         self._inotify = inotify
         self._leases = leases
-        self._handle_class = PosixHandle
         self._capabilities: Capability | None = None
         self._index: CaseIndex
         self._remains: Remains
@@ -111,7 +108,6 @@ class PosixFileSystem(SearchableFileSystem):
         if self._leases:
             with contextlib.suppress(VfsError):  # the capability tells
                 self._tree.shared = share_files(self._tree)
-                self._handle_class = LeasedHandle
         if self._tree.has_xattrs:
             self._tree.streams = await trio.to_thread.run_sync(self._open_streams)
 

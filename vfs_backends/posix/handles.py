@@ -57,19 +57,21 @@ class PosixHandle(AnnotatedHandle):
     """What opens, reads, writes and changes it, and its named streams."""
 
     async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
-        kind = stat_module.S_IFMT(self.mode)
-        if kind == stat_module.S_IFDIR:
+        if self.is_directory:
             if IoAccess.WRITE in access:
                 raise VfsError(Kind.IS_A_DIRECTORY, self.path)
-        elif kind != stat_module.S_IFREG:
+        elif not stat_module.S_ISREG(self.mode):
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
         threads, tree = self.volume.threads, self.volume.tree
-        asked = self.fd, IO_FLAGS[access], tree.proc, caller if tree.acts_as_callers else None
+        old, flags, acting = self.fd, IO_FLAGS[access], caller if tree.acts_as_callers else None
         try:
-            fd = await self.in_thread(reopen, *asked) if threads.always else reopen(*asked)
+            if threads.always:
+                fd = await self.in_thread(reopen, old, flags, tree.proc, acting)
+            else:
+                fd = reopen(old, flags, tree.proc, acting)
         except BlockingIOError as error:
-            opening = once_given_up(error, lambda: reopen(*asked), self.path)
+            opening = once_given_up(error, lambda: reopen(old, flags, tree.proc, acting), self.path)
         except OSError as error:
             raise vfs_error(error, self.path) from error
         else:

@@ -13,18 +13,18 @@ import errno
 import os
 import platform
 import struct
-import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from vfs_backends.api import Caller
+from vfs_backends.posix.each_thread import Groups
 
 __all__ = ["SERVER", "act_as", "as_caller", "can_act", "heed_quotas", "is_refusal"]
 
 T = TypeVar("T")
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc["syscall"]
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_syscall: Final = _libc["syscall"]
 _setfsuid = _libc["setfsuid"]
 _setfsgid = _libc["setfsgid"]
 _MASK: Final = 0xFFFFFFFF
@@ -52,14 +52,8 @@ _REFUSALS: Final = frozenset({errno.EACCES, errno.EPERM})
 _MISMATCH: Final = b"smbgate: cannot take back its own rights after acting with those of a user\n"
 
 
-class _Thread(threading.local):
-    """What groups the thread has; None where that is not known."""
-
-    groups: tuple[int, tuple[int, ...]] | None = None
-
-
-_thread = _Thread()
-_tried: set[tuple[int, int]] = set()
+_groups: Final = Groups()
+_tried: Final[set[tuple[int, int]]] = set()
 """Ids that the process is known to be able to take."""
 
 
@@ -109,7 +103,7 @@ def act_as(caller: Caller, call: Callable[[], T]) -> T:
     back, the process ends: it would go on as somebody else.
     """
     uid, gid = caller.uid, caller.gid
-    if _thread.groups != (gid, caller.groups):
+    if _groups.current != (gid, caller.groups):
         _set_groups(gid, caller.groups)
     if uid == 0:
         return call()
@@ -142,9 +136,9 @@ def _give_up(before: int) -> None:
 
 def _set_groups(gid: int, groups: tuple[int, ...]) -> None:
     array = (ctypes.c_uint32 * len(groups))(*groups)
-    _thread.groups = None
+    _groups.current = None
     if _syscall(_NR_SETGROUPS, len(groups), array) < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"setgroups: {os.strerror(number)}")
     _setfsgid(gid)
-    _thread.groups = (gid, groups)
+    _groups.current = (gid, groups)

@@ -57,7 +57,11 @@ class _Directory:
 
 def _stamp(fd: int) -> Stamp | None:
     fields = statx(fd)
-    return None if isinstance(fields, int) else (max(fields[14], fields[12]), *fields[12:16])
+    return (
+        None
+        if isinstance(fields, int)
+        else (max(fields[14], fields[12]), fields[12], fields[13], fields[14], fields[15])
+    )
 
 
 class CaseIndex:

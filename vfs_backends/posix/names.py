@@ -6,17 +6,21 @@ only accepted if it comes back the same: neither as other bytes, nor, in UTF-16,
 """
 
 import re
+from typing import Final
 
 from vfs_backends.errors import Kind, VfsError
 
 __all__ = ["MAX_NAME", "name_from_bytes", "name_to_bytes", "path_to_bytes", "text_to_bytes"]
 
-MAX_NAME = 255
+MAX_NAME: Final = 255
 """NAME_MAX: bytes in one name."""
 
-_NO_NAMES = frozenset({"", ".", ".."})
-_FORBIDDEN = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
-_STORED_SURROGATE = re.compile("\udced([\udca0-\udcbf])([\udc80-\udcbf])")
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+_FORBIDDEN: Final = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
+_STORED_SURROGATE: Final = re.compile(r"\udced([\udca0-\udcbf])([\udc80-\udcbf])")
+# By number, since mypyc takes no literals of them.
+_SECOND_HALF, _END = chr(0xDC00), chr(0xDFFF)
+_ESCAPE, _LAST_ESCAPE = chr(0xDC80), chr(0xDCFF)
 
 
 def name_from_bytes(raw: bytes) -> str:
@@ -32,12 +36,12 @@ def _decode_surrogates(name: str) -> str:
     following = ""  # What has been decoded already: we go backwards, since a pair must not come into being.
     end = len(name)
     for found in reversed(list(_STORED_SURROGATE.finditer(name))):
-        second, third = (ord(part) & 0x3F for part in found.groups())
+        second, third = [ord(part) & 0x3F for part in found.groups()]
         surrogate = chr(0xD000 | second << 6 | third)
         following = name[found.end() : end] + following
         end = found.end()
-        is_escape = "\udc80" <= surrogate <= "\udcff"
-        makes_pair = surrogate < "\udc00" and "\udc00" <= following[:1] <= "\udfff"
+        is_escape = _ESCAPE <= surrogate <= _LAST_ESCAPE
+        makes_pair = surrogate < _SECOND_HALF <= following[:1] <= _END
         if not is_escape and not makes_pair:
             following = surrogate + following
             end = found.start()
@@ -56,7 +60,7 @@ def text_to_bytes(text: str) -> bytes:
 
 
 def _encode_character(character: str) -> bytes:
-    return character.encode(errors="surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass")
+    return character.encode(errors="surrogateescape" if _ESCAPE <= character <= _LAST_ESCAPE else "surrogatepass")
 
 
 def name_to_bytes(name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import Final
 
 from vfs_backends.api import Caller
 from vfs_backends.errors import Kind, VfsError
@@ -27,18 +28,21 @@ from vfs_backends.posix.volume import Tree, Volume
 
 __all__ = ["Found", "Resolver", "look_up_failure"]
 
-PATH_MAX = 4096
-_PIECE = 4000
-_ATTEMPTS = 8
+PATH_MAX: Final = 4096
+_PIECE: Final = 4000
+_ATTEMPTS: Final = 8
+_NOT_THERE: Final = -errno.ENOENT
+_LATER: Final = -errno.EAGAIN
+_ELSEWHERE: Final = -errno.EXDEV
 
 Found = tuple[int, StatxFields]
 """A new O_PATH descriptor, and what it is on."""
 
-_OTHERWISE = frozenset({-errno.ENOENT, -errno.ELOOP, -errno.EXDEV, -errno.ENOTDIR})
+_OTHERWISE: Final = frozenset({_NOT_THERE, -errno.ELOOP, _ELSEWHERE, -errno.ENOTDIR})
 """What it may mean that a symbolic link leads out or nowhere."""
 
-_PATH = os.O_PATH | os.O_CLOEXEC
-_BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
+_PATH: Final = os.O_PATH | os.O_CLOEXEC
+_BENEATH: Final = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
 
 
 class _Way:
@@ -76,10 +80,10 @@ class Resolver:
         """What a path leads to exactly; the negative error number, EAGAIN if it takes more to find out."""
         volume = start.volume
         if self._follows or volume.threads.always or len(path) >= PATH_MAX:
-            return -errno.EAGAIN
+            return _LATER
         fd = openat2(start.fd, path, self._last.at_hand(volume)[0])
         if fd < 0:
-            return -errno.EAGAIN if fd == -errno.EXDEV else fd
+            return _LATER if fd == _ELSEWHERE else fd
         return _identified(fd)
 
     def reach_at_hand(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
@@ -87,7 +91,7 @@ class Resolver:
         takes more to find out. Raises OSError."""
         volume = start.volume
         if volume.threads.always:
-            return -errno.EAGAIN
+            return _LATER
         return act_as(caller, lambda: self._open(start.fd, start.path, path, self._last.at_hand(volume)))
 
     async def reach(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
@@ -115,25 +119,25 @@ class Resolver:
         threads = volume.threads
         if not threads.always:
             result = self._open(directory, above, raw, way.at_hand(volume))
-            if result != -errno.EAGAIN:
+            if result != _LATER:
                 return result
         return await threads.look(self._open, directory, above, raw, way.plain)
 
     def open_at_hand(self, volume: Volume, directory: int, above: str, path: str) -> Found | int:
         """Go into a directory if that takes no waiting; otherwise EAGAIN, negative."""
         if volume.threads.always:
-            return -errno.EAGAIN
+            return _LATER
         return self._open(directory, above, path_to_bytes(path), self._directory.at_hand(volume))
 
     def _open(self, directory: int, above: str, raw: bytes, hows: list[How]) -> Found | int:
-        fd = -errno.ENOENT
+        fd = _NOT_THERE
         for how in hows:
             fd = self._openat2(directory, raw, how)
             # A link may well lead out of the directory and stay inside of the tree.
-            if fd == -errno.EXDEV and self._follows:
+            if fd == _ELSEWHERE and self._follows:
                 fd = self._openat2(self.tree.root, path_to_bytes(above) + b"/" + raw if above else raw, how)
-            if fd == -errno.EXDEV and how.is_hasty:
-                return -errno.EAGAIN
+            if fd == _ELSEWHERE and how.is_hasty:
+                return _LATER
             if fd not in _OTHERWISE:
                 break
         return _identified(fd) if fd >= 0 else fd
@@ -167,11 +171,11 @@ def _identified(fd: int) -> Found | int:
 
 
 def _patiently(fd: int, path: bytes, how: How) -> int:
-    result = -errno.EAGAIN
+    result = _LATER
     for _ in range(_ATTEMPTS):
         result = openat2(fd, path, how)
         # Following ".." of a symbolic link, the kernel gives up if anything is renamed meanwhile.
-        if result != -errno.EAGAIN or how.is_hasty:
+        if result != _LATER or how.is_hasty:
             break
     return result
 
@@ -217,7 +221,7 @@ class _Walk:
         else:
             found = resolver.open_at_hand(self._volume, self._fd, self._path, path)
         if isinstance(found, int):
-            if found in {-errno.ENOENT, -errno.EAGAIN}:
+            if found in {_NOT_THERE, _LATER}:
                 return False
             raise look_up_failure(found, path, is_last=False)
         self._enter(found, _join(self._path, path))
@@ -230,7 +234,7 @@ class _Walk:
     async def _descend(self, name: str) -> None:
         below = await self._find(name, is_last=False, case_sensitive=False)
         if below is None:
-            raise look_up_failure(-errno.ENOENT, name, is_last=False)
+            raise look_up_failure(_NOT_THERE, name, is_last=False)
         found, stored = below
         self._enter(found, _join(self._path, stored))
 
@@ -256,7 +260,7 @@ class _Walk:
         found = await self._resolver.open(self._volume, self._fd, self._path, stored, is_last=is_last)
         if not isinstance(found, int):
             return found, stored
-        if found != -errno.ENOENT:
+        if found != _NOT_THERE:
             raise look_up_failure(found, name, is_last=is_last)
         return None if case_sensitive else await self._find_folded(name, is_last=is_last)
 
@@ -269,7 +273,7 @@ class _Walk:
         return True
 
     async def _find_folded(self, name: str, *, is_last: bool) -> tuple[Found, str] | None:
-        found: Found | int = -errno.ENOENT
+        found: Found | int = _NOT_THERE
         for _ in range(_ATTEMPTS):
             try:
                 names = await self._resolver.index.get(self._fd, self._node_id)
@@ -282,11 +286,11 @@ class _Walk:
             found = await self._resolver.open(self._volume, self._fd, self._path, stored, is_last=is_last)
             if not isinstance(found, int):
                 return found, stored
-            if found != -errno.ENOENT or (not is_last and await self._is_there(stored)):
+            if found != _NOT_THERE or (not is_last and await self._is_there(stored)):
                 break
             names.remove(stored)  # gone since
         assert isinstance(found, int)
-        if found == -errno.ENOENT:
+        if found == _NOT_THERE:
             return None
         raise look_up_failure(found, name, is_last=is_last)
 

@@ -11,6 +11,7 @@ from vfs_backends.posix.by_inode import path_of
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import act_as, as_caller
+from vfs_backends.posix.leased_handles import LeasedHandle
 from vfs_backends.posix.names import name_to_bytes, path_to_bytes
 from vfs_backends.posix.resolve import Found, Resolver, look_up_failure
 from vfs_backends.posix.sidestore import is_hidden
@@ -29,7 +30,6 @@ _ENTRY: Final = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 class SearchableFileSystem(FileSystem):
     """The part of `PosixFileSystem` that changes nothing."""
 
-    _handle_class: type[PosixHandle]
     _tree: Tree
     _resolver: Resolver
     _top: PosixHandle
@@ -45,7 +45,9 @@ class SearchableFileSystem(FileSystem):
         volume, node_id = self._tree.locate(fields)
         # A slow storage was not asked for what may have changed.
         told = fields if at_once and not volume.threads.always else None
-        return self._handle_class(volume, fd, node_id, fields[4], path, access=access, told=told)
+        if self._tree.shared is not None:
+            return LeasedHandle(volume, fd, node_id, fields[4], path, access=access, told=told)
+        return PosixHandle(volume, fd, node_id, fields[4], path, access=access, told=told)
 
     async def root(self) -> Handle:
         return self._handle(await self._ask(self._top.volume, _open_again, self._tree.root), "")

@@ -12,6 +12,7 @@ import os
 import re
 import stat as stat_module
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from vfs_backends.api import NodeId
 from vfs_backends.posix.failures import os_error
@@ -19,7 +20,7 @@ from vfs_backends.posix.syscalls import syncfs
 
 __all__ = ["NAME", "SideStore", "is_hidden"]
 
-NAME = ".smbgate-streams"
+NAME: Final = ".smbgate-streams"
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_NAME = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-\w+")

@@ -1,6 +1,7 @@
 """The fields of statx(2) and the stored DOS attributes as `Stat`; and what a storage tells of itself."""
 
 import os
+from typing import Final
 
 from vfs_backends.api import FileSystemStat, NodeId, Stat
 from vfs_backends.posix.attributes import DosAttributes
@@ -10,12 +11,12 @@ from vfs_backends.posix.syscalls import AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX
 
 __all__ = ["IDENTITY", "birth_of", "device_of", "fields_of", "file_system_stat", "identity_of", "stat_of"]
 
-IDENTITY = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
+IDENTITY: Final = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
 """Flags of statx(2)."""
 
-_BTIME = 0x800
-_SECOND = 1_000_000_000
-_MASK64 = (1 << 64) - 1
+_BTIME: Final = 0x800
+_SECOND: Final = 1_000_000_000
+_MASK64: Final = (1 << 64) - 1
 
 
 def fields_of(fd: int) -> StatxFields:

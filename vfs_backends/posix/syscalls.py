@@ -8,7 +8,9 @@ Python int as a C int, everything wider as a ready-made ctypes object. The inter
 import ctypes
 import errno
 import struct
-import threading
+from typing import Final
+
+from vfs_backends.posix.each_thread import VALUE_ROOM, Buffers
 
 __all__ = [
     "AT_EMPTY_PATH",
@@ -51,102 +53,73 @@ __all__ = [
 ]
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc["syscall"]
-_statx = _libc["statx"]
-_renameat2 = _libc["renameat2"]
-_fgetxattr = _libc["fgetxattr"]
-_getxattr = _libc["getxattr"]
-_lgetxattr = _libc["lgetxattr"]
-_flistxattr = _libc["flistxattr"]
-_listxattr = _libc["listxattr"]
-_llistxattr = _libc["llistxattr"]
-_fallocate = _libc["fallocate"]
-_fstatfs = _libc["fstatfs"]
-_utimensat = _libc["utimensat"]
-_syncfs = _libc["syncfs"]
-_inotify_init1 = _libc["inotify_init1"]
-_inotify_add_watch = _libc["inotify_add_watch"]
-_inotify_rm_watch = _libc["inotify_rm_watch"]
-_name_to_handle_at = _libc["name_to_handle_at"]
-_open_by_handle_at = _libc["open_by_handle_at"]
+_syscall: Final = _libc["syscall"]
+_statx: Final = _libc["statx"]
+_renameat2: Final = _libc["renameat2"]
+_fgetxattr: Final = _libc["fgetxattr"]
+_getxattr: Final = _libc["getxattr"]
+_lgetxattr: Final = _libc["lgetxattr"]
+_flistxattr: Final = _libc["flistxattr"]
+_listxattr: Final = _libc["listxattr"]
+_llistxattr: Final = _libc["llistxattr"]
+_fallocate: Final = _libc["fallocate"]
+_fstatfs: Final = _libc["fstatfs"]
+_utimensat: Final = _libc["utimensat"]
+_syncfs: Final = _libc["syncfs"]
+_inotify_init1: Final = _libc["inotify_init1"]
+_inotify_add_watch: Final = _libc["inotify_add_watch"]
+_inotify_rm_watch: Final = _libc["inotify_rm_watch"]
+_name_to_handle_at: Final = _libc["name_to_handle_at"]
+_open_by_handle_at: Final = _libc["open_by_handle_at"]
 # These return ssize_t, of which an int would be the lower half.
 for _call in (_fgetxattr, _getxattr, _lgetxattr, _flistxattr, _listxattr, _llistxattr):
     _call.restype = ctypes.c_ssize_t
 
 # The same on every architecture that Linux 5.6 runs on, but alpha.
-_NR_OPENAT2 = ctypes.c_long(437)
-_NR_GETXATTRAT = ctypes.c_long(464)
-_NR_LISTXATTRAT = ctypes.c_long(465)
-_NR_CACHESTAT = ctypes.c_long(451)
+_NR_OPENAT2: Final = ctypes.c_long(437)
+_NR_GETXATTRAT: Final = ctypes.c_long(464)
+_NR_LISTXATTRAT: Final = ctypes.c_long(465)
+_NR_CACHESTAT: Final = ctypes.c_long(451)
 
-AT_FDCWD = -100
-AT_SYMLINK_NOFOLLOW = 0x100
-AT_REMOVEDIR = 0x200
-AT_EMPTY_PATH = 0x1000
-AT_NO_AUTOMOUNT = 0x800
+AT_FDCWD: Final = -100
+AT_SYMLINK_NOFOLLOW: Final = 0x100
+AT_REMOVEDIR: Final = 0x200
+AT_EMPTY_PATH: Final = 0x1000
+AT_NO_AUTOMOUNT: Final = 0x800
 
-AT_STATX_DONT_SYNC = 0x4000
+AT_STATX_DONT_SYNC: Final = 0x4000
 
-RESOLVE_NO_XDEV = 0x01
-RESOLVE_NO_MAGICLINKS = 0x02
-RESOLVE_NO_SYMLINKS = 0x04
-RESOLVE_BENEATH = 0x08
-RESOLVE_CACHED = 0x20
+RESOLVE_NO_XDEV: Final = 0x01
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
+RESOLVE_BENEATH: Final = 0x08
+RESOLVE_CACHED: Final = 0x20
 
-RENAME_NOREPLACE = 1
-RENAME_EXCHANGE = 2
-UTIME_OMIT = (1 << 30) - 2
-_FALLOC_FL_KEEP_SIZE = 1
+RENAME_NOREPLACE: Final = 1
+RENAME_EXCHANGE: Final = 2
+UTIME_OMIT: Final = (1 << 30) - 2
+_FALLOC_FL_KEEP_SIZE: Final = 1
 
-_STATX_BASIC_AND_BTIME = 0xFFF
+_STATX_BASIC_AND_BTIME: Final = 0xFFF
 
-StatxFields = tuple[
-    int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int
-]  # fmt: skip
-"""mask, nlink, uid, gid, mode, inode, size, blocks of 512; seconds and nanoseconds of access, birth, status change and
-modification; major and minor number of the device it is, then of the one it is on."""
+StatxFields = tuple[int, ...]
+"""Always 20: mask, nlink, uid, gid, mode, inode, size, blocks of 512; seconds and nanoseconds of access, birth, status
+change and modification; major and minor number of the device it is, then of the one it is on."""
 
-_CACHE_RANGE = struct.Struct("=QQ")
-_CACHED = struct.Struct("=Q")
-_STATX = struct.Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI4xIIII")
+_CACHE_RANGE: Final = struct.Struct("=QQ")
+_CACHED: Final = struct.Struct("=Q")
+_STATX: Final = struct.Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI4xIIII")
 
-
-_VALUE_ROOM = 4096
-"""Bytes of an extended attribute: a security descriptor of any but an uncommon length."""
-
-
-class _Buffers(threading.local):
-    """Each thread's own: a call releases the interpreter lock, and another thread could be in the same call."""
-
-    def __init__(self) -> None:
-        self.statx = ctypes.create_string_buffer(256)
-        self.statx_reference = ctypes.byref(self.statx)
-        # struct cachestat_range, and struct cachestat.
-        self.cache_range = ctypes.create_string_buffer(16)
-        self.cache_range_reference = ctypes.byref(self.cache_range)
-        self.cached = ctypes.create_string_buffer(40)
-        self.cached_reference = ctypes.byref(self.cached)
-        value = ctypes.create_string_buffer(_VALUE_ROOM)
-        self.value_view = memoryview(value).cast("B")
-        self.value_reference = ctypes.byref(value)
-        # struct xattr_args: address and length of the buffer, flags.
-        self.xattr_arguments = ctypes.create_string_buffer(
-            struct.pack("=QII", ctypes.addressof(value), _VALUE_ROOM, 0), 16
-        )
-        self.xattr_reference = ctypes.byref(self.xattr_arguments)
-
-
-_buffers = _Buffers()
-_VALUE_SIZE = ctypes.c_size_t(_VALUE_ROOM)
-_XATTR_ARGUMENTS_SIZE = ctypes.c_size_t(16)
+_buffers: Final = Buffers()
+_VALUE_SIZE: Final = ctypes.c_size_t(VALUE_ROOM)
+_XATTR_ARGUMENTS_SIZE: Final = ctypes.c_size_t(16)
+_HOW_SIZE: Final = ctypes.c_size_t(24)
 
 
 class How:
     """`struct open_how` of openat2(2), made once for each way of opening."""
 
     __slots__ = ("_buffer", "is_hasty", "reference")
-
-    SIZE = ctypes.c_size_t(24)
 
     def __init__(self, flags: int, resolve: int, mode: int = 0) -> None:
         self._buffer = ctypes.create_string_buffer(struct.pack("=QQQ", flags, mode, resolve), 24)
@@ -158,7 +131,7 @@ class How:
 def openat2(directory: int, path: bytes, how: How) -> int:
     """The new descriptor, or the negative error number."""
     while True:
-        fd: int = _syscall(_NR_OPENAT2, directory, path, how.reference, How.SIZE)
+        fd: int = _syscall(_NR_OPENAT2, directory, path, how.reference, _HOW_SIZE)
         if fd >= 0:
             return fd
         number = ctypes.get_errno()
@@ -297,7 +270,7 @@ def inotify_rm_watch(fd: int, watch: int) -> None:
     _inotify_rm_watch(fd, watch)
 
 
-_HANDLE = struct.Struct("=Ii")
+_HANDLE: Final = struct.Struct("=Ii")
 
 
 def name_to_handle(fd: int) -> tuple[int, bytes] | None:

@@ -49,7 +49,9 @@ _FOLLOWED: Final = How(os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH | RESOLVE_NO_MA
 _ENTRY: Final = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 _ATTRIBUTE: Final = XATTR + b"\0"
 
-_S_IFMT, _S_IFLNK, _S_IFDIR = 0o170000, 0o120000, 0o040000
+_S_IFMT: Final = 0o170000
+_S_IFLNK: Final = 0o120000
+_S_IFDIR: Final = 0o040000
 _WITH_XATTRS: Final = frozenset({0o100000, 0o040000})
 """S_IFREG and S_IFDIR: others cannot have any of `user.`."""
 
@@ -57,6 +59,16 @@ _KNOWN: Final = 1 << 17
 """Enough to list 100,000 files again without asking for the attributes of each."""
 _RACY_NS: Final = 50_000_000
 """For so long a further change may leave the time of the last one as it is: the clocks of file systems are coarse."""
+
+
+_Known = tuple[int, int, DosAttributes | None, bool | None]
+"""What user.DOSATTRIB says of a file, after the time of the last change of status (seconds, nanoseconds): as long as
+that stays, so does the attribute. Last, if it is known, whether there are attributes of users."""
+
+
+def _is_racy(fields: StatxFields, now: int) -> bool:
+    """Whether a file may be changed after `now` (ns since 1970) without its time of change telling."""
+    return now - fields[12] * 1_000_000_000 - fields[13] <= _RACY_NS
 
 
 class Tree:
@@ -87,8 +99,6 @@ class Tree:
         device = device_of(fields_of(root))
         self.top = Volume(self, device, kind)
         self._volumes = {device: self.top}
-        self._by_numbers: dict[tuple[int, ...], Volume] = {}
-        """The same by major and minor number of the device."""
         self.proc = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
@@ -110,10 +120,9 @@ class Tree:
 
     def locate(self, fields: StatxFields) -> tuple["Volume", NodeId]:
         """Where a file is, and which. The generation is the time of birth, or 0 where that is not reliably known."""
-        numbers = fields[18:]
-        volume = self._by_numbers.get(numbers)
-        if volume is None:
-            volume = self._by_numbers[numbers] = self.volume(device_of(fields))
+        volume = self.top
+        if not volume.has(fields):
+            volume = self.volume(device_of(fields))
         return volume, NodeId(volume.device, fields[5], birth_of(fields) if volume.has_birth else 0)
 
     def node_id(self, fields: StatxFields) -> NodeId:
@@ -159,9 +168,12 @@ class Volume:
         """Whether preadv2(RWF_NOWAIT) is worth trying."""
         self.sends: bool | None = None
         """Whether sendfile(2) takes its files; None while nobody has tried."""
-        self._known: dict[int, tuple[int, int, DosAttributes | None, bool | None]] = {}
-        """What user.DOSATTRIB says, by inode, with the time of the last change of status (seconds, nanoseconds): as
-        long as that stays, so does the attribute. Last, if it is known, whether there are attributes of users."""
+        self._known: dict[int, _Known] = {}
+        """By inode."""
+
+    def has(self, fields: StatxFields) -> bool:
+        """Whether what statx(2) has told of is there."""
+        return fields[19] == self._minor and fields[18] == self._major
 
     def stat(self, fd: int, *, node_id: NodeId, is_io: bool) -> Stat:
         """What the storage tells of a descriptor's file. Raises OSError."""
@@ -175,9 +187,9 @@ class Volume:
         tree = self.tree
         if not tree.has_xattrs:
             return stat_of(node_id, fields, None)
-        known = self._known.get(fields[5])
-        if known is not None and known[1] == fields[13] and known[0] == fields[12]:
-            return stat_of(node_id, fields, known[2])
+        known = self._known_of(fields)
+        if known is not None:
+            return stat_of(node_id, fields, known[2], known[3])
         now = time.time_ns()
         stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io)
         return stat_of(node_id, fields, self._learn(fields, stored, now))
@@ -189,16 +201,18 @@ class Volume:
 
         What has no attributes at all, as most files, need not be asked for any.
         """
+        known = self._known_of(fields)
+        if known is not None:
+            return stat_of(node_id, fields, known[2], known[3]), None
         now = time.time_ns()
-        changed = fields[12] * 1_000_000_000 + fields[13]
-        known = self._known.get(fields[5])
-        is_known = known is not None and known[1] == fields[13] and known[0] == fields[12]
-        if is_known or now - changed <= _RACY_NS or not (self.tree.has_xattrs and self.kind.lists_xattrs):
+        if _is_racy(fields, now) or not (self.tree.has_xattrs and self.kind.lists_xattrs):
             return self.stat_by(fields, fd, node_id=node_id, is_io=is_io), None
         listed = self.list_xattrs(fd, mode=fields[4], is_io=is_io)
-        if isinstance(listed, int) or _ATTRIBUTE in listed:
+        if isinstance(listed, int):
             return self.stat_by(fields, fd, node_id=node_id, is_io=is_io), listed
-        return stat_of(node_id, fields, self._learn(fields, -errno.ENODATA, now)), listed
+        has_xattrs = bool(listed) and has_user(listed)
+        stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io) if _ATTRIBUTE in listed else -errno.ENODATA
+        return stat_of(node_id, fields, self._learn(fields, stored, now, has_xattrs), has_xattrs), listed
 
     def read_xattr(self, fd: int, attribute: bytes, *, mode: int, is_io: bool) -> bytes | int:
         """The value of an extended attribute, or the negative error number; ERANGE for a very long one."""
@@ -231,12 +245,16 @@ class Volume:
     ) -> DosAttributes | None:
         """Take note of the value of user.DOSATTRIB as read at `now` or later; what is malformed counts as absent."""
         dos = None if isinstance(stored, int) else DosAttributes.parse(stored)
-        seconds, nanoseconds = fields[12], fields[13]
-        if now - seconds * 1_000_000_000 - nanoseconds > _RACY_NS and not self.kind.slow:
+        if not _is_racy(fields, now) and not self.kind.slow:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            self._known[fields[5]] = seconds, nanoseconds, dos, has_xattrs
+            self._known[fields[5]] = fields[12], fields[13], dos, has_xattrs
         return dos
+
+    def _known_of(self, fields: StatxFields) -> _Known | None:
+        """What is known of a file of which statx(2) has just told this."""
+        known = self._known.get(fields[5])
+        return known if known is not None and known[1] == fields[13] and known[0] == fields[12] else None
 
     def entry_stat(self, directory: int, name: bytes, path: str) -> Stat | None:
         """The same of a name in the directory at `path`; None if it cannot be looked at, or is gone."""
@@ -251,15 +269,15 @@ class Volume:
             if followed is not None:
                 followed.has_xattrs = tree.has_xattrs
                 return followed
-        is_own = fields[18] == self._major and fields[19] == self._minor
+        is_own = self.has(fields)
         if is_own:
             node_id = NodeId(self.device, fields[5], birth_of(fields) if self.has_birth else 0)
         else:
             node_id = tree.node_id(fields)
         if not tree.has_xattrs or kind not in _WITH_XATTRS or (not is_own and not self.kind.slow):
             return stat_of(node_id, fields, None)
-        known = self._known.get(fields[5]) if is_own else None
-        if known is not None and known[1] == fields[13] and known[0] == fields[12] and known[3] is not None:
+        known = self._known_of(fields) if is_own else None
+        if known is not None and known[3] is not None:
             return stat_of(node_id, fields, known[2], known[3])
         now = time.time_ns() if is_own else 0
         stored, has_xattrs = self._read_entry(directory, name)
