@@ -68,6 +68,7 @@ MODULES = (
     "gateway/share/leases.py",
     "gateway/share/listing.py",
     "gateway/share/locks.py",
+    "gateway/share/memory_table.py",
     "gateway/share/notify.py",
     "gateway/share/opens.py",
     "gateway/share/paths.py",

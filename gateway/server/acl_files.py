@@ -18,10 +18,10 @@ from gateway.server.idmap import LiveIdMap
 from gateway.server.names import SystemNames
 from gateway.server.state import StateDirectory
 from gateway.share.access import Governing
+from gateway.share.memory_table import MemoryTable
 from gateway.share.securing import write_descriptor
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from vfs_backends.api import Handle
 from vfs_backends.errors import VfsError
 from vfs_backends.posix import PosixFileSystem

@@ -19,9 +19,9 @@ from gateway.share.breaks import Breaks
 from gateway.share.disconnected import Disconnected
 from gateway.share.kin import Family
 from gateway.share.locking import LockWaiters
+from gateway.share.memory_table import MemoryTable
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from gateway.share.times import WriteTimes
 from gateway.smb.exports import IPC, Export, Store
 from gateway.smb.hiding import hiding

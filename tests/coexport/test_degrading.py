@@ -10,9 +10,9 @@ from gateway.nt.upcase import upcase
 from gateway.share import outside_changes
 from gateway.share.access import Descriptors
 from gateway.share.leases import HANDLE_CACHING, READ_CACHING, Break, LeaseRequest
+from gateway.share.memory_table import MemoryTable
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from tests.share.stores import intent
 from tests.smb.server import IDMAP, token_of
 from vfs_backends.api import Capability, StatChange

@@ -28,8 +28,8 @@ from gateway.share.leases import (
     find_lease,
     grant,
 )
+from gateway.share.memory_table import MemoryTable
 from gateway.share.record import EMPTY, FileRecord, OpenEntry, add_open
-from gateway.share.table import MemoryTable
 from tests.share.tables import RetryingTable
 from vfs_backends.api import NodeId
 

@@ -12,10 +12,10 @@ from gateway.nt import constants as nt
 from gateway.nt.status import StatusError
 from gateway.share.access import Descriptors
 from gateway.share.intent import OpenIntent
+from gateway.share.memory_table import MemoryTable
 from gateway.share.opens import Open
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from vfs_backends.api import FileSystem, StatChange
 from vfs_backends.memory import MemoryFileSystem
 from vfs_backends.posix import PosixFileSystem

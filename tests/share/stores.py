@@ -16,10 +16,10 @@ from gateway.nt.upcase import upcase
 from gateway.share.access import Descriptors
 from gateway.share.errors import status_of
 from gateway.share.intent import OpenIntent
+from gateway.share.memory_table import MemoryTable
 from gateway.share.opens import Open
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from gateway.share.times import WriteTimes
 from vfs_backends.api import IoAccess, StatChange
 from vfs_backends.errors import VfsError

@@ -4,8 +4,9 @@ from typing import TypeVar
 
 import trio
 
+from gateway.share.memory_table import MemoryTable
 from gateway.share.record import FileRecord
-from gateway.share.table import MemoryTable, Transition
+from gateway.share.table import Transition
 from vfs_backends.api import NodeId
 from vfs_backends.inline import NotNow, committed, may_wait
 

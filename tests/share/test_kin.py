@@ -20,12 +20,12 @@ from gateway.nt.upcase import upcase
 from gateway.share.access import Descriptors
 from gateway.share.changing import set_delete
 from gateway.share.kin import Family, places
+from gateway.share.memory_table import MemoryTable
 from gateway.share.notify import Change, Watch
 from gateway.share.opens import Open
 from gateway.share.renaming import rename
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from tests.share.stores import intent
 from tests.smb.server import IDMAP, token_of
 from vfs_backends.posix import PosixFileSystem

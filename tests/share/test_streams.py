@@ -25,6 +25,7 @@ from gateway.share.changing import set_delete, set_size, set_stat
 from gateway.share.granting import governing_open
 from gateway.share.intent import OpenIntent
 from gateway.share.locking import lock, unlock
+from gateway.share.memory_table import MemoryTable
 from gateway.share.notify import Watch
 from gateway.share.opens import Open
 from gateway.share.record import LockEntry
@@ -33,7 +34,6 @@ from gateway.share.securing import set_security
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
 from gateway.share.streams import list_streams, rename_stream, stat_of_file
-from gateway.share.table import MemoryTable
 from gateway.share.times import KEEP_CHANGE_TIME, KEEP_WRITE_TIME
 from vfs_backends.api import Stat, StatChange
 from vfs_backends.errors import Kind, VfsError

@@ -2,8 +2,9 @@
 
 import pytest
 
+from gateway.share.memory_table import MemoryTable
 from gateway.share.record import FileRecord, OpenEntry, add_open
-from gateway.share.table import MemoryTable, Table
+from gateway.share.table import Table
 from tests.share.tables import RetryingTable, YieldingTable
 from vfs_backends.api import NodeId
 from vfs_backends.inline import NotNow, point_of_no_return, run_inline

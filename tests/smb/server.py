@@ -18,9 +18,9 @@ from gateway.protocol.dialect import NegotiatePolicy
 from gateway.rpc.interface import ShareInfo, StaticServerInfo
 from gateway.server.stores import FixedStore
 from gateway.share.access import Descriptors
+from gateway.share.memory_table import MemoryTable
 from gateway.share.settings import ShareSettings
 from gateway.share.share import Share
-from gateway.share.table import MemoryTable
 from gateway.smb.connection import SmbConnection
 from gateway.smb.exports import IPC, Export, Exports
 from gateway.smb.limits import Limits
