@@ -16,11 +16,13 @@ from gateway.wire.transform import SMB2_TRANSFORM_ENCRYPTED, TRANSFORM_HEADER_SI
 TAG_LENGTH: Final = 16
 
 # ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
-_HEADER: Final = struct.Struct("<4s16s16sIHHQ")
-_ASSOCIATED: Final = struct.Struct("<16sIHHQ")
-_WHOSE: Final = struct.Struct("<4s38xHQ")
+_header_of: Final = struct.Struct("<4s16s16sIHHQ").unpack_from
+_pack_associated: Final = struct.Struct("<16sIHHQ").pack
+_owner_of: Final = struct.Struct("<4s38xHQ").unpack_from
 _SIGNED_FROM: Final = 20
 _BLOCK: Final = 16
+ONE_BUFFER: Final = 1024
+"""Up to so many bytes are cheaper to copy than to send from another buffer."""
 # From this size on, sparing a copy outweighs the setting up of a cipher context.
 _LARGE: Final = 128 * 1024
 
@@ -46,7 +48,7 @@ def sealed_session_id(frame: Frame) -> int:
     """
     if len(frame) <= TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message is too short")
-    protocol_id, flags, session_id = _WHOSE.unpack_from(frame)
+    protocol_id, flags, session_id = _owner_of(frame)
     if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
         raise CryptoError("not a sealed message")
     return int(session_id)
@@ -56,7 +58,7 @@ def _unpack(frame: Frame) -> tuple[bytes, bytes]:
     """Signature and Nonce of a checked transform header."""
     if len(frame) <= TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message is too short")
-    protocol_id, signature, nonce, size, _reserved, flags, _session_id = _HEADER.unpack_from(frame)
+    protocol_id, signature, nonce, size, _reserved, flags, _session_id = _header_of(frame)
     if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
         raise CryptoError("not a sealed message")
     if size != len(frame) - TRANSFORM_HEADER_SIZE:
@@ -67,7 +69,7 @@ def _unpack(frame: Frame) -> tuple[bytes, bytes]:
 class Sealer:
     """Seals or unseals with one key. Holds no state between messages; nonces are the caller's business."""
 
-    __slots__ = ("_aead", "_large", "nonce_length")
+    __slots__ = ("_decrypt", "_encrypt", "_large", "nonce_length")
 
     def __init__(self, cipher_id: int, key: bytes) -> None:
         """Raises ValueError for an unknown cipher or a key of the wrong length."""
@@ -76,18 +78,23 @@ class Sealer:
         algorithm, key_length, self.nonce_length = _CIPHERS[cipher_id]
         if len(key) != key_length:
             raise ValueError(f"cipher {cipher_id} takes a key of {key_length} bytes, not {len(key)}")
-        self._aead = algorithm(key)
+        aead = algorithm(key)
+        self._encrypt, self._decrypt = aead.encrypt, aead.decrypt
         self._large = AES(key) if algorithm is AESGCM else None
 
-    def seal(self, message: Frame, session_id: int, nonce: bytes) -> tuple[bytes, memoryview]:
-        """*message* (one SMB2 message or a whole compound), sealed: its transform header, and what follows it.
+    def seal(self, message: Frame, session_id: int, nonce: bytes, before: bytes = b"") -> list[Frame]:
+        """*message* (one SMB2 message or a whole compound), sealed: its transform header and the rest, as buffers.
 
-        *nonce* has ``nonce_length`` bytes and was never used with this key.
+        A small one is in a single buffer. *before* is put in front of all. *nonce* has ``nonce_length`` bytes and was
+        never used with this key.
         """
-        associated = _ASSOCIATED.pack(nonce, len(message), 0, SMB2_TRANSFORM_ENCRYPTED, session_id)
-        sealed = self._aead.encrypt(nonce, message, associated)
+        length = len(message)
+        associated = _pack_associated(nonce, length, 0, SMB2_TRANSFORM_ENCRYPTED, session_id)
+        sealed = self._encrypt(nonce, message, associated)
         # The library puts the tag behind the text; SMB has it in the header's Signature field.
-        return b"".join((TRANSFORM_MAGIC, sealed[-TAG_LENGTH:], associated)), memoryview(sealed)[:-TAG_LENGTH]
+        if length <= ONE_BUFFER:
+            return [b"".join((before, TRANSFORM_MAGIC, sealed[length:], associated, sealed[:length]))]
+        return [b"".join((before, TRANSFORM_MAGIC, sealed[length:], associated)), memoryview(sealed)[:length]]
 
     def unseal(self, frame: Frame) -> bytes | bytearray:
         """The message in *frame*: a transform header and everything behind it, without the transport's length.
@@ -100,7 +107,7 @@ class Sealer:
         try:
             if self._large is not None and len(text) >= _LARGE:
                 return _unseal_large(self._large, nonce, signature, associated, text)
-            return self._aead.decrypt(nonce, b"".join((text, signature)), associated)
+            return self._decrypt(nonce, b"".join((text, signature)), associated)
         except InvalidTag:
             raise CryptoError("a sealed message does not open with the session's key") from None
 

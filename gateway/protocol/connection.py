@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import sealed_session_id
+from gateway.crypto.sealing import ONE_BUFFER, sealed_session_id
 from gateway.nt.status import STATUS_ACCESS_DENIED
 from gateway.protocol.credits import MessageWindow
 from gateway.protocol.errors import ProtocolError
@@ -27,7 +27,7 @@ from gateway.wire.header import (
     Opcode,
 )
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS as RELATED
-from gateway.wire.transform import TRANSFORM_MAGIC
+from gateway.wire.transform import TRANSFORM_HEADER_SIZE, TRANSFORM_MAGIC
 
 __all__ = ["ANY_ID", "UNSOLICITED", "Connection"]
 
@@ -36,7 +36,8 @@ ANY_ID: Final = 0xFFFFFFFFFFFFFFFF
 UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 """MessageId of an oplock break notification."""
 
-_PREFIX: Final = struct.Struct(">I")
+_prefix: Final = struct.Struct(">I").pack
+_pack_header: Final = HEADER.pack_into
 _NO_SIGNATURE: Final = bytes(16)
 _ROOM: Final = bytes(HEADER_SIZE)
 _SEALED: Final = TRANSFORM_MAGIC[0]
@@ -140,7 +141,7 @@ class Connection:
             if reply.sign or reply.hash is not None:
                 _protect(message, reply, sealed_by)
             if reply.extent is not None:
-                return [_PREFIX.pack(len(message) + reply.extent.left), message]
+                return [_prefix(len(message) + reply.extent.left), message]
         else:
             message = self._compound(replies, sealed_by)
         return self._framed(message, sealed_by)
@@ -151,7 +152,7 @@ class Connection:
         [MS-SMB2] 3.3.4.6, 3.3.4.7. `sealed_by` as for `pack`.
         """
         message = bytearray(HEADER_SIZE)
-        HEADER.pack_into(
+        _pack_header(
             message,
             0,
             SMB2_MAGIC,
@@ -173,9 +174,10 @@ class Connection:
 
     def _framed(self, message: bytearray | memoryview, sealed_by: ChannelSecurity | None) -> list[Buffer]:
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
-            header, text = sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next())
-            return [_PREFIX.pack(len(header) + len(text)) + header, text]
-        return [_PREFIX.pack(len(message)), message]
+            prefix = _prefix(TRANSFORM_HEADER_SIZE + len(message))
+            return sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next(), prefix)
+        length = len(message)
+        return [_prefix(length) + message] if length <= ONE_BUFFER else [_prefix(length), message]
 
     def _compound(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> bytearray:
         whole = bytearray()
@@ -202,7 +204,7 @@ class Connection:
         if reply.async_id:
             flags |= SMB2_FLAGS_ASYNC_COMMAND
             low, high = reply.async_id & 0xFFFFFFFF, reply.async_id >> 32
-        HEADER.pack_into(
+        _pack_header(
             message,
             0,
             SMB2_MAGIC,

@@ -16,7 +16,7 @@ PREFIX_SIZE: Final = 4
 SMALL_BUFFER: Final = 64 * 1024
 MEDIUM_BUFFER: Final = 2 << 20
 """Room for a message of the usual largest payload, 1 MiB."""
-_PREFIX: Final = struct.Struct(">I")
+_length_at: Final = struct.Struct(">I").unpack_from
 _PARTIAL_LIMIT: Final = 4096
 _NOTHING: Final = memoryview(b"")
 
@@ -31,22 +31,22 @@ class BufferPool:
     def __init__(self, size: int = SMALL_BUFFER, keep: int = 32, keep_large: int = 16 << 20) -> None:
         self.size = size
         self._keep = keep
-        self._free: list[bytearray] = []
+        self._free: list[memoryview] = []
         self._keep_large = keep_large
-        self._large: list[bytearray] = []
+        self._large: list[memoryview] = []
 
-    def take(self, need: int = 0) -> bytearray:
-        """Storage of at least `need` bytes, with anything in it."""
+    def take(self, need: int = 0) -> memoryview:
+        """Storage of at least `need` bytes, with anything in it, as a view of the whole of it."""
         if need <= self.size:
-            return self._free.pop() if self._free else bytearray(self.size)
+            return self._free.pop() if self._free else memoryview(bytearray(self.size))
         for number in reversed(range(len(self._large))):  # what was used last is the likeliest to be in the cache
             if need <= len(self._large[number]) <= 2 * need:
                 self._keep_large += len(self._large[number])
                 return self._large.pop(number)
-        return bytearray(need)
+        return memoryview(bytearray(need))
 
-    def give(self, buffer: bytearray) -> None:
-        """Take storage back that nobody uses any more."""
+    def give(self, buffer: memoryview) -> None:
+        """Take storage back, as it was given, that nobody uses any more."""
         size = len(buffer)
         if size == self.size:
             if len(self._free) < self._keep:
@@ -63,14 +63,14 @@ class FrameBuffer:
     from `next_message` until there is none. Before it waits for more, it calls `rest`.
     """
 
-    __slots__ = ("_buffer", "_end", "_pool", "_start", "_view", "max_message")
+    __slots__ = ("_end", "_pool", "_start", "_view", "max_message")
 
     def __init__(self, pool: BufferPool, max_message: int) -> None:
         self._pool = pool
         self.max_message = max_message
         """The longest message the peer may send now, in bytes; may be changed at any time."""
-        self._buffer: bytearray | None = None
         self._view = _NOTHING
+        """The storage."""
         self._start = 0
         self._end = 0
 
@@ -95,11 +95,12 @@ class FrameBuffer:
 
     def room(self) -> memoryview:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
-        if self._buffer is None:  # so nothing has come of the next message
-            self._adopt(self._pool.take())
-            return self._view
+        view = self._view
+        if view is _NOTHING:  # so nothing has come of the next message
+            self._view = view = self._pool.take()
+            return view
         need = self.wanted or PREFIX_SIZE
-        if self._start + need > len(self._buffer) or self._end == len(self._buffer):
+        if self._start + need > len(view) or self._end == len(view):
             self._move(need)
         if need > self._pool.size:
             return self._view[self._end : self._start + need]  # or the next message would have to move
@@ -131,7 +132,7 @@ class FrameBuffer:
 
         `reuse`: none of those is in use any more.
         """
-        if self._buffer is None:
+        if self._view is _NOTHING:
             return
         rest = bytes(self._view[self._start : self._end])
         self._drop(reuse=reuse)
@@ -140,7 +141,7 @@ class FrameBuffer:
     def rest(self) -> None:
         """No message given out is in use any more, and more is waited for: hold no more than what has arrived."""
         pending = self.pending
-        if self._buffer is None or (pending and len(self._buffer) > self._pool.size):
+        if self._view is _NOTHING or (pending and len(self._view) > self._pool.size):
             return
         if not pending:
             self._drop(reuse=True)
@@ -154,37 +155,35 @@ class FrameBuffer:
         self._drop(reuse=False)
 
     def _length(self) -> int:
-        length: int = _PREFIX.unpack_from(self._view, self._start)[0]
+        length: int = _length_at(self._view, self._start)[0]
         if length > self.max_message:
             # A non-zero first byte (a NetBIOS session packet) makes the number too large as well.
             raise ProtocolError(f"a message of {length:#x} bytes, where at most {self.max_message:#x} are allowed")
         return length
 
-    def _adopt(self, buffer: bytearray, filled: int = 0) -> None:
-        self._buffer = buffer
-        self._view = memoryview(buffer)
+    def _adopt(self, view: memoryview, filled: int) -> None:
+        self._view = view
         self._start, self._end = 0, filled
 
     def _refill(self, rest: bytes, *, exact: bool = False) -> None:
         if not rest:
             return
-        buffer = bytearray(rest) if exact else self._pool.take(len(rest))
-        buffer[: len(rest)] = rest
-        self._adopt(buffer, len(rest))
+        view = memoryview(bytearray(len(rest))) if exact else self._pool.take(len(rest))
+        view[: len(rest)] = rest
+        self._adopt(view, len(rest))
 
     def _move(self, need: int) -> None:
         """Bring the message now arriving to the front of storage that can hold all of it."""
         rest = self._view[self._start : self._end]
-        buffer = self._pool.take(need)
+        view = self._pool.take(need)
         pending = len(rest)
-        buffer[:pending] = rest
+        view[:pending] = rest
         rest.release()
         self._drop(reuse=True)
-        self._adopt(buffer, pending)
+        self._adopt(view, pending)
 
     def _drop(self, *, reuse: bool) -> None:
-        if self._buffer is not None and reuse:
-            self._pool.give(self._buffer)
-        self._buffer = None
+        if reuse and self._view is not _NOTHING:
+            self._pool.give(self._view)
         self._view = _NOTHING
         self._start = self._end = 0

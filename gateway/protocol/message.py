@@ -86,7 +86,7 @@ class Reply:
         """Takes in the finished message."""
         self.reserved = 0
         """Bytes of the memory budget that come back when it has been sent."""
-        self.lent: bytearray | None = None
+        self.lent: memoryview | None = None
         """Storage of the pool that comes back with them."""
         self.extent: Extent | None = None
         """What follows the body; only of a reply that is alone in its frame, and neither signed nor sealed."""

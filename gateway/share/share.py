@@ -7,8 +7,8 @@ front end may ask without consequence (stat, reading attributes) it asks the ope
 import itertools
 import logging
 import secrets
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Coroutine, Hashable
+from typing import Any, Final
 
 from acl.token import Token
 from gateway.nt.constants import FILE_NOTIFY_CHANGE_LAST_WRITE, FILE_NOTIFY_CHANGE_SIZE
@@ -231,12 +231,18 @@ class Share:
             return
         await ending
 
-    async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
+    def read_into(self, one: Open, offset: int, buffer: memoryview) -> Coroutine[Any, Any, int]:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller.
 
         Raises `StatusError` (FILE_LOCK_CONFLICT) and `VfsError`.
         """
         self.enter()
+        record = self.table.peek_nowait(one.node_id)
+        if (record is None or not (record.leases or record.locks)) and not self.settings.strict_locking:
+            return one.handle.read_into(offset, buffer)
+        return self._read_among_others(one, offset, buffer)
+
+    async def _read_among_others(self, one: Open, offset: int, buffer: memoryview) -> int:
         record = self.table.peek_nowait(one.node_id)
         if record is not None and record.leases and len(record.opens) > 1:
             await self.breaks.before_read(one)

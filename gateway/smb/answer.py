@@ -64,7 +64,7 @@ class Answer:
         """Takes in the finished message."""
         self.reserved = 0
         """Bytes of the memory budget that come back when the answer has been sent."""
-        self.lent: bytearray | None = None
+        self.lent: memoryview | None = None
         """Storage of the pool that comes back with them."""
         self.extent: Extent | None = None
         """What follows the body, as of `Reply`; it is released when the answer has been sent."""

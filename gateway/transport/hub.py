@@ -33,6 +33,7 @@ log = logging.getLogger("gateway.conn")
 _EVENTS: Final = 64
 """Sockets that are served before others are looked at."""
 _LONGEST_SLEEP: Final = 3600.0
+_now: Final = time.perf_counter
 _EVENTPOLL: Final = "anon_inode:[eventpoll]"
 
 
@@ -127,8 +128,8 @@ class Hub:
         # No task can run, so nobody but who is served here could bring the deadline forward; and who does that for
         # another task does it by waking it.
         sleep = trio.lowlevel.current_statistics().seconds_to_next_deadline
-        end = time.perf_counter() + min(sleep, _LONGEST_SLEEP)
-        while not runnable and (left := end - time.perf_counter()) > 0 and self._waiters:
+        end = _now() + min(sleep, _LONGEST_SLEEP)
+        while not runnable and (left := end - _now()) > 0 and self._waiters:
             if self._serve_ready(epoll, loop, left):
                 return
 

@@ -119,7 +119,11 @@ class Outbox:
                 if self._extents:
                     self._send_mixed()
                     continue
-                sent = self._sock.sendmsg(queue if len(queue) <= IOV_MAX else queue[:IOV_MAX])
+                count = len(queue)
+                if count == 1:
+                    sent = self._sock.send(queue[0])
+                else:
+                    sent = self._sock.sendmsg(queue if count <= IOV_MAX else queue[:IOV_MAX])
                 self.size -= sent
                 if self._marks:
                     self._call_marks()

@@ -25,6 +25,7 @@ __all__ = [
 SMB2_MAGIC: Final = b"\xfeSMB"
 HEADER: Final = struct.Struct("<4sHHIHHIIQIIQ16s")
 HEADER_SIZE: Final = 64
+_unpack: Final = HEADER.unpack_from
 NO_SIGNATURE: Final = bytes(16)
 
 SMB2_FLAGS_SERVER_TO_REDIR: Final = 0x00000001
@@ -124,7 +125,7 @@ class Header:
         """Read the header that `message` begins with; raises `WireError` if it is short or not an SMB2 header."""
         try:
             magic, size, charge, status, command, credit, flags, following, mid, process, tree, session, signature = (
-                HEADER.unpack_from(message)
+                _unpack(message)
             )
         except struct.error:
             raise WireError(f"{len(message)} bytes are no SMB2 header") from None

@@ -65,6 +65,6 @@ class ReadResponse(Body):
         return self.pack() + (bytes(self.data) or b"\0")
 
     @staticmethod
-    def pack_into(buffer: bytearray, length: int) -> None:
+    def pack_into(buffer: bytearray | memoryview, length: int) -> None:
         """Write the body at 64 of `buffer`, for `length` bytes of data that follow it there."""
         _pack_response_into(buffer, BODY, 17, _HEADROOM, length, 0, 0)

@@ -32,6 +32,7 @@ from gateway.wire.negotiate import (
 )
 from gateway.wire.negotiate_contexts import EncryptionCapabilities, PreauthIntegrityCapabilities, SigningCapabilities
 from gateway.wire.session_setup import SessionSetupRequest, SessionSetupResponse
+from gateway.wire.transform import TRANSFORM_HEADER_SIZE
 from gateway.wire.tree_connect import TreeConnectRequest
 
 __all__ = ["MODES", "BenchError", "Element", "Frame", "Link", "Load", "Operation", "Steps"]
@@ -194,8 +195,9 @@ class Link:
                 data[start + 16] |= SMB2_FLAGS_SIGNED
                 self._signer.sign(view[start:stop], server=False)
         elif self._sealer is not None:
-            header, text = self._sealer.seal(memoryview(data)[4:], self.session_id, self._nonces.next())
-            return message_id - charge, b"".join((_PREFIX.pack(len(header) + len(text)), header, text))
+            prefix = _PREFIX.pack(TRANSFORM_HEADER_SIZE + len(data) - 4)
+            sealed = self._sealer.seal(memoryview(data)[4:], self.session_id, self._nonces.next())
+            return message_id - charge, b"".join((prefix, *sealed))
         return message_id - charge, bytes(data)
 
     # --- exchanges

@@ -82,6 +82,15 @@ def test_published_sealed_messages_of_3_1_1():
     assert seal(server, RESPONSE_3_1_1, session_id, unhex("E06831DD2E8EB7B400000000")) == SEALED_RESPONSE_3_1_1
 
 
+@pytest.mark.parametrize(("length", "buffers"), [(1, 1), (1024, 1), (1025, 2), (300_000, 2)])
+def test_what_is_to_stand_in_front(length, buffers):
+    sealer, message = make_sealer(AES128_GCM, bytes(16)), os.urandom(length)
+    sealed = sealer.seal(message, 1, bytes(12), b"before")
+    assert len(sealed) == buffers
+    assert b"".join(sealed) == b"before" + seal(sealer, message, 1, bytes(12))
+    assert sealer.unseal(b"".join(sealed)[6:]) == message
+
+
 def peer(cipher, key):
     """As much of smbprotocol as seals and unseals."""
     session = SimpleNamespace(session_id=77, encryption_key=key, decryption_key=key)

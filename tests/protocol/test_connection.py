@@ -370,11 +370,18 @@ def test_a_reply() -> None:
 def test_headroom_spares_a_copy() -> None:
     one = connection()
     batch = receive(one, message())
-    body = bytearray(64) + b"content"
+    body = bytearray(64) + b"content" * 1000
     frame = one.pack([Reply(batch.requests[0], 0, body, headroom=True)], None)[1]
     assert frame is body
     assert frame[:4] == b"\xfeSMB"
-    assert frame[64:] == b"content"
+    assert frame[64:] == b"content" * 1000
+
+
+def test_a_small_reply_is_one_buffer() -> None:
+    one = connection()
+    batch = receive(one, message())
+    body = bytearray(64) + b"content"
+    assert one.pack([Reply(batch.requests[0], 0, body, headroom=True)], None) == [b"\0\0\0\x47" + body]
 
 
 def test_an_asynchronous_reply() -> None:

@@ -317,7 +317,7 @@ async def test_the_beginning_of_a_large_message_holds_little(make_server) -> Non
         await client.send_bytes((8 * MIB).to_bytes(4, "big") + bytes(1000))
     await trio.testing.wait_all_tasks_blocked()
     assert server.service.budget.used == 0
-    assert max(len(one._frames._buffer or b"") for one in server.connections) <= 64 * 1024
+    assert max(len(one._frames._view) for one in server.connections) <= 64 * 1024
     for client in clients[:3]:
         await client.send_bytes(bytes(100_000))
     await used(server.service.budget, 3 * 2 * MIB)

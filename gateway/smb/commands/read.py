@@ -52,8 +52,10 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         if length >= _WORTHWHILE and (answer := await _lend(ctx, one.file, request)) is not None:
             return answer
         return await _read_much(ctx, one.file, request, size)
-    buffer = bytearray(size)
-    filled = await _read(one.file, request, buffer)
+    file, buffer = one.file, bytearray(size)
+    data = memoryview(buffer)[_HEADROOM:]
+    filled = _answered(file, request, buffer, await file.share.read_into(file, offset, data))
+    data.release()  # or the buffer could not be resized
     if filled < size:
         del buffer[filled:]
     return buffer
@@ -87,11 +89,12 @@ async def _read_much(ctx: OpenContext, file: Open, request: ReadRequest, size: i
     await _reserve(ctx, request.length)
     buffer = service.buffers.take(size)
     try:
-        filled = await _read(file, request, buffer)
+        data = buffer[_HEADROOM:size]
+        filled = _answered(file, request, buffer, await file.share.read_into(file, request.offset, data))
     except BaseException:  # also if it is cancelled: the budget is everybody's
         service.budget.give(request.length)
         raise
-    answer = Answer(memoryview(buffer)[:filled], headroom=True)
+    answer = Answer(buffer[:filled], headroom=True)
     answer.reserved, answer.lent = request.length, buffer
     return answer
 
@@ -105,17 +108,13 @@ async def _reserve(ctx: OpenContext, size: int) -> None:
         raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
 
 
-async def _read(file: Open, request: ReadRequest, buffer: bytearray) -> int:
-    """Put data and body where they belong in a message; its size, which may be smaller than expected."""
-    headroom, length = _HEADROOM, request.length
-    data = memoryview(buffer)[headroom : headroom + length]
-    count = await file.share.read_into(file, request.offset, data)
-    if count < request.minimum_count or (count == 0 and length):
+def _answered(file: Open, request: ReadRequest, buffer: bytearray | memoryview, count: int) -> int:
+    """Make an answer of the `count` bytes that were read to where they belong in it; its size."""
+    if count < request.minimum_count or (count == 0 and request.length):
         raise StatusError(STATUS_END_OF_FILE)
-    data.release()  # or the buffer could not be resized
     file.position = request.offset + count
     _pack_into(buffer, count)
-    return headroom + count
+    return _HEADROOM + count
 
 
 def _read_pipe(one: SmbOpen, length: int) -> Answer:
