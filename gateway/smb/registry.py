@@ -1,7 +1,6 @@
 """Which handler serves a command, and what must be there before it is called."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from gateway.smb.answer import Result
@@ -23,15 +22,20 @@ R = TypeVar("R", bound=Parsed)
 Handler = Callable[[C, R], Coroutine[Any, Any, Result]]
 
 
-@dataclass(frozen=True, slots=True)
 class Command:
-    """A row of the table: how the request is read, what its context needs, who answers."""
+    """A row of the table: how the request is read, who answers, and the level of the context that this needs."""
 
-    opcode: int
-    parse: Callable[[memoryview], Any]
-    handler: Callable[[Any, Any], Coroutine[Any, Any, Result]]
-    level: int
-    """The context's."""
+    __slots__ = ("handler", "level", "parse")
+
+    def __init__(
+        self,
+        parse: Callable[[memoryview], Any],
+        handler: Callable[[Any, Any], Coroutine[Any, Any, Result]],
+        level: int,
+    ) -> None:
+        self.parse = parse
+        self.handler = handler
+        self.level = level
 
 
 COMMANDS: Final[dict[int, Command]] = {}
@@ -49,7 +53,7 @@ def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handle
     def register(handler: Handler[C, R]) -> Handler[C, R]:
         if opcode in COMMANDS:
             raise ValueError(f"two handlers for command {opcode:#x}")
-        COMMANDS[opcode] = Command(opcode, request.parse, handler, context.LEVEL)
+        COMMANDS[opcode] = Command(request.parse, handler, context.LEVEL)
         return handler
 
     return register

@@ -4,7 +4,6 @@ Importing this module enters them in the tables. Only a server that was told twi
 `smbd:fsctl_smbtorture` and on its command line; for all others there are no such controls.
 """
 
-from dataclasses import replace
 from typing import Any, Final
 
 import trio
@@ -69,7 +68,7 @@ async def _ioctl(ctx: ConnectionContext, request: IoctlRequest) -> Answer:
     return Answer(response.to_bytes(), session_id=0)
 
 
-SESSIONLESS[Opcode.IOCTL] = Command(Opcode.IOCTL, IoctlRequest.parse, _ioctl, ConnectionContext.LEVEL)
+SESSIONLESS[Opcode.IOCTL] = Command(IoctlRequest.parse, _ioctl, ConnectionContext.LEVEL)
 
 
 @control(IOCTL_RESPONSE_BODY_PADDING8, needs_open=False)
@@ -115,4 +114,4 @@ async def _read(ctx: OpenContext, request: Any) -> Result:
     return answer
 
 
-COMMANDS[Opcode.READ] = replace(_READ, handler=_read)
+COMMANDS[Opcode.READ] = Command(_READ.parse, _read, _READ.level)
