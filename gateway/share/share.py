@@ -236,13 +236,14 @@ class Share:
 
         Raises `StatusError` (FILE_LOCK_CONFLICT) and `VfsError`.
         """
-        self.enter()
         record = self.table.peek_nowait(one.node_id)
-        if (record is None or not (record.leases or record.locks)) and not self.settings.strict_locking:
+        is_free = record is None or not (record.leases or record.locks)
+        if is_free and self.fs.inline and not self.settings.strict_locking:
             return one.handle.read_into(offset, buffer)
         return self._read_among_others(one, offset, buffer)
 
     async def _read_among_others(self, one: Open, offset: int, buffer: memoryview) -> int:
+        self.enter()
         record = self.table.peek_nowait(one.node_id)
         if record is not None and record.leases and len(record.opens) > 1:
             await self.breaks.before_read(one)
