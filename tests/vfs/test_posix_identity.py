@@ -14,6 +14,7 @@ from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import PosixFileSystem, identity, volume
 from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.kinds import FileSystemKind
+from vfs_backends.posix.sidestore import NAME
 
 pytestmark = needs(Need.ROOT)
 
@@ -156,6 +157,26 @@ async def test_the_way_is_the_callers(fs: PosixFileSystem) -> None:
         assert found.path == "Closed/File"
         await found.aclose()
     await closed.aclose()
+    await top.aclose()
+    await fs.aclose()
+
+
+async def test_where_streams_are_kept_is_hidden_from_callers(fs: PosixFileSystem, tmp_path: Path) -> None:
+    (tmp_path / "root" / NAME).mkdir(mode=0o755)
+    (tmp_path / "root" / NAME / "file").touch()
+    top = await fs.root()
+    for path in (NAME, NAME.upper(), f"{NAME}/file"):
+        assert await fs.find(top, path, caller=BOB) is None
+    await top.aclose()
+    await fs.aclose()
+
+
+async def test_names_that_are_not_there(fs: PosixFileSystem) -> None:
+    top = await fs.root()
+    assert await fs.find(top, "missing", caller=BOB) is None
+    with pytest.raises(VfsError) as caught:
+        await fs.find(top, "missing/file", caller=BOB)
+    assert caught.value.kind is Kind.PATH_NOT_FOUND
     await top.aclose()
     await fs.aclose()
 

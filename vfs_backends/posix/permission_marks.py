@@ -1,6 +1,5 @@
 """Notices that the permissions of directories change, whoever changes them: inotify(7)."""
 
-import contextlib
 import fcntl
 import itertools
 import os
@@ -42,8 +41,8 @@ class PermissionMarks:
     def of(self, node_id: NodeId, directory: int) -> int | None:
         """The mark of a directory, of which `directory` is a descriptor; None if nobody tells."""
         fd = self._fd
-        if fd is not None and fd >= 0 and fcntl.ioctl(fd, termios.FIONREAD, _NOTHING) != _NOTHING:
-            self._take_note(fd)
+        while fd is not None and fd >= 0 and fcntl.ioctl(fd, termios.FIONREAD, _NOTHING) != _NOTHING:
+            self._take_note(os.read(fd, _ROOM))
         known = self._known.get(node_id)
         if known is not None:
             return known[1]
@@ -65,12 +64,7 @@ class PermissionMarks:
             inotify_rm_watch(self._fd, oldest)
         return mark
 
-    def _take_note(self, fd: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._read(os.read(fd, _ROOM))
-
-    def _read(self, events: bytes) -> None:
+    def _take_note(self, events: bytes) -> None:
         offset = 0
         while offset < len(events):
             watch, mask, _, length = _EVENT.unpack_from(events, offset)

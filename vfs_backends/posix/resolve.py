@@ -87,12 +87,21 @@ class Resolver:
         return _identified(fd)
 
     def reach_at_hand(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
-        """What a path, of names as they are spelled, leads to for somebody; the negative error number, EAGAIN if it
-        takes more to find out. Raises OSError."""
+        """What a path, of names as they are spelled, leads to for somebody; the negative error number, EAGAIN if the
+        storage is slow and has to be asked. Raises OSError."""
         volume = start.volume
         if volume.threads.always:
             return _LATER
-        return act_as(caller, lambda: self._open(start.fd, start.path, path, self._last.at_hand(volume)))
+        return act_as(caller, lambda: self._reach_here(volume, start, path))
+
+    def _reach_here(self, volume: Volume, start: PosixHandle, path: bytes) -> Found | int:
+        result = self._open(start.fd, start.path, path, self._last.at_hand(volume))
+        looks = volume.threads.looks_at_hand
+        if result == _LATER and looks is not None:
+            began = looks.begin()
+            result = self._open(start.fd, start.path, path, self._last.plain)
+            looks.took(began)
+        return result
 
     async def reach(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
         """The same, however long it takes."""

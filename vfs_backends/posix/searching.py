@@ -72,12 +72,12 @@ class SearchableFileSystem(FileSystem):
         self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
     ) -> Handle | None:
         start = self._own(parent)
-        if caller is not None and caller.uid and path and self._tree.acts_as_callers:
-            return await self._find_as(caller, start, path, case_sensitive=case_sensitive)
         if not path:
             return self._handle(await self._ask(start.volume, _open_again, start.fd), start.path, at_once=True)
         if is_hidden(path):
             return None
+        if caller is not None and caller.uid and self._tree.acts_as_callers:
+            return await self._find_as(caller, start, path, case_sensitive=case_sensitive)
         found = self._resolver.exact_at_hand(start, path_to_bytes(path))
         if isinstance(found, int):
             if found not in _UNKNOWN:
@@ -97,9 +97,10 @@ class SearchableFileSystem(FileSystem):
                 return self._handle(found, joined(start.path, path))
         if found != -errno.ENOENT:
             raise look_up_failure(found, path, is_last=True)
-        handle = await self.find(start, path, case_sensitive=case_sensitive)
-        if handle is None:
+        resolved = await self._resolver.resolve(start, path, case_sensitive=case_sensitive)
+        if resolved is None:
             return None
+        handle = self._handle(*resolved)
         reached = self._reach_at_hand(caller, self._top, handle.path)
         if reached == -errno.EAGAIN:
             reached = await self._reach(caller, self._top, handle.path)
