@@ -81,7 +81,7 @@ class OneFile:
     """Opens, breaks, acknowledges and closes; every step goes through a table that runs it more than once."""
 
     def __init__(self, table: MemoryTable | None = None) -> None:
-        self.table = table or RetryingTable()
+        self.table = RetryingTable() if table is None else table
         self.last_id = 0
 
     @property

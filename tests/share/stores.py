@@ -70,7 +70,7 @@ class Store:
         self.inline = inline
         self.memory = MemoryFileSystem(fold=upcase, capacity=16 << 20)
         self.fs = Hooked(self.memory)
-        self.table = table or MemoryTable()
+        self.table = MemoryTable() if table is None else table
         settings = settings or ShareSettings()
         self.share = Share("test", self.fs, self.table, Descriptors(IDMAP), settings, write_times=write_times)
 

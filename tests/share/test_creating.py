@@ -1,5 +1,6 @@
 """Opening and creating: what is refused, what races, what fails half-way, and what is cancelled."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from gateway.nt.status import (
     STATUS_SHARING_VIOLATION,
 )
 from gateway.share.changing import set_delete
+from gateway.share.memory_table import MemoryTable
 from gateway.share.opens import Open
 from tests.share.stores import ALICE, BOB, Store, intent, status
 from vfs_backends.errors import Kind, VfsError
@@ -292,9 +294,24 @@ async def test_a_file_that_comes_and_goes(store) -> None:
     assert 1 < looks < 10
 
 
+class OvertakenTable(MemoryTable):
+    """In which somebody else is faster, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: Callable[[], Awaitable[None]] | None = None
+
+    async def transact(self, key, function):
+        before, self.before = self.before, None
+        if before is not None:
+            await before()
+        return await super().transact(key, function)
+
+
 async def test_somebody_opens_the_new_file_first() -> None:
     """Who created it may have to yield, but never takes the other one's file away."""
-    store = Store(inline=False)
+    table = OvertakenTable()
+    store = Store(inline=False, table=table)
     await store.start()
     theirs: list[Open] = []
 
@@ -302,14 +319,7 @@ async def test_somebody_opens_the_new_file_first() -> None:
         theirs.append(await store.share.open(intent(share=0), ALICE))
 
     # After the file is there, and before the table knows of it.
-    real = store.table.transact
-
-    async def transact(key, function):
-        store.table.transact = real  # type: ignore[method-assign]  # once only
-        await be_faster()
-        return await real(key, function)
-
-    store.table.transact = transact  # type: ignore[method-assign]  # see above
+    table.before = be_faster
     assert await status(store, share=0) == STATUS_SHARING_VIOLATION
     assert store.tree() == {"file": b""}
     await store.write(theirs[0], b"content")
