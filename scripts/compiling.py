@@ -110,6 +110,7 @@ MODULES = (
     "gateway/smb/session.py",
     "gateway/smb/tree.py",
     "gateway/smb/views.py",
+    "gateway/transport/arrival.py",
     "gateway/transport/budget.py",
     "gateway/transport/delivery.py",
     "gateway/transport/hub.py",

@@ -6,7 +6,6 @@ the socket has nothing more. No task, queue or timer is involved in a request th
 
 import itertools
 import logging
-import math
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -28,6 +27,7 @@ from gateway.smb.multiprotocol import answer_smb1
 from gateway.smb.pending import Pending
 from gateway.smb.service import Service
 from gateway.smb.session import Session, Setup
+from gateway.transport.arrival import Arrival
 from gateway.transport.delivery import Delivery
 from gateway.transport.outbox import Outbox
 from gateway.uncompiled import in_nursery, raise_after
@@ -89,6 +89,7 @@ class SmbConnection:
         self.ended = False
         self._began = 0.0
         self._nursery: trio.Nursery
+        self._arrival: Arrival
         self.in_flight: InFlight
         self.outbox: Outbox
         self.delivery: Delivery
@@ -120,6 +121,7 @@ class SmbConnection:
             start=nursery.start_soon,
             on_broken=nursery.cancel_scope.cancel,
         )
+        self._arrival = Arrival(self._sock, limits.stall_seconds, nursery.start_soon, self._stalled)
         self.delivery = Delivery(
             self._sock,
             limits.redelivery_seconds,
@@ -142,6 +144,10 @@ class SmbConnection:
         self.outbox.close()
         self._frames.close()
         self._sock.close()
+
+    def _stalled(self) -> None:
+        log.debug("%s: connection lost: no progress in the middle of a message", self.address)
+        self.close()
 
     def _silent(self) -> None:
         log.info("%s: connection ended: a notification has not arrived", self.address)
@@ -199,13 +205,18 @@ class SmbConnection:
             self._more = self._take_all()
             if self._more or self._starting or self.outbox.full or self.in_flight.full:
                 return False
-            if not frames.pending:
+            if not frames.pending or frames.missing > SMALL_BUFFER:
                 break
         frames.rest()
+        if frames.pending:
+            self._arrival.begun(frames.missing)
+        else:
+            self._arrival.ended()
         return True
 
     async def _make_way(self) -> None:
         """Let others have their turn, and wait for what has to come before the next message."""
+        self._arrival.paused()
         if self._more:
             await trio.lowlevel.checkpoint()
         while self._starting:
@@ -283,25 +294,19 @@ class SmbConnection:
             self._starting += 1
 
     async def _wait_for_data(self) -> None:
-        """Wait until something arrives. Raises `TimeoutError` for who does not log on, or stops in mid-message."""
-        if self._authenticated and not self._frames.pending:
+        """Wait until something arrives. Raises `TimeoutError` for who does not log on."""
+        if self._authenticated:
             await self.service.hub.wait(self._sock, self._serve_quiet)
             return
-        limits = self.service.limits
-        stalled = trio.current_time() + limits.stall_seconds if self._frames.pending else math.inf
-        log_on = math.inf if self._authenticated else self._began + limits.authentication_seconds
-        with trio.move_on_at(min(stalled, log_on)) as scope:
+        with trio.move_on_at(self._began + self.service.limits.authentication_seconds) as scope:
             await trio.lowlevel.wait_readable(self._sock)
         if scope.cancelled_caught:
-            now = trio.current_time()
-            if self._frames.pending and now >= stalled:
-                raise TimeoutError("no progress in the middle of a message")
-            if not self._authenticated and now >= log_on:
-                raise TimeoutError("nobody logged on in time")
+            raise TimeoutError("nobody logged on in time")
 
     def _serve_quiet(self) -> bool:
-        """A turn for which the reader need not wake; True if it may sleep on, for no deadline has come up."""
-        return self._turn() and not self._frames.pending
+        """A turn for which the reader need not wake; True if it may sleep on."""
+        self._frames.at_hand = self._arrival.mark
+        return self._turn()
 
     # --- out
 
