@@ -4,7 +4,7 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,13 +48,6 @@ def _new_session_id() -> int:
     return secrets.randbits(32)
 
 
-def _random_ids() -> Iterator[int]:
-    """Even numbers of 64 bits, never 0; many at a time, for the system call costs more than all the rest."""
-    while True:
-        for number in struct.unpack("128Q", os.urandom(1024)):
-            yield number & 0xFFFFFFFFFFFFFFFE or 2
-
-
 @dataclass(slots=True, eq=False)
 class Service:
     """Put together by `gateway.server`; `now` is in ns since 1970."""
@@ -86,7 +79,8 @@ class Service:
     instances: Instances = field(default_factory=Instances)
     opens: int = 0
     """Files and pipes that are open."""
-    _file_ids: Iterator[int] = field(default_factory=_random_ids)
+    _file_ids: list[int] = field(default_factory=list)
+    """Random numbers at hand."""
 
     def lost(self, connection: "SmbConnection") -> None:
         """A connection has ended: the breaks that were sent on it are sent on another one of the same client."""
@@ -105,5 +99,9 @@ class Service:
         return Acceptor(self.auth_policy, self.lookup, os.urandom)
 
     def new_file_id(self) -> int:
-        """A volatile file id; not to be guessed from another one."""
-        return next(self._file_ids)
+        """A volatile file id; not to be guessed from another one. Even, and never 0."""
+        ids = self._file_ids
+        if not ids:
+            # Many at a time, for the system call costs more than all the rest.
+            ids.extend(struct.unpack("128Q", os.urandom(1024)))
+        return ids.pop() & 0xFFFFFFFFFFFFFFFE or 2

@@ -31,12 +31,7 @@ class OutputResponse(Body):
         """The body, with its offset and length filled in."""
         self.output_buffer_length = len(self.output)
         self.output_buffer_offset = self.HEADROOM
-        return self.body(self.output)
-
-    @classmethod
-    def body(cls, output: memoryview | bytes) -> bytes:
-        """The same of a response that need not be made for it."""
-        return _HEAD.pack(9, cls.HEADROOM, len(output)) + output
+        return self.pack() + self.output
 
     @classmethod
     def pack_into(cls, buffer: bytearray, length: int) -> None:

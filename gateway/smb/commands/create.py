@@ -79,6 +79,7 @@ __all__ = ["handle"]
 
 Contexts = Mapping[bytes, memoryview | bytes]
 _NO_CONTEXTS: Final[Contexts] = {}
+_pack_response: Final = CreateResponse.packed
 
 
 class _Given(NamedTuple):
@@ -331,7 +332,7 @@ def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[
     created, read, written, changed, allocated, size, attributes = attributes_of(one, stat)
     persistent, volatile = one.file_id
     area = pack_create_contexts(contexts) if contexts else b""
-    body = CreateResponse.packed(
+    body = _pack_response(
         89, level, 0, action, created, read, written, changed, allocated, size, attributes, 0, persistent, volatile,
         CreateResponse.END if contexts else 0, len(area),
     )  # fmt: skip
