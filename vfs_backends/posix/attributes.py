@@ -11,26 +11,27 @@ allocated size, which nobody else uses (its flag is never set).
 
 import struct
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["XATTR", "DosAttributes", "filetime_to_ns", "ns_to_filetime"]
 
-XATTR = b"user.DOSATTRIB"
+XATTR: Final = b"user.DOSATTRIB"
 
-_EPOCH = 116_444_736_000_000_000
+_EPOCH: Final = 116_444_736_000_000_000
 """1970-01-01 as FILETIME, in units of 100 ns."""
 
-_VALID_ATTRIBUTES = 0x01
-_VALID_CREATION_TIME = 0x10
-_VALID_CHANGE_TIME = 0x20
+_VALID_ATTRIBUTES: Final = 0x01
+_VALID_CREATION_TIME: Final = 0x10
+_VALID_CHANGE_TIME: Final = 0x20
 
-_HEADER = struct.Struct("<HH")
-_VERSION_1 = struct.Struct("<IIQQQQ")  # attributes, ea size, size, allocated, creation, change time
-_VERSION_2 = struct.Struct("<IIIQQQQQ")  # flags, attributes, ea size, size, allocated, creation, change, write time
-_VERSION_3 = struct.Struct("<IIIQQQQ")  # flags, attributes, ea size, size, allocated, creation, change time
-_VERSION_4 = struct.Struct("<IIQQ")  # flags, attributes, file id time, creation time
-_VERSION_5 = struct.Struct("<IIQ")  # flags, attributes, creation time
-_WRITTEN = struct.Struct("<2x HH 2x IIQQ")
-_WRITTEN_CHANGED = struct.Struct("<2x HH 2x IIIQQQQ")
+_HEADER: Final = struct.Struct("<HH")
+_VERSION_1: Final = struct.Struct("<IIQQQQ")  # attributes, ea size, size, allocated, creation, change time
+_VERSION_2: Final = struct.Struct("<IIIQQQQQ")  # as 3, and the time of the last write
+_VERSION_3: Final = struct.Struct("<IIIQQQQ")  # flags, attributes, ea size, size, allocated, creation, change time
+_VERSION_4: Final = struct.Struct("<IIQQ")  # flags, attributes, file id time, creation time
+_VERSION_5: Final = struct.Struct("<IIQ")  # flags, attributes, creation time
+_WRITTEN: Final = struct.Struct("<2x HH 2x IIQQ")
+_WRITTEN_CHANGED: Final = struct.Struct("<2x HH 2x IIIQQQQ")
 
 _Raw = tuple[int, int, int, int, int]
 """Flags, attributes, creation time, change time, and until when that holds."""

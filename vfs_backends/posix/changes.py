@@ -10,6 +10,7 @@ import os
 import secrets
 import stat as stat_module
 import time
+from typing import Final
 
 from vfs_backends.api import Caller, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
@@ -36,17 +37,17 @@ from vfs_backends.posix.volume import Tree
 
 __all__ = ["create_directory", "create_file", "exchange", "link", "remove", "rename"]
 
-_CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_CREATE_FLAGS = {
+_CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_CREATE_FLAGS: Final = {
     IoAccess.READ: _CREATE | os.O_RDONLY,
     IoAccess.WRITE: _CREATE | os.O_WRONLY,
     IoAccess.READ | IoAccess.WRITE: _CREATE | os.O_RDWR,
 }
-_NEW_DIRECTORY = How(
+_NEW_DIRECTORY: Final = How(
     os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
 )
-_CLOCK_SLACK_NS = 1_000_000_000
+_CLOCK_SLACK_NS: Final = 1_000_000_000
 
 
 def create_file(

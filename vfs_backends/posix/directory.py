@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -29,11 +29,11 @@ class Scan(Protocol):
     def close(self) -> None: ...
 
 
-_STATS = 256
+_STATS: Final = 256
 """Entries looked at in one go, which takes about a millisecond."""
-_NAMES = 4096
+_NAMES: Final = 4096
 """The same, of names alone."""
-_IN_THREAD = 64
+_IN_THREAD: Final = 64
 
 
 def open_scan(fd: int) -> Scan:

@@ -10,6 +10,7 @@ import itertools
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Final
 
 import trio
 
@@ -24,13 +25,13 @@ from vfs_backends.posix.watch import Change, Watcher
 
 __all__ = ["CaseIndex"]
 
-SLICE = 2000
+SLICE: Final = 2000
 """Names read in one go, which takes about a millisecond."""
 
-_ATTEMPTS = 3
-_TRUST_SECONDS = 2.0
-_TRUST_FACTOR = 20
-_TICK_SECONDS = 1.0
+_ATTEMPTS: Final = 3
+_TRUST_SECONDS: Final = 2.0
+_TRUST_FACTOR: Final = 20
+_TICK_SECONDS: Final = 1.0
 
 Stamp = tuple[int, int, int, int, int]
 """The later of both times in seconds; status change and modification, in seconds and nanoseconds."""

@@ -5,38 +5,41 @@ import fcntl
 import os
 import struct
 import termios
-from typing import NamedTuple
+from typing import Final
 
 from vfs_backends.posix.names import name_from_bytes
 from vfs_backends.posix.syscalls import inotify_add_watch, inotify_init, inotify_rm_watch, proc_path
 
 __all__ = ["Change", "Watcher"]
 
-_IN_MOVED_FROM = 0x40
-_IN_MOVED_TO = 0x80
-_IN_CREATE = 0x100
-_IN_DELETE = 0x200
-_IN_Q_OVERFLOW = 0x4000
-_IN_IGNORED = 0x8000
-_IN_ONLYDIR = 0x01000000
+_IN_MOVED_FROM: Final = 0x40
+_IN_MOVED_TO: Final = 0x80
+_IN_CREATE: Final = 0x100
+_IN_DELETE: Final = 0x200
+_IN_Q_OVERFLOW: Final = 0x4000
+_IN_IGNORED: Final = 0x8000
+_IN_ONLYDIR: Final = 0x01000000
 
-_ADDED = _IN_CREATE | _IN_MOVED_TO
-_REMOVED = _IN_DELETE | _IN_MOVED_FROM
-_MASK = _ADDED | _REMOVED | _IN_ONLYDIR
+_ADDED: Final = _IN_CREATE | _IN_MOVED_TO
+_REMOVED: Final = _IN_DELETE | _IN_MOVED_FROM
+_MASK: Final = _ADDED | _REMOVED | _IN_ONLYDIR
 
-_EVENT = struct.Struct("=iIII")
-_NOTHING = b"\0\0\0\0"
+_EVENT: Final = struct.Struct("=iIII")
+_NOTHING: Final = b"\0\0\0\0"
 
 
-class Change(NamedTuple):
+class Change:
     """What happened to a watched directory."""
 
-    watch: int
-    """-1 with `is_lost`: anything may have happened to any directory."""
-    name: str
-    is_added: bool
-    is_lost: bool
-    """The watch has ended, or does not tell what there is any more."""
+    __slots__ = ("is_added", "is_lost", "name", "watch")
+
+    def __init__(self, watch: int, name: str, *, is_added: bool = False, is_lost: bool = False) -> None:
+        self.watch = watch
+        """-1 with `is_lost`: anything may have happened to any directory."""
+        self.name = name
+        self.is_added = is_added
+        self.is_lost = is_lost
+        """The watch has ended, or does not tell what there is any more."""
 
 
 class Watcher:
@@ -84,11 +87,11 @@ class Watcher:
                 offset += length
                 moved, self._moved_in = self._moved_in, (watch, name) if mask & _IN_MOVED_TO else None
                 if mask & _IN_MOVED_FROM and moved == (watch, name):
-                    found.append(Change(watch, "", False, True))
+                    found.append(Change(watch, "", is_lost=True))
                 elif mask & (_ADDED | _REMOVED):
-                    found.append(Change(watch, name_from_bytes(name), bool(mask & _ADDED), False))
+                    found.append(Change(watch, name_from_bytes(name), is_added=bool(mask & _ADDED)))
                 elif mask & (_IN_IGNORED | _IN_Q_OVERFLOW):
-                    found.append(Change(watch, "", False, True))
+                    found.append(Change(watch, "", is_lost=True))
         return found
 
     def close(self) -> None:

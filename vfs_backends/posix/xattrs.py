@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 from collections.abc import Sequence
+from typing import Final
 
 from vfs_backends.api import Fold
 from vfs_backends.errors import Kind, VfsError
@@ -31,24 +32,24 @@ __all__ = [
 
 Target = int | bytes
 
-ACCESS_ACL = b"system.posix_acl_access"
-DEFAULT_ACL = b"system.posix_acl_default"
+ACCESS_ACL: Final = b"system.posix_acl_access"
+DEFAULT_ACL: Final = b"system.posix_acl_default"
 
-NEEDED = b"user.smbgate.needed"
+NEEDED: Final = b"user.smbgate.needed"
 """Names of users' attributes, each ended by a zero byte: Samba's form of an attribute has no room for flags."""
 
-ABSENT = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM})
+ABSENT: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM})
 """Error numbers of there being no such attribute: symbolic links and special files have no user attributes."""
 
-_PREFIX = "user."
-_USER = _PREFIX.encode()
-_MAX_NAME = 255
+_PREFIX: Final = "user."
+_USER: Final = _PREFIX.encode()
+_MAX_NAME: Final = 255
 
-_HIDDEN = frozenset({
+_HIDDEN: Final = frozenset({
     "dosattrib", "doseas", "ntacl", "samba_pai", "samba_streams", "smbreparse",
 })  # fmt: skip
 """What Samba, KSMBD and we ourselves keep there; in lower case."""
-_HIDDEN_PREFIXES = ("dosstream.", "dosstreamext.", "org.netatalk.", "smbgate.")
+_HIDDEN_PREFIXES: Final = ("dosstream.", "dosstreamext.", "org.netatalk.", "smbgate.")
 
 
 def _is_hidden(name: str) -> bool:
