@@ -114,6 +114,7 @@ MODULES = (
     "gateway/transport/budget.py",
     "gateway/transport/delivery.py",
     "gateway/transport/hub.py",
+    "gateway/transport/lookout.py",
     "gateway/transport/outbox.py",
     "gateway/wire/header.py",
     "gateway/wire/pieces.py",

@@ -51,7 +51,6 @@ class _Pass:
 
 
 _pass: Final = _Pass()
-_ENDED: Final = object()
 _SUSPENDED: Final = "suspended in an inline pass without calling may_wait()"
 
 effect_scope: ContextVar[trio.CancelScope | None] = ContextVar("effect_scope", default=None)
@@ -149,7 +148,8 @@ def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
 
     Without a result, which costs an exception.
     """
-    if next(coroutine.__await__(), _ENDED) is not _ENDED:
+    for _ in coroutine.__await__():
         with contextlib.suppress(StopIteration):
             while True:
                 coroutine.throw(RuntimeError(_SUSPENDED))
+        return

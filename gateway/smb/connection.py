@@ -29,6 +29,7 @@ from gateway.smb.service import Service
 from gateway.smb.session import Session, Setup
 from gateway.transport.arrival import Arrival
 from gateway.transport.delivery import Delivery
+from gateway.transport.lookout import Lookout
 from gateway.transport.outbox import Outbox
 from gateway.uncompiled import in_nursery, raise_after
 from gateway.wire.header import Opcode
@@ -41,7 +42,7 @@ log = logging.getLogger("gateway.conn")
 _BATCH: Final = 64
 """Frames handled before others get their turn."""
 _RECEIVES: Final = 8
-"""How often the rest of a message is looked for before it is waited for."""
+"""How often the rest of a message, or the next one, is looked for before it is waited for."""
 _UNORDERED: Final = (Opcode.READ, Opcode.WRITE)
 """What may begin after the requests that came after it."""
 _FLUSH_SIZE: Final = 256 * 1024
@@ -76,6 +77,7 @@ class SmbConnection:
         """Sessions of this connection, those being set up too."""
         self.setups: dict[int, Setup] = {}
         """Authentications that go on, by session id; also of sessions that are to be bound to the connection."""
+        self._lookout = Lookout()
         self._frames = FrameBuffer(service.buffers, limits.max_unauthenticated_message)
         self._starting = 0
         """Requests that have gone to tasks which have not begun. What comes after them has to wait for that much."""
@@ -189,14 +191,16 @@ class SmbConnection:
     def _turn(self) -> bool:
         """Receive and answer what has arrived. True if more can only arrive; False if the reader has to make way."""
         frames = self._frames
+        looks = False
         for _ in range(_RECEIVES):
             if not self._more:
                 wanted = frames.wanted
                 if wanted > SMALL_BUFFER and wanted > self._reserved and not self._try_reserve(wanted):
                     return False
-                try:
-                    count = self._sock.recv_into(frames.room())
-                except BlockingIOError:
+                count = self._receive()
+                if looks:
+                    self._lookout.came_to(found=count >= 0)
+                if count < 0:
                     break
                 if count == 0:
                     self._at_end = True
@@ -205,14 +209,24 @@ class SmbConnection:
             self._more = self._take_all()
             if self._more or self._starting or self.outbox.full or self.in_flight.full:
                 return False
-            if not frames.pending or frames.missing > SMALL_BUFFER:
+            looks = not frames.pending
+            if (looks and not self._lookout.pays()) or frames.missing > SMALL_BUFFER:
                 break
+            if looks:
+                frames.rest()
         frames.rest()
         if frames.pending:
             self._arrival.begun(frames.missing)
         else:
             self._arrival.ended()
         return True
+
+    def _receive(self) -> int:
+        """Receive what has arrived; how many bytes: 0 at the end of all, and -1 if nothing has."""
+        try:
+            return self._sock.recv_into(self._frames.room())
+        except BlockingIOError:
+            return -1
 
     async def _make_way(self) -> None:
         """Let others have their turn, and wait for what has to come before the next message."""
