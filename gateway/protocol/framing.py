@@ -14,7 +14,8 @@ from gateway.protocol.errors import ProtocolError
 __all__ = ["PREFIX_SIZE", "SMALL_BUFFER", "BufferPool", "FrameBuffer"]
 
 PREFIX_SIZE: Final = 4
-SMALL_BUFFER: Final = 64 * 1024
+SMALL_BUFFER: Final = 68 * 1024
+"""Room for a message with a payload of 64 KiB, as many clients write."""
 MEDIUM_BUFFER: Final = 2 << 20
 """Room for a message of the usual largest payload, 1 MiB."""
 _length_at: Final = struct.Struct(">I").unpack_from

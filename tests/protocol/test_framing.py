@@ -234,6 +234,17 @@ def test_large_messages_use_the_same_storage() -> None:
     assert len(pool._large) == 1
 
 
+def test_a_write_of_64_kib_needs_no_large_storage() -> None:
+    """Nor does it move: it is received at once."""
+    pool = BufferPool()
+    frames = FrameBuffer(pool, 1_000_000)
+    for _ in range(3):
+        feed(frames, framed(bytes(112 + 65536)))
+        assert [len(message) for message in take(frames)] == [112 + 65536]
+        frames.rest()
+    assert (len(pool._free), len(pool._large)) == (1, 0)
+
+
 def test_what_is_there_to_be_received_has_storage_at_once() -> None:
     """The message moves but once, and with no more than its prefix."""
     frames = FrameBuffer(BufferPool(), 8 << 20)
