@@ -19,7 +19,8 @@ class Lookout:
 
     def __init__(self) -> None:
         self._spared = 0
-        """How many looks are spared after one in vain: from 1, about twice as many each time, up to 63."""
+        """How many looks are spared after one in vain: about twice as many as after the last one, and half of that
+        for each since that was not: it stays small only where more than every other look finds something."""
         self._left = 0
         """How many of them are left."""
 
@@ -33,6 +34,6 @@ class Lookout:
     def came_to(self, *, found: bool) -> None:
         """What looking came to: whether there was something."""
         if found:
-            self._spared = 0
+            self._spared //= 2
         else:
             self._left = self._spared = min(2 * self._spared + 1, _MOST_SPARED)
