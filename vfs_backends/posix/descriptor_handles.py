@@ -6,7 +6,6 @@ from typing import TypeVar
 from vfs_backends.api import Handle, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.attributes import DosAttributes
-from vfs_backends.posix.descriptors import close_quietly
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.syscalls import StatxFields, proc_path
 from vfs_backends.posix.volume import Volume
@@ -67,7 +66,7 @@ class DescriptorHandle(Handle):
         if self._pins == 0 and self._retired:
             retired, self._retired = self._retired, ()
             for fd in retired:
-                self.volume.threads.close_soon(close_quietly, fd)
+                self.volume.threads.close_soon(fd)
 
     async def in_thread(self, call: Callable[..., T], *args: object) -> T:
         """Make a call on the descriptor in a thread."""
@@ -119,10 +118,8 @@ class DescriptorHandle(Handle):
         """Close a descriptor that is not the handle's any more, as soon as no thread is at work on it."""
         if self._pins:
             self._retired += (fd,)
-        elif self.volume.threads.always:
-            self.volume.threads.close_soon(close_quietly, fd)
         else:
-            close_quietly(fd)
+            self.volume.threads.close_soon(fd)
 
     def discard(self) -> None:
         if self.fd >= 0:
@@ -132,7 +129,7 @@ class DescriptorHandle(Handle):
         if self.fd >= 0:
             fd = self._release()
             if self.volume.threads.always and not self._pins:
-                await self.volume.threads.close(close_quietly, fd)
+                await self.volume.threads.close(fd)
             else:
                 self._retire(fd)
 

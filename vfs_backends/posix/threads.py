@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import trio
 
 from vfs_backends.inline import NotNow, committed, may_wait
+from vfs_backends.posix.descriptors import close_quietly
 
 __all__ = ["Pace", "Threads"]
 
@@ -114,14 +115,14 @@ class Threads:
         finally:
             pace.took(start)
 
-    def close_soon(self, call: Callable[[int], None], fd: int) -> None:
+    def close_soon(self, fd: int) -> None:
         """Close a descriptor now, or on a slow storage as soon as a thread gets to it."""
         if self.always:
-            trio.lowlevel.start_thread_soon(lambda: call(fd), lambda _: None)
+            trio.lowlevel.start_thread_soon(lambda: close_quietly(fd), lambda _: None)
         else:
-            call(fd)
+            close_quietly(fd)
 
-    async def close(self, call: Callable[[int], None], fd: int) -> None:
+    async def close(self, fd: int) -> None:
         """Close a descriptor of a slow storage, without ever having to wait in an inline pass.
 
         Such a pass may be about to start over, and must give up what it holds before.
@@ -129,7 +130,7 @@ class Threads:
         try:
             may_wait()
         except (NotNow, RuntimeError):
-            self.close_soon(call, fd)
+            self.close_soon(fd)
             return
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(call, fd, limiter=self._limiter)
+            await trio.to_thread.run_sync(close_quietly, fd, limiter=self._limiter)
