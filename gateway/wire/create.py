@@ -108,6 +108,10 @@ class CreateResponse(Body):
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         area = pack_create_contexts(self.contexts)
-        self.create_contexts_offset = self.END if area else 0
-        self.create_contexts_length = len(area)
+        self.create_contexts_offset, self.create_contexts_length = self.area_of(area)
         return self.pack() + area
+
+    @classmethod
+    def area_of(cls, contexts: bytes) -> tuple[int, int]:
+        """CreateContextsOffset and CreateContextsLength of contexts that are packed already."""
+        return (cls.END if contexts else 0), len(contexts)

@@ -31,7 +31,12 @@ class OutputResponse(Body):
         """The body, with its offset and length filled in."""
         self.output_buffer_length = len(self.output)
         self.output_buffer_offset = self.HEADROOM
-        return self.pack() + self.output
+        return self.body(self.output)
+
+    @classmethod
+    def body(cls, output: memoryview | bytes) -> bytes:
+        """The same of a response that need not be made for it."""
+        return _HEAD.pack(9, cls.HEADROOM, len(output)) + output
 
     @classmethod
     def pack_into(cls, buffer: bytearray, length: int) -> None:

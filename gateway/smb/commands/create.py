@@ -332,9 +332,10 @@ def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[
     created, read, written, changed, allocated, size, attributes = attributes_of(one, stat)
     persistent, volatile = one.file_id
     area = pack_create_contexts(contexts) if contexts else b""
+    offset, length = CreateResponse.area_of(area)
     body = _pack_response(
         89, level, 0, action, created, read, written, changed, allocated, size, attributes, 0, persistent, volatile,
-        CreateResponse.END if contexts else 0, len(area),
+        offset, length,
     )  # fmt: skip
     return Answer(body + area, file_id=one.file_id)
 

@@ -47,8 +47,6 @@ _MODE_OPTIONS: Final = (
     | nt.FILE_SYNCHRONOUS_IO_NONALERT
     | nt.FILE_DELETE_ON_CLOSE
 )
-_HEADROOM: Final = QueryInfoResponse.HEADROOM
-_pack_response: Final = QueryInfoResponse.packed
 _NEEDS_EA_SIZE: Final = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATION})
 
 
@@ -76,7 +74,7 @@ async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
         status, data = _pipe(one, request)
     else:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    return Answer(_pack_response(9, _HEADROOM, len(data)) + data, status)
+    return Answer(QueryInfoResponse.body(data), status)
 
 
 def _pipe(one: PipeOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
