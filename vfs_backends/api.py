@@ -114,9 +114,18 @@ class FileSystem(ABC):
         """
 
     async def find(
-        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+        self,
+        parent: Handle,
+        path: str,
+        *,
+        case_sensitive: bool = False,
+        caller: Caller | None = None,
+        opening: IoAccess | None = None,
     ) -> Handle | None:
-        """The same, for who expects that there may be nothing: None where that raises NOT_FOUND."""
+        """The same, for who expects that there may be nothing: None where that raises NOT_FOUND.
+
+        `opening`: for what the caller is about to call `open_io`, which a storage may prepare.
+        """
         try:
             return await self.lookup(parent, path, case_sensitive=case_sensitive, caller=caller)
         except VfsError as error:

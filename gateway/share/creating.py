@@ -41,6 +41,7 @@ from gateway.share.preconditions import (
     check_stays,
     check_type,
     io_access,
+    io_wanted,
 )
 from gateway.share.reaching import find, find_from, reach_by_id
 from gateway.share.record import FileRecord, OpenEntry, add_open
@@ -109,7 +110,7 @@ def _find(share: "Share", intent: OpenIntent, token: Token) -> Coroutine[Any, An
         return reach_by_id(share, intent.by_id, token)
     if intent.parent is not None:
         return find_from(share, intent.parent, split(intent.path)[1], token, case_sensitive=intent.posix)
-    return find(share, intent.path, token, case_sensitive=intent.posix)
+    return find(share, intent.path, token, case_sensitive=intent.posix, opening=io_wanted(intent))
 
 
 # --- an existing file

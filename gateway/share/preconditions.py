@@ -25,6 +25,7 @@ __all__ = [
     "check_stays",
     "check_type",
     "io_access",
+    "io_wanted",
 ]
 
 _WRITE_DATA: Final = mask.FILE_WRITE_DATA | mask.FILE_APPEND_DATA
@@ -87,3 +88,12 @@ def io_access(granted: int, stat: Stat, *, is_stream: bool) -> IoAccess:
     writes = 2 if granted & _WRITE_DATA and is_file else 0
     # From a table, because to combine the flags takes longer than all the rest of this.
     return _IO_ACCESS[reads | writes]
+
+
+def io_wanted(intent: OpenIntent) -> IoAccess | None:
+    """What the storage will have to open it for, as far as that can be told before it is found; None if it cannot."""
+    access = intent.access
+    if intent.stream or access & mask.MAXIMUM_ALLOWED:
+        return None
+    wanted = _IO_ACCESS[(1 if access & READ_DATA else 0) | (2 if access & _WRITE_DATA or intent.overwrites else 0)]
+    return None if wanted is NO_ACCESS else wanted

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from acl import mask
 from acl.token import Token
-from vfs_backends.api import Caller, Handle
+from vfs_backends.api import Caller, Handle, IoAccess
 from vfs_backends.errors import Kind, VfsError
 
 if TYPE_CHECKING:
@@ -27,18 +27,25 @@ async def reach(share: "Share", path: str, token: Token | None, *, case_sensitiv
 
 
 def find(
-    share: "Share", path: str, token: Token | None, *, case_sensitive: bool = False
+    share: "Share",
+    path: str,
+    token: Token | None,
+    *,
+    case_sensitive: bool = False,
+    opening: IoAccess | None = None,
 ) -> Coroutine[Any, Any, Handle | None]:
-    """The same, but None if nothing has the last name."""
+    """The same, but None if nothing has the last name. `opening`: for what they will have it opened, if known."""
     caller = None if token is None else share.caller(token)
     if token is None or caller is None:
         return share.fs.find(share.root, path, case_sensitive=case_sensitive)
-    return _find_as(share, path, token, caller, case_sensitive=case_sensitive)
+    return _find_as(share, path, token, caller, case_sensitive=case_sensitive, opening=opening)
 
 
-async def _find_as(share: "Share", path: str, token: Token, caller: Caller, *, case_sensitive: bool) -> Handle | None:
+async def _find_as(
+    share: "Share", path: str, token: Token, caller: Caller, *, case_sensitive: bool, opening: IoAccess | None
+) -> Handle | None:
     try:
-        return await share.fs.find(share.root, path, case_sensitive=case_sensitive, caller=caller)
+        return await share.fs.find(share.root, path, case_sensitive=case_sensitive, caller=caller, opening=opening)
     except VfsError as error:
         if error.kind is not Kind.ACCESS_DENIED:
             raise

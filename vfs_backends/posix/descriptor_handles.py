@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from vfs_backends.api import Handle, IoAccess, NodeId
+from vfs_backends.api import Caller, Handle, IoAccess, NodeId
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix.attributes import DosAttributes
 from vfs_backends.posix.failures import vfs_error
@@ -44,6 +44,8 @@ class DescriptorHandle(Handle):
         """Whether it was made by this handle, and `stat_found` has not told of it yet."""
         self._attributes: DosAttributes | None = None
         """What has been set of a new file."""
+        self._allowed: IoAccess | None = None
+        self._allowed_to: Caller | None = None
         # Calls under way in threads, and descriptors that cannot be closed before they have ended:
         # their numbers would be given to other files.
         self._pins = 0

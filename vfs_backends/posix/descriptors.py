@@ -10,7 +10,17 @@ from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.syscalls import fallocate_keep_size
 
-__all__ = ["IO_FLAGS", "allocate", "close_quietly", "flush", "keep_access_time", "read_all", "reopen", "write_all"]
+__all__ = [
+    "ACCESS_MODES",
+    "IO_FLAGS",
+    "allocate",
+    "close_quietly",
+    "flush",
+    "keep_access_time",
+    "read_all",
+    "reopen",
+    "write_all",
+]
 
 # O_NONBLOCK: where somebody has a kernel lease on the file, an open would wait for it to be given up.
 _ALWAYS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -21,6 +31,12 @@ IO_FLAGS: Final = {
     IoAccess.WRITE: _WRITING,
     IoAccess.READ | IoAccess.WRITE: os.O_RDWR | _ALWAYS,
 }
+ACCESS_MODES: Final = {
+    IoAccess.READ: os.R_OK,
+    IoAccess.WRITE: os.W_OK,
+    IoAccess.READ | IoAccess.WRITE: os.R_OK | os.W_OK,
+}
+"""The same as access(2) takes it."""
 
 
 def reopen(fd: int, flags: int, proc: int, caller: Caller | None = None) -> int:

@@ -17,7 +17,7 @@ from vfs_backends.api import (
 )
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.extent import Extent
-from vfs_backends.inline import committed
+from vfs_backends.inline import committed, may_suspend
 from vfs_backends.posix import special
 from vfs_backends.posix.annotated_handles import AnnotatedHandle
 from vfs_backends.posix.attributes import XATTR, DosAttributes
@@ -56,6 +56,21 @@ INLINE_SHRINK: Final = 64 << 20
 class PosixHandle(AnnotatedHandle):
     """What opens, reads, writes and changes it, and its named streams."""
 
+    def allow(self, access: IoAccess, caller: Caller) -> None:
+        """Take note of how `caller` may open it, as the kernel has said in this very inline pass: to open it, nobody
+        need act as them once more."""
+        self._allowed = access
+        self._allowed_to = caller
+
+    def _acting(self, access: IoAccess, caller: Caller | None) -> Caller | None:
+        """With whose rights to open it; None if with those that the process has."""
+        to = self._allowed_to
+        if caller is None or not self.volume.tree.acts_as_callers:
+            return None
+        if to is None or access is not self._allowed or may_suspend():
+            return caller
+        return None if to.uid == caller.uid and to.gid == caller.gid and to.groups == caller.groups else caller
+
     async def open_io(self, access: IoAccess, caller: Caller | None = None) -> None:
         if self.is_directory:
             if IoAccess.WRITE in access:
@@ -64,7 +79,7 @@ class PosixHandle(AnnotatedHandle):
             # Opening a FIFO or a device does things, and reading one may never end.
             raise VfsError(Kind.NOT_SUPPORTED, f"{self.path} is neither a file nor a directory")
         threads, tree = self.volume.threads, self.volume.tree
-        old, flags, acting = self.fd, IO_FLAGS[access], caller if tree.acts_as_callers else None
+        old, flags, acting = self.fd, IO_FLAGS[access], self._acting(access, caller)
         try:
             if threads.always:
                 fd = await self.in_thread(reopen, old, flags, tree.proc, acting)

@@ -21,6 +21,7 @@ from vfs_backends.posix.syscalls import (
     RESOLVE_NO_XDEV,
     How,
     StatxFields,
+    may_access,
     openat2,
     statx,
 )
@@ -86,22 +87,30 @@ class Resolver:
             return _LATER if fd == _ELSEWHERE else fd
         return _identified(fd)
 
-    def reach_at_hand(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
+    def reach_at_hand(
+        self, start: PosixHandle, path: bytes, caller: Caller, opening: int = 0
+    ) -> tuple[Found | int, bool]:
         """What a path, of names as they are spelled, leads to for somebody; the negative error number, EAGAIN if the
-        storage is slow and has to be asked. Raises OSError."""
+        storage is slow and has to be asked.
+
+        And whether they may open it for what `opening` says, as access(2) takes it: to become somebody else costs more
+        than all the rest of it, and is done once for both. Raises OSError.
+        """
         volume = start.volume
         if volume.threads.always:
-            return _LATER
-        return act_as(caller, lambda: self._reach_here(volume, start, path))
+            return _LATER, False
+        return act_as(caller, lambda: self._reach_here(volume, start, path, opening))
 
-    def _reach_here(self, volume: Volume, start: PosixHandle, path: bytes) -> Found | int:
+    def _reach_here(self, volume: Volume, start: PosixHandle, path: bytes, opening: int) -> tuple[Found | int, bool]:
         result = self._open(start.fd, start.path, path, self._last.at_hand(volume))
         looks = volume.threads.looks_at_hand
         if result == _LATER and looks is not None:
             began = looks.begin()
             result = self._open(start.fd, start.path, path, self._last.plain)
             looks.took(began)
-        return result
+        if not opening or isinstance(result, int) or not volume.has(result[1]):
+            return result, False
+        return result, may_access(result[0], opening)
 
     async def reach(self, start: PosixHandle, path: bytes, caller: Caller) -> Found | int:
         """The same, however long it takes."""

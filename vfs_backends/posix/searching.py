@@ -7,7 +7,9 @@ from typing import Final, TypeVar
 
 from vfs_backends.api import Caller, FileSystem, Handle, IoAccess, Stat
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import may_suspend
 from vfs_backends.posix.by_inode import path_of
+from vfs_backends.posix.descriptors import ACCESS_MODES
 from vfs_backends.posix.failures import vfs_error
 from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import act_as, as_caller
@@ -69,7 +71,13 @@ class SearchableFileSystem(FileSystem):
         return handle
 
     async def find(
-        self, parent: Handle, path: str, *, case_sensitive: bool = False, caller: Caller | None = None
+        self,
+        parent: Handle,
+        path: str,
+        *,
+        case_sensitive: bool = False,
+        caller: Caller | None = None,
+        opening: IoAccess | None = None,
     ) -> Handle | None:
         start = self._own(parent)
         if not path:
@@ -77,7 +85,7 @@ class SearchableFileSystem(FileSystem):
         if is_hidden(path):
             return None
         if caller is not None and caller.uid and self._tree.acts_as_callers:
-            return await self._find_as(caller, start, path, case_sensitive=case_sensitive)
+            return await self._find_as(caller, start, path, opening, case_sensitive=case_sensitive)
         found = self._resolver.exact_at_hand(start, path_to_bytes(path))
         if isinstance(found, int):
             if found not in _UNKNOWN:
@@ -86,11 +94,16 @@ class SearchableFileSystem(FileSystem):
             return None if resolved is None else self._handle(*resolved)
         return self._handle(found, joined(start.path, path), at_once=True)
 
-    async def _find_as(self, caller: Caller, start: PosixHandle, path: str, *, case_sensitive: bool) -> Handle | None:
+    async def _find_as(
+        self, caller: Caller, start: PosixHandle, path: str, opening: IoAccess | None, *, case_sensitive: bool
+    ) -> Handle | None:
         """Look up what the caller can reach: names are found with our own rights, the way to them with theirs."""
-        found = self._reach_at_hand(caller, start, path)
+        found, allowed = self._reach_at_hand(caller, start, path, opening)
         if not isinstance(found, int):
-            return self._handle(found, joined(start.path, path), at_once=True)
+            handle = self._handle(found, joined(start.path, path), at_once=True)
+            if opening is not None and allowed:
+                handle.allow(opening, caller)
+            return handle
         if found == -errno.EAGAIN:
             found = await self._reach(caller, start, path)
             if not isinstance(found, int):
@@ -101,7 +114,7 @@ class SearchableFileSystem(FileSystem):
         if resolved is None:
             return None
         handle = self._handle(*resolved)
-        reached = self._reach_at_hand(caller, self._top, handle.path)
+        reached, _ = self._reach_at_hand(caller, self._top, handle.path)
         if reached == -errno.EAGAIN:
             reached = await self._reach(caller, self._top, handle.path)
         if isinstance(reached, int):
@@ -110,10 +123,14 @@ class SearchableFileSystem(FileSystem):
         os.close(reached[0])
         return handle
 
-    def _reach_at_hand(self, caller: Caller, start: PosixHandle, path: str) -> Found | int:
-        """What a path leads to exactly, for the caller; the negative error number, EAGAIN if it takes longer."""
+    def _reach_at_hand(
+        self, caller: Caller, start: PosixHandle, path: str, opening: IoAccess | None = None
+    ) -> tuple[Found | int, bool]:
+        """What a path leads to exactly, for the caller; the negative error number, EAGAIN if it takes longer. And
+        whether they may open it: false where that is better asked when it is opened."""
+        mode = 0 if opening is None or may_suspend() or self._tree.shared is not None else ACCESS_MODES[opening]
         try:
-            return self._resolver.reach_at_hand(start, path_to_bytes(path), caller)
+            return self._resolver.reach_at_hand(start, path_to_bytes(path), caller, mode)
         except OSError as error:
             raise vfs_error(error, path) from error
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from vfs_backends.posix.descriptors import IO_FLAGS
+from vfs_backends.posix.descriptors import ACCESS_MODES, IO_FLAGS
 from vfs_backends.posix.failures import os_error
 from vfs_backends.posix.identity import as_caller
 from vfs_backends.posix.kernel_locks import open_for_locks
@@ -224,12 +224,9 @@ def _check_rights(fd: int, access: IoAccess, caller: Caller | None) -> None:
     """Raise PermissionError if the storage would not let `caller` open the file."""
     if caller is None or not caller.uid:
         return
-    wanted = os.R_OK if IoAccess.READ in access else 0
-    if IoAccess.WRITE in access:
-        wanted |= os.W_OK
 
     def check() -> None:
-        if not os.access(proc_path(fd), wanted, effective_ids=True):
+        if not os.access(proc_path(fd), ACCESS_MODES[access], effective_ids=True):
             raise os_error(errno.EACCES)
 
     as_caller(caller, check)

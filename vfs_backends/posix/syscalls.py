@@ -42,6 +42,7 @@ __all__ = [
     "inotify_rm_watch",
     "list_xattrs",
     "list_xattrs_at",
+    "may_access",
     "name_to_handle",
     "open_by_handle",
     "openat2",
@@ -80,10 +81,12 @@ _NR_OPENAT2: Final = ctypes.c_long(437)
 _NR_GETXATTRAT: Final = ctypes.c_long(464)
 _NR_LISTXATTRAT: Final = ctypes.c_long(465)
 _NR_CACHESTAT: Final = ctypes.c_long(451)
+_NR_FACCESSAT2: Final = ctypes.c_long(439)
 
 AT_FDCWD: Final = -100
 AT_SYMLINK_NOFOLLOW: Final = 0x100
 AT_REMOVEDIR: Final = 0x200
+_AT_EACCESS: Final = 0x200
 AT_EMPTY_PATH: Final = 0x1000
 AT_NO_AUTOMOUNT: Final = 0x800
 
@@ -145,6 +148,15 @@ def statx(fd: int, name: bytes = b"", flags: int = AT_EMPTY_PATH | AT_NO_AUTOMOU
     if _statx(fd, name, flags, _STATX_BASIC_AND_BTIME, buffers.statx_reference) < 0:
         return -ctypes.get_errno()
     return _STATX.unpack_from(buffers.statx)
+
+
+def may_access(fd: int, mode: int) -> bool:
+    """Whether the thread, with the rights that it has now, may open what `fd` is on: R_OK, W_OK or both, faccessat2(2).
+
+    Also false if that cannot be told (before Linux 5.8).
+    """
+    allowed: bool = _syscall(_NR_FACCESSAT2, fd, b"", mode, _AT_EACCESS | AT_EMPTY_PATH) == 0
+    return allowed
 
 
 def cached_pages(fd: int, offset: int, size: int) -> int:
