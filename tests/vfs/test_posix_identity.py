@@ -11,6 +11,7 @@ import trio
 from tests.requirements import Need, needs, skip_unless
 from vfs_backends.api import Caller, Capability, IoAccess, StatChange
 from vfs_backends.errors import Kind, VfsError
+from vfs_backends.inline import run_inline
 from vfs_backends.posix import PosixFileSystem, identity, volume
 from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.kinds import FileSystemKind
@@ -128,6 +129,68 @@ async def test_the_kernel_judges_the_caller(fs: PosixFileSystem) -> None:
     await fs.remove(top, "still mine", mine, ALICE)
     for handle in (mine, for_bob, top):
         await handle.aclose()
+    await fs.aclose()
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The users that the process has become, in turn."""
+    users: list[int] = []
+    real: Callable[[int], int] = identity._setfsuid
+
+    def told(number: int) -> int:
+        if number > 0:
+            users.append(number)
+        return real(number)
+
+    monkeypatch.setattr(identity, "_setfsuid", told)
+    return users
+
+
+async def test_who_finds_a_file_to_open_it_is_judged_once(fs: PosixFileSystem, became: list[int]) -> None:
+    top = await fs.root()
+    await (await fs.create_file(top, "file", 0o600, READ, Caller(ALICE.uid, ALICE.gid, overrules=True))).aclose()
+    became.clear()
+
+    async def open_at_once(finder: Caller, opener: Caller, access: IoAccess = READ) -> None:
+        found = await fs.find(top, "file", caller=finder, opening=READ)
+        assert found is not None
+        try:
+            await found.open_io(access, opener)
+            assert await found.read_into(0, memoryview(bytearray(1))) == 0
+        finally:
+            found.discard()
+
+    run_inline(open_at_once(ALICE, ALICE))
+    assert became == [ALICE.uid]
+    overruling = Caller(ALICE.uid, ALICE.gid, ALICE.groups, overrules=True)
+    run_inline(open_at_once(ALICE, overruling))
+    assert became == [ALICE.uid] * 2
+    # Not for others, nor for more than was asked; and who is refused hears it from the storage when it is opened.
+    for finder, opener, access in ((ALICE, BOB, READ), (BOB, BOB, READ), (BOB, ALICE, READ)):
+        became.clear()
+        if opener is ALICE:
+            run_inline(open_at_once(finder, opener, access))
+        else:
+            with pytest.raises(VfsError) as caught:
+                run_inline(open_at_once(finder, opener, access))
+            assert caught.value.kind is Kind.ACCESS_DENIED
+        assert became == [finder.uid, opener.uid]
+    await top.aclose()
+    await fs.aclose()
+
+
+async def test_what_was_allowed_once_does_not_last(fs: PosixFileSystem, became: list[int]) -> None:
+    top = await fs.root()
+    await (await fs.create_file(top, "file", 0o600, READ, Caller(ALICE.uid, ALICE.gid, overrules=True))).aclose()
+    found = run_inline(fs.find(top, "file", caller=ALICE, opening=READ))
+    assert found is not None
+    await found.set_stat(StatChange(mode=0))
+    became.clear()
+    await refused(found.open_io(READ, ALICE))  # the pass has ended meanwhile
+    assert became == [ALICE.uid]
+    await found.aclose()
+    await top.aclose()
     await fs.aclose()
 
 

@@ -57,14 +57,14 @@ class PosixHandle(AnnotatedHandle):
     """What opens, reads, writes and changes it, and its named streams."""
 
     def allow(self, access: IoAccess, caller: Caller) -> None:
-        """Take note of how `caller` may open it, as the kernel has said in this very inline pass: to open it, nobody
-        need act as them once more."""
+        """Take note of how `caller` may open it, as the kernel has said in this very inline pass: to open it next,
+        nobody need act as them once more."""
         self._allowed = access
         self._allowed_to = caller
 
     def _acting(self, access: IoAccess, caller: Caller | None) -> Caller | None:
         """With whose rights to open it; None if with those that the process has."""
-        to = self._allowed_to
+        to, self._allowed_to = self._allowed_to, None
         if caller is None or not self.volume.tree.acts_as_callers:
             return None
         if to is None or access is not self._allowed or may_suspend():
