@@ -85,6 +85,19 @@ def test_it_says_what_it_is(compiled):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
+def test_a_wheel_of_it_is_installed_without_a_compiler(compiled, tmp_path):
+    environment = os.environ | {"PATH": "/nowhere"}
+    command = [sys.executable, ROOT / "scripts/packing.py", tmp_path / "wheels"]
+    subprocess.run(command, env=environment, check=True, timeout=300)
+    (wheel,) = (tmp_path / "wheels").iterdir()
+    place = tmp_path / "place"
+    assert run(environment, "pip", "install", "--no-index", "--no-deps", "--target", place, wheel).returncode == 0
+    environment |= {"PYTHONPATH": str(place), "PYTHONSAFEPATH": "1"}
+    assert run(environment, "gateway", "--version").stdout.endswith("(compiled)\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
 def test_the_unit_tests_pass(compiled):
     """The tests of this checkout, with the packages of the other place."""
     places = [f"tests/{name}" for name in TESTED]
