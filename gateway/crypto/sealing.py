@@ -15,10 +15,10 @@ from gateway.wire.transform import SMB2_TRANSFORM_ENCRYPTED, TRANSFORM_HEADER_SI
 
 TAG_LENGTH: Final = 16
 
-# ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
-_header_of: Final = struct.Struct("<4s16s16sIHHQ").unpack_from
+_MAGIC: Final = TRANSFORM_MAGIC
+# ProtocolId, Signature, Nonce, OriginalMessageSize, Flags, SessionId
+_header_of: Final = struct.Struct("<4s16s16sIxxHQ").unpack_from
 _pack_associated: Final = struct.Struct("<16sIHHQ").pack
-_owner_of: Final = struct.Struct("<4s38xHQ").unpack_from
 _SIGNED_FROM: Final = 20
 _BLOCK: Final = 16
 ONE_BUFFER: Final = 1024
@@ -41,29 +41,26 @@ def nonce_length(cipher_id: int) -> int:
     return _CIPHERS[cipher_id][2]
 
 
-def sealed_session_id(frame: Frame) -> int:
-    """SessionId of a sealed message, which tells whose key opens it. Nothing vouches for it yet.
+def transform_header(frame: Frame) -> tuple[int, bytes, bytes]:
+    """SessionId, Nonce and Signature of a sealed message: whose key opens it, and how. Nothing vouches for them yet.
 
-    Raises CryptoError if *frame* has no transform header.
+    *frame* is a transform header and everything behind it, without the transport's length. Raises CryptoError if the
+    header is malformed, or the message of another size than it says.
     """
     if len(frame) <= TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message is too short")
-    protocol_id, flags, session_id = _owner_of(frame)
-    if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
-        raise CryptoError("not a sealed message")
-    return int(session_id)
-
-
-def _unpack(frame: Frame) -> tuple[bytes, bytes]:
-    """Signature and Nonce of a checked transform header."""
-    if len(frame) <= TRANSFORM_HEADER_SIZE:
-        raise CryptoError("a sealed message is too short")
-    protocol_id, signature, nonce, size, _reserved, flags, _session_id = _header_of(frame)
-    if protocol_id != TRANSFORM_MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
+    protocol_id: bytes
+    signature: bytes
+    nonce: bytes
+    size: int
+    flags: int
+    session_id: int
+    protocol_id, signature, nonce, size, flags, session_id = _header_of(frame)
+    if protocol_id != _MAGIC or flags != SMB2_TRANSFORM_ENCRYPTED:
         raise CryptoError("not a sealed message")
     if size != len(frame) - TRANSFORM_HEADER_SIZE:
         raise CryptoError("a sealed message of another size than it says")
-    return signature, nonce
+    return session_id, nonce, signature
 
 
 class Sealer:
@@ -93,15 +90,14 @@ class Sealer:
         sealed = self._encrypt(nonce, message, associated)
         # The library puts the tag behind the text; SMB has it in the header's Signature field.
         if length <= ONE_BUFFER:
-            return [b"".join((before, TRANSFORM_MAGIC, sealed[length:], associated, sealed[:length]))]
-        return [b"".join((before, TRANSFORM_MAGIC, sealed[length:], associated)), memoryview(sealed)[:length]]
+            return [b"".join((before, _MAGIC, sealed[length:], associated, sealed[:length]))]
+        return [b"".join((before, _MAGIC, sealed[length:], associated)), memoryview(sealed)[:length]]
 
-    def unseal(self, frame: Frame) -> bytes | bytearray:
-        """The message in *frame*: a transform header and everything behind it, without the transport's length.
+    def unseal(self, frame: Frame, nonce: bytes, signature: bytes) -> bytes | bytearray:
+        """The message in *frame*, with what `transform_header` has found there.
 
-        Raises CryptoError if the header is malformed or the message was not sealed with this key.
+        Raises CryptoError if it was not sealed with this key.
         """
-        signature, nonce = _unpack(frame)
         nonce = nonce[: self.nonce_length]
         text, associated = frame[TRANSFORM_HEADER_SIZE:], frame[_SIGNED_FROM:TRANSFORM_HEADER_SIZE]
         try:

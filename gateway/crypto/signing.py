@@ -13,23 +13,20 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from gateway.wire.header import NO_SIGNATURE, Header, Opcode
+
 HMAC_SHA256: Final = 0
 AES_CMAC: Final = 1
 AES_GMAC: Final = 2
 """Algorithms of SMB2_SIGNING_CAPABILITIES, [MS-SMB2] 2.2.3.1.7."""
 
-HEADER_LENGTH: Final = 64
 SIGNATURE_AT: Final = 48
 """Where the Signature field lies in a message."""
 
-_NO_SIGNATURE: Final = bytes(16)
-# Command, MessageId, Signature: the fields of a header that matter here. All that is called for every message has a
-# name of its own: to find a method takes as long as some of them take.
-_fields_of: Final = struct.Struct("<12xH10x8s16x16s").unpack_from
+# All that is called for every message has a name of its own: to find a method takes as long as some of them take.
 _put_signature: Final = struct.Struct("16s").pack_into
 _are_equal: Final = hmac.compare_digest
 _hmac: Final = hmac.digest
-_CANCEL: Final = 0x000C
 
 
 class Signer(ABC):
@@ -38,30 +35,26 @@ class Signer(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def _compute(self, message: bytearray | memoryview, command: int, message_id: bytes, server: bool) -> bytes:
-        """The signature of *message*, whose Signature field is zero; *command* and *message_id* are its header's."""
+    def _compute(self, message: bytearray | memoryview, header: Header, server: bool) -> bytes:
+        """The signature of *message*, whose Signature field is zero."""
 
-    def sign(self, message: bytearray | memoryview, *, server: bool) -> None:
-        """Write the signature of *message*, whole and with SMB2_FLAGS_SIGNED set, into its Signature field.
+    def sign(self, message: bytearray | memoryview, header: Header, *, server: bool) -> None:
+        """Write the signature of *message*, whole and with SMB2_FLAGS_SIGNED set, into its Signature field, now zero.
 
-        *server* says who sends it.
+        *header* is its own or that of the request it answers: both have the same Command and MessageId. *server* says
+        who sends it.
         """
-        command, message_id, _ = _fields_of(message)
-        _put_signature(message, SIGNATURE_AT, _NO_SIGNATURE)
-        _put_signature(message, SIGNATURE_AT, self._compute(message, command, message_id, server))
+        _put_signature(message, SIGNATURE_AT, self._compute(message, header, server))
 
-    def verify(self, message: bytearray | memoryview, *, server: bool = False) -> bool:
-        """Whether *message* carries its right signature; *server* says who sent it.
+    def verify(self, message: bytearray | memoryview, header: Header, *, server: bool = False) -> bool:
+        """Whether *message* carries its right signature; *header* is what was read of it, *server* says who sent it.
 
         The Signature field is zeroed meanwhile, so *message* must be writable; it is put back.
         """
-        if len(message) < HEADER_LENGTH:
-            return False
-        command, message_id, signature = _fields_of(message)
-        _put_signature(message, SIGNATURE_AT, _NO_SIGNATURE)
-        expected = self._compute(message, command, message_id, server)
-        _put_signature(message, SIGNATURE_AT, signature)
-        return _are_equal(signature, expected)
+        _put_signature(message, SIGNATURE_AT, NO_SIGNATURE)
+        expected = self._compute(message, header, server)
+        _put_signature(message, SIGNATURE_AT, header.signature)
+        return _are_equal(header.signature, expected)
 
 
 class _HmacSigner(Signer):
@@ -70,7 +63,7 @@ class _HmacSigner(Signer):
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def _compute(self, message: bytearray | memoryview, command: int, message_id: bytes, server: bool) -> bytes:
+    def _compute(self, message: bytearray | memoryview, header: Header, server: bool) -> bytes:
         return _hmac(self._key, message, "sha256")[:16]
 
 
@@ -81,7 +74,7 @@ class _CmacSigner(Signer):
         # Copying a keyed object is several times cheaper than scheduling the key again for each message.
         self._keyed = CMAC(AES(key))
 
-    def _compute(self, message: bytearray | memoryview, command: int, message_id: bytes, server: bool) -> bytes:
+    def _compute(self, message: bytearray | memoryview, header: Header, server: bool) -> bytes:
         mac = self._keyed.copy()
         mac.update(message)  # type: ignore[arg-type]  # its stub says bytes; any buffer works
         return mac.finalize()
@@ -93,10 +86,10 @@ class _GmacSigner(Signer):
     def __init__(self, key: bytes) -> None:
         self._encrypt = AESGCM(key).encrypt
 
-    def _compute(self, message: bytearray | memoryview, command: int, message_id: bytes, server: bool) -> bytes:
+    def _compute(self, message: bytearray | memoryview, header: Header, server: bool) -> bytes:
         # A CANCEL shares the MessageId of the request it cancels: it has a bit that keeps their nonces apart.
-        roles = _CANCEL_ROLES if command == _CANCEL else _ROLES
-        return self._encrypt(message_id + roles[server], b"", message)
+        roles = _CANCEL_ROLES if header.command == Opcode.CANCEL else _ROLES
+        return self._encrypt(header.message_id.to_bytes(8, "little") + roles[server], b"", message)
 
 
 _ROLES: Final = (b"\0\0\0\0", b"\1\0\0\0")

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import ONE_BUFFER, sealed_session_id
+from gateway.crypto.sealing import ONE_BUFFER, transform_header
 from gateway.nt.status import STATUS_ACCESS_DENIED
 from gateway.protocol.credits import MessageWindow
 from gateway.protocol.errors import ProtocolError
@@ -19,6 +19,7 @@ from gateway.wire.errors import WireError
 from gateway.wire.header import (
     HEADER,
     HEADER_SIZE,
+    NO_SIGNATURE,
     SMB2_FLAGS_ASYNC_COMMAND,
     SMB2_FLAGS_SERVER_TO_REDIR,
     SMB2_FLAGS_SIGNED,
@@ -38,7 +39,6 @@ UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 
 _prefix: Final = struct.Struct(">I").pack
 _pack_header: Final = HEADER.pack_into
-_NO_SIGNATURE: Final = bytes(16)
 _ROOM: Final = bytes(HEADER_SIZE)
 _SEALED: Final = TRANSFORM_MAGIC[0]
 _NEXT_COMMAND_AT: Final = 20
@@ -76,11 +76,11 @@ class Connection:
 
     def _unseal(self, frame: memoryview) -> Batch:
         try:
-            session_id = sealed_session_id(frame)
+            session_id, nonce, signature = transform_header(frame)
             security = self._find_security(session_id)
             if security is None or security.opener is None:
                 raise ProtocolError(f"a sealed message for session {session_id:#x}, which has no key here")
-            message = security.opener.unseal(frame)
+            message = security.opener.unseal(frame, nonce, signature)
         except CryptoError as error:
             raise ProtocolError(str(error)) from error
         return self._split(memoryview(message), security)
@@ -104,7 +104,8 @@ class Connection:
                 request.charge = charge
                 if not self.window.use(header.message_id, charge):
                     raise ProtocolError(f"message id {header.message_id} (charge {charge}) is not to be used")
-            if not flags & RELATED or not requests:
+            own = not flags & RELATED or not requests
+            if own and (security is None or security.session_id != header.session_id):
                 security = self._find_security(header.session_id)
             if sealed_by is not None:
                 if security is not sealed_by:
@@ -167,7 +168,7 @@ class Connection:
             0,
             0,
             0,
-            _NO_SIGNATURE,
+            NO_SIGNATURE,
         )
         message += body
         return self._framed(message, sealed_by)
@@ -219,7 +220,7 @@ class Connection:
             low,
             high,
             reply.session_id,
-            _NO_SIGNATURE,
+            NO_SIGNATURE,
         )
         return message
 
@@ -236,7 +237,7 @@ def _check_protection(request: Request, header: Header, security: ChannelSecurit
     if security.sealing_required and header.command != Opcode.SESSION_SETUP:
         request.refused = STATUS_ACCESS_DENIED
     elif header.flags & SMB2_FLAGS_SIGNED and security.signer is not None:
-        if security.signer.verify(request.message):
+        if security.signer.verify(request.message, header):
             request.signed = True
         else:
             request.refused = STATUS_ACCESS_DENIED
@@ -251,6 +252,6 @@ def _protect(message: bytearray | memoryview, reply: Reply, sealed_by: ChannelSe
         security = reply.security
         if security is not None and security.signer is not None:
             message[16] |= SMB2_FLAGS_SIGNED
-            security.signer.sign(message, server=True)
+            security.signer.sign(message, reply.request.header, server=True)
     if reply.hash is not None:
         reply.hash.update(message)

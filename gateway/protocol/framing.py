@@ -113,6 +113,8 @@ class FrameBuffer:
         if view is _NOTHING:  # so nothing has come of the next message
             self._view = view = self._pool.take()
             return view
+        if self._start == self._end:
+            self._start = self._end = 0
         need = self.wanted or PREFIX_SIZE
         if self._start + need > len(view) or self._end == len(view):
             self._move(need)

@@ -70,7 +70,7 @@ def _check_signature(session: Session, request: Request) -> None:
         raise StatusError(STATUS_NOT_SUPPORTED if session.token is not None else STATUS_REQUEST_NOT_ACCEPTED)
     if not request.header.flags & SMB2_FLAGS_SIGNED:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    if not signer.verify(request.message):
+    if not signer.verify(request.message, request.header):
         raise StatusError(STATUS_ACCESS_DENIED)
     _count_as_signed(request, session)
 
@@ -89,7 +89,7 @@ def recognize(connection: "SmbConnection", request: Request) -> None:
     if session is None or signer is None or request.sealed or not header.flags & SMB2_FLAGS_SIGNED:
         return
     begins = header.command == Opcode.SESSION_SETUP and header.message_id <= _FIRST_IDS
-    if (begins or _is_here(connection, session)) and signer.verify(request.message):
+    if (begins or _is_here(connection, session)) and signer.verify(request.message, header):
         _count_as_signed(request, session)
 
 

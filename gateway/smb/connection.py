@@ -212,8 +212,6 @@ class SmbConnection:
             looks = not frames.pending
             if (looks and not self._lookout.pays()) or frames.missing > SMALL_BUFFER:
                 break
-            if looks:
-                frames.rest()
         frames.rest()
         if frames.pending:
             self._arrival.begun(frames.missing)

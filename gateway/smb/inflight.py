@@ -21,7 +21,9 @@ class InFlight:
     """`start` runs a coroutine function as a task of the connection."""
 
     def __init__(self, limits: Limits, start: Callable[[Callable[[], Awaitable[None]]], None]) -> None:
-        self._limits = limits
+        self._most = limits.max_requests_in_flight
+        self._most_unbounded = limits.max_async_requests
+        self._interim_seconds = limits.interim_seconds
         self._start = start
         self.pendings: dict[tuple[int, int], Pending] = {}
         """By message id and element."""
@@ -35,7 +37,7 @@ class InFlight:
     @property
     def full(self) -> bool:
         """Whether as many requests go on in tasks as may."""
-        return self.running >= self._limits.max_requests_in_flight
+        return self.running >= self._most
 
     async def has_room(self) -> None:
         """Wait until fewer requests go on in tasks than may."""
@@ -65,7 +67,7 @@ class InFlight:
 
         Raises INSUFFICIENT_RESOURCES if the session has too many of those.
         """
-        if session.pending >= self._limits.max_async_requests:
+        if session.pending >= self._most_unbounded:
             raise StatusError(STATUS_INSUFFICIENT_RESOURCES)
         session.pending += 1
         pending.unbounded_in = session
@@ -97,7 +99,7 @@ class InFlight:
 
     async def _sweep(self) -> None:
         """Announce the requests that take long."""
-        delay = self._limits.interim_seconds
+        delay = self._interim_seconds
         while any(pending.awaits_announcement for pending in self.pendings.values()):
             await trio.sleep(delay)
             due = trio.current_time() - delay

@@ -16,13 +16,20 @@ import spnego
 
 from gateway.crypto.keys import AES128_GCM, derive_keys, session_key_from
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import NonceSequence, Sealer, make_sealer
-from gateway.crypto.signing import AES_GMAC, Signer, make_signer
+from gateway.crypto.sealing import NonceSequence, Sealer, make_sealer, transform_header
+from gateway.crypto.signing import AES_GMAC, SIGNATURE_AT, Signer, make_signer
 from gateway.nt.status import STATUS_MORE_PROCESSING_REQUIRED, STATUS_NO_MORE_FILES, STATUS_PENDING
 from gateway.protocol.credits import credit_charge
 from gateway.wire.codec import Body, pad8
 from gateway.wire.echo import EchoRequest
-from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS, SMB2_FLAGS_SIGNED, Header, Opcode
+from gateway.wire.header import (
+    HEADER_SIZE,
+    NO_SIGNATURE,
+    SMB2_FLAGS_RELATED_OPERATIONS,
+    SMB2_FLAGS_SIGNED,
+    Header,
+    Opcode,
+)
 from gateway.wire.negotiate import (
     DIALECT_311,
     SMB2_GLOBAL_CAP_ENCRYPTION,
@@ -193,7 +200,8 @@ class Link:
             view = memoryview(data)
             for start, stop in zip(frame.starts, (*frame.starts[1:], len(data)), strict=True):
                 data[start + 16] |= SMB2_FLAGS_SIGNED
-                self._signer.sign(view[start:stop], server=False)
+                data[start + SIGNATURE_AT : start + HEADER_SIZE] = NO_SIGNATURE  # of the last time
+                self._signer.sign(view[start:stop], Header.parse(view[start:stop]), server=False)
         elif self._sealer is not None:
             prefix = _PREFIX.pack(TRANSFORM_HEADER_SIZE + len(data) - 4)
             sealed = self._sealer.seal(memoryview(data)[4:], self.session_id, self._nonces.next())
@@ -231,7 +239,7 @@ class Link:
     def replies(self) -> Iterator[tuple[int, int, memoryview]]:
         """What has arrived, element by element: message id, status, and the element, good until the next call."""
         for message in self._messages():
-            opened = memoryview(self._opener.unseal(message)) if message[0] == 0xFD and self._opener else message
+            opened = self._open(message, self._opener) if message[0] == 0xFD and self._opener else message
             while True:
                 status, credit, following, message_id = _GLANCE.unpack_from(opened, 8)
                 self._credits += credit
@@ -243,11 +251,16 @@ class Link:
                     break
                 opened = opened[following:]
 
+    @staticmethod
+    def _open(message: memoryview, opener: Sealer) -> memoryview:
+        _, nonce, signature = transform_header(message)
+        return memoryview(opener.unseal(message, nonce, signature))
+
     def _check(self, element: memoryview) -> None:
         if self.mode == "sign" and self._signer is not None and self.session_id:
             if not element[16] & SMB2_FLAGS_SIGNED:
                 raise BenchError(f"the response to a signed command {element[12]:#x} is not signed")
-            if not self._signer.verify(element, server=True):
+            if not self._signer.verify(element, Header.parse(element), server=True):
                 raise BenchError("the signature of a response is wrong")
 
     def _messages(self) -> Sequence[memoryview]:

@@ -7,7 +7,7 @@ from smbprotocol.connection import Connection, Dialects, SMB2TransformHeader
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM, derive_keys
-from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, sealed_session_id
+from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, transform_header
 from tests.crypto.vectors import unhex
 
 KEY_LENGTHS = {AES128_CCM: 16, AES128_GCM: 16, AES256_CCM: 32, AES256_GCM: 32}
@@ -65,9 +65,9 @@ def test_published_sealed_messages_of_3_0():
     assert keys.decryption_key == unhex("261B72350558F2E9DCF613070383EDBF")
     assert keys.encryption_key == unhex("8FE2B57EC34D2DB5B1A9727F526BBDB5")
     # This client filled all of the Nonce field; what CCM does not use is authenticated all the same.
-    assert make_sealer(AES128_CCM, keys.decryption_key).unseal(SEALED_REQUEST_3_0) == REQUEST_3_0
-    assert sealed_session_id(SEALED_REQUEST_3_0) == 0x8E40014000011
-    assert make_sealer(AES128_CCM, keys.encryption_key).unseal(memoryview(SEALED_RESPONSE_3_0)) == RESPONSE_3_0
+    assert unseal(make_sealer(AES128_CCM, keys.decryption_key), SEALED_REQUEST_3_0) == REQUEST_3_0
+    assert transform_header(SEALED_REQUEST_3_0)[0] == 0x8E40014000011
+    assert unseal(make_sealer(AES128_CCM, keys.encryption_key), memoryview(SEALED_RESPONSE_3_0)) == RESPONSE_3_0
 
 
 def test_published_sealed_messages_of_3_1_1():
@@ -76,9 +76,9 @@ def test_published_sealed_messages_of_3_1_1():
     assert keys.encryption_key == unhex("748C50868C90F302962A5C35F5F9A8BF")
     client, server = (make_sealer(AES128_GCM, key) for key in (keys.decryption_key, keys.encryption_key))
     session_id = 0x100000000025
-    assert client.unseal(SEALED_REQUEST_3_1_1) == REQUEST_3_1_1
+    assert unseal(client, SEALED_REQUEST_3_1_1) == REQUEST_3_1_1
     assert seal(client, REQUEST_3_1_1, session_id, unhex("C7D6822D269CAF48904C664C")) == SEALED_REQUEST_3_1_1
-    assert server.unseal(SEALED_RESPONSE_3_1_1) == RESPONSE_3_1_1
+    assert unseal(server, SEALED_RESPONSE_3_1_1) == RESPONSE_3_1_1
     assert seal(server, RESPONSE_3_1_1, session_id, unhex("E06831DD2E8EB7B400000000")) == SEALED_RESPONSE_3_1_1
 
 
@@ -88,7 +88,7 @@ def test_what_is_to_stand_in_front(length, buffers):
     sealed = sealer.seal(message, 1, bytes(12), b"before")
     assert len(sealed) == buffers
     assert b"".join(sealed) == b"before" + seal(sealer, message, 1, bytes(12))
-    assert sealer.unseal(b"".join(sealed)[6:]) == message
+    assert unseal(sealer, b"".join(sealed)[6:]) == message
 
 
 def peer(cipher, key):
@@ -101,6 +101,11 @@ def seal(sealer, message, session_id, nonce):
     return bytearray(b"".join(sealer.seal(message, session_id, nonce)))
 
 
+def unseal(sealer, frame):
+    _, nonce, signature = transform_header(frame)
+    return sealer.unseal(frame, nonce, signature)
+
+
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("length", [1, 64, 5000, 300_000])
 def test_smbprotocol_opens_and_seals_the_same(cipher, length):
@@ -108,7 +113,7 @@ def test_smbprotocol_opens_and_seals_the_same(cipher, length):
     connection, session = peer(cipher, key)
     sealer = make_sealer(cipher, key)
     theirs = Connection._encrypt(connection, message, session).pack()
-    assert sealer.unseal(theirs) == message
+    assert unseal(sealer, theirs) == message
     frame = seal(sealer, bytearray(message), 77, os.urandom(sealer.nonce_length))
     assert len(frame) == 52 + length
     header = SMB2TransformHeader()
@@ -123,33 +128,33 @@ def test_every_changed_byte_and_every_cut_is_seen(cipher):
     for at in range(len(frame)):
         frame[at] ^= 1
         with pytest.raises(CryptoError):
-            sealer.unseal(frame)
+            unseal(sealer, frame)
         frame[at] ^= 1
         with pytest.raises(CryptoError):
-            sealer.unseal(frame[:at])
-    assert sealer.unseal(frame) == b"m" * 70
+            unseal(sealer, frame[:at])
+    assert unseal(sealer, frame) == b"m" * 70
     with pytest.raises(CryptoError):
-        sealer.unseal(frame + b"\x00")
+        unseal(sealer, frame + b"\x00")
     with pytest.raises(CryptoError):
-        make_sealer(cipher, bytes(KEY_LENGTHS[cipher])).unseal(frame)
+        unseal(make_sealer(cipher, bytes(KEY_LENGTHS[cipher])), frame)
 
 
 def test_nothing_sealed_is_refused():
     sealer = make_sealer(AES128_GCM, bytes(16))
     with pytest.raises(CryptoError, match="short"):
-        sealer.unseal(seal(sealer, b"", 1, bytes(12)))
+        unseal(sealer, seal(sealer, b"", 1, bytes(12)))
 
 
 def test_session_id_needs_a_transform_header():
     frame = seal(make_sealer(AES128_GCM, bytes(16)), b"abc", 0xFFFF_FFFF_FFFF_FFFE, bytes(12))
-    assert sealed_session_id(memoryview(frame)) == 0xFFFF_FFFF_FFFF_FFFE
+    assert transform_header(memoryview(frame))[0] == 0xFFFF_FFFF_FFFF_FFFE
     frame[0] = 0xFE
     with pytest.raises(CryptoError):
-        sealed_session_id(frame)
+        transform_header(frame)
     frame[0] = 0xFD
     struct.pack_into("<H", frame, 42, 2)
     with pytest.raises(CryptoError):
-        sealed_session_id(frame)
+        transform_header(frame)
 
 
 def test_unknown_ciphers_and_wrong_keys():
@@ -182,6 +187,6 @@ def test_changes_of_a_large_message_are_seen(cipher):
     for at in (4, 20, 30, 44, 52, 200_000, len(frame) - 1):
         frame[at] ^= 0x80
         with pytest.raises(CryptoError):
-            sealer.unseal(frame)
+            unseal(sealer, frame)
         frame[at] ^= 0x80
-    assert sealer.unseal(frame) == bytes(300_000)
+    assert unseal(sealer, frame) == bytes(300_000)

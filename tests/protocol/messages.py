@@ -19,7 +19,7 @@ def message(command: int = Opcode.ECHO, message_id: int = 0, body: bytes | None 
 
 def signed(frame: bytearray, key: bytes = KEY, algorithm: int = AES_CMAC) -> bytearray:
     frame[16] |= SMB2_FLAGS_SIGNED
-    make_signer(algorithm, key).sign(frame, server=False)
+    make_signer(algorithm, key).sign(frame, Header.parse(memoryview(frame)), server=False)
     return frame
 
 

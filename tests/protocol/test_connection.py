@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import make_sealer
+from gateway.crypto.sealing import make_sealer, transform_header
 from gateway.crypto.signing import AES_CMAC, make_signer
 from gateway.nt.status import STATUS_ACCESS_DENIED
 from gateway.protocol.connection import Connection
@@ -33,7 +33,8 @@ def seal(frame: bytes | bytearray, session_id: int = SESSION, key: bytes = KEY) 
 
 def unseal(frame: bytes | bytearray) -> bytes | bytearray:
     assert frame[:4] == b"\xfdSMB"
-    return make_sealer(AES128_GCM, KEY).unseal(frame)
+    _, nonce, signature = transform_header(frame)
+    return make_sealer(AES128_GCM, KEY).unseal(frame, nonce, signature)
 
 
 def reply(batch: Batch, number: int = 0, status: int = 0, body: bytes = b"\x04\0\0\0") -> Reply:
@@ -401,8 +402,9 @@ def test_a_signed_reply() -> None:
     answer = reply(batch)
     answer.sign, answer.security = True, keys
     frame = pack(one, answer)
-    assert split(frame)[0][0].flags & SMB2_FLAGS_SIGNED
-    assert make_signer(AES_CMAC, KEY).verify(bytearray(frame), server=True)
+    header, _ = split(frame)[0]
+    assert header.flags & SMB2_FLAGS_SIGNED
+    assert make_signer(AES_CMAC, KEY).verify(bytearray(frame), header, server=True)
 
 
 def test_nothing_signs_without_a_key() -> None:
@@ -435,8 +437,8 @@ def test_a_compound_reply() -> None:
     assert [header.message_id for header, _ in elements] == [0, 1, 2]
     assert [len(element) for _, element in elements] == [80, 80, 80]
     assert [bool(header.flags & SMB2_FLAGS_RELATED_OPERATIONS) for header, _ in elements] == [False, True, True]
-    for _, element in elements:
-        assert make_signer(AES_CMAC, KEY).verify(bytearray(element), server=True)
+    for header, element in elements:
+        assert make_signer(AES_CMAC, KEY).verify(bytearray(element), header, server=True)
 
 
 def test_a_sealed_reply_is_not_signed() -> None:

@@ -12,7 +12,7 @@ import trio
 
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM, derive_keys
 from gateway.crypto.preauth import SHA512, PreauthHash
-from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, sealed_session_id
+from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, transform_header
 from gateway.crypto.signing import AES_CMAC, AES_GMAC, HMAC_SHA256, make_signer, signing_algorithm
 from gateway.nt.constants import FILE_OPEN
 from gateway.nt.status import STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, name
@@ -208,7 +208,7 @@ class Client(Calls):
             signs = call.sign if call.sign is not None else session is not None and session.signs
             if signs and session is not None and session.signer is not None and not session.seals:
                 message[16] |= SMB2_FLAGS_SIGNED
-                session.signer.sign(message, server=False)
+                session.signer.sign(message, Header.parse(memoryview(message)), server=False)
                 if call.command != Opcode.CANCEL and call.message_id is not None:
                     self._signed_ids.add(call.message_id)
             whole += message
@@ -237,9 +237,10 @@ class Client(Calls):
         frame = await self.receive_frame()
         sealed = frame[:4] == b"\xfdSMB"
         if sealed:
-            opener = self.sessions[sealed_session_id(frame)].opener
+            session_id, nonce, signature = transform_header(frame)
+            opener = self.sessions[session_id].opener
             assert opener is not None
-            frame = bytearray(opener.unseal(frame))
+            frame = bytearray(opener.unseal(frame, nonce, signature))
         self._frames += 1
         found = []
         rest = memoryview(frame)
@@ -258,7 +259,7 @@ class Client(Calls):
         signed = bool(header.flags & SMB2_FLAGS_SIGNED)
         session = self.sessions.get(header.session_id)
         if signed and session is not None and session.signer is not None:
-            assert session.signer.verify(message, server=True), "a wrong signature"
+            assert session.signer.verify(message, header, server=True), "a wrong signature"
         if header.status == STATUS_PENDING:
             assert not signed, "an interim response is signed"
             assert header.flags & SMB2_FLAGS_ASYNC_COMMAND
@@ -516,7 +517,9 @@ class LogOn:
         if self.binds and response.status and response.signed:
             assert self.session is not None
             assert self.session.signer is not None
-            assert self.session.signer.verify(response.message, server=True), "not the session's own key"
+            assert self.session.signer.verify(response.message, response.header, server=True), (
+                "not the session's own key"
+            )
         if response.status not in (0, STATUS_MORE_PROCESSING_REQUIRED):
             raise Refused(Opcode.SESSION_SETUP, response.status)
         self.session_id = response.header.session_id
@@ -538,7 +541,7 @@ class LogOn:
         session.signer = make_signer(client.signing, keys.signing_key)
         session.signs = client.signs
         assert last.signed
-        assert session.signer.verify(last.message, server=True), "the last answer is signed wrongly"
+        assert session.signer.verify(last.message, last.header, server=True), "the last answer is signed wrongly"
         if self.session is not None:
             # A channel signs with a key of its own, and seals with the session's.
             first = self.session
