@@ -16,6 +16,7 @@ from gateway.wire.transform import SMB2_TRANSFORM_ENCRYPTED, TRANSFORM_HEADER_SI
 TAG_LENGTH: Final = 16
 
 _MAGIC: Final = TRANSFORM_MAGIC
+_view_of: Final = memoryview
 # ProtocolId, Signature, Nonce, OriginalMessageSize, Flags, SessionId
 _header_of: Final = struct.Struct("<4s16s16sIxxHQ").unpack_from
 _pack_associated: Final = struct.Struct("<16sIHHQ").pack
@@ -91,7 +92,7 @@ class Sealer:
         # The library puts the tag behind the text; SMB has it in the header's Signature field.
         if length <= ONE_BUFFER:
             return [b"".join((before, _MAGIC, sealed[length:], associated, sealed[:length]))]
-        return [b"".join((before, _MAGIC, sealed[length:], associated)), memoryview(sealed)[:length]]
+        return [b"".join((before, _MAGIC, sealed[length:], associated)), _view_of(sealed)[:length]]
 
     def unseal(self, frame: Frame, nonce: bytes, signature: bytes) -> bytes | bytearray:
         """The message in *frame*, with what `transform_header` has found there.

@@ -37,6 +37,7 @@ ANY_ID: Final = 0xFFFFFFFFFFFFFFFF
 UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 """MessageId of an oplock break notification."""
 
+_view_of: Final = memoryview
 _prefix: Final = struct.Struct(">I").pack
 _pack_header: Final = HEADER.pack_into
 _ROOM: Final = bytes(HEADER_SIZE)
@@ -83,7 +84,7 @@ class Connection:
             message = security.opener.unseal(frame, nonce, signature)
         except CryptoError as error:
             raise ProtocolError(str(error)) from error
-        return self._split(memoryview(message), security)
+        return self._split(_view_of(message), security)
 
     def _split(self, frame: memoryview, sealed_by: ChannelSecurity | None) -> Batch:
         requests: list[Request] = []

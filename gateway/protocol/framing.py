@@ -109,14 +109,14 @@ class FrameBuffer:
 
     def room(self) -> memoryview:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
-        view = self._view
-        if view is _NOTHING:  # so nothing has come of the next message
-            self._view = view = self._pool.take()
-            return view
-        if self._start == self._end:
+        if self._start == self._end:  # nothing has come of the next message
+            if len(self._view) != self._pool.size:
+                self._drop(reuse=True)
+                self._view = self._pool.take()
             self._start = self._end = 0
+            return self._view
         need = self.wanted or PREFIX_SIZE
-        if self._start + need > len(view) or self._end == len(view):
+        if self._start + need > len(self._view) or self._end == len(self._view):
             self._move(need)
         if need > self._pool.size:
             # Not more of the next message, or that would have to move: but its prefix tells how much of it will come.

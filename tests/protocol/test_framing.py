@@ -234,6 +234,18 @@ def test_large_messages_use_the_same_storage() -> None:
     assert len(pool._large) == 1
 
 
+def test_what_was_given_out_makes_room_for_the_next() -> None:
+    """The storage stays, if it is a piece of the usual size, and is filled from its beginning again."""
+    pool = BufferPool(64)
+    frames = FrameBuffer(pool, 1000)
+    whole = frames.room()
+    for _ in range(3):
+        assert run(frames, framed(b"x" * 40)) == [b"x" * 40]
+        assert frames.room() is whole
+    assert run(frames, framed(b"y" * 300)) == [b"y" * 300]
+    assert len(frames.room()) == 64
+
+
 def test_a_write_of_64_kib_needs_no_large_storage() -> None:
     """Nor does it move: it is received at once."""
     pool = BufferPool()
