@@ -6,6 +6,7 @@ times all by itself; so they are put back.
 """
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -99,7 +100,7 @@ class WriteTimes:
         """Update times when they are due, until cancelled."""
         while True:
             self._more = trio.Event()
-            due = min([state.due for _, state in self._owing.values()], default=trio.current_time() + 3600)
+            due = min([state.due for _, state in self._owing.values()], default=math.inf)
             with trio.move_on_at(due):
                 await self._more.wait()
             now = trio.current_time()

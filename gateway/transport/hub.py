@@ -12,6 +12,7 @@ The hub only needs what trio documents, and a look into /proc/self. Where that d
 
 import contextlib
 import logging
+import math
 import os
 import re
 import select
@@ -128,12 +129,17 @@ class Hub:
         # No task can run, so nobody but who is served here could bring the deadline forward; and who does that for
         # another task does it by waking it.
         sleep = trio.lowlevel.current_statistics().seconds_to_next_deadline
+        if sleep == math.inf:
+            # The kernel has no timer to set then, nor is there a clock to look at.
+            while not runnable and self._waiters and not self._serve_ready(epoll, loop, None):
+                pass
+            return
         end = _now() + min(sleep, _LONGEST_SLEEP)
         while not runnable and (left := end - _now()) > 0 and self._waiters:
             if self._serve_ready(epoll, loop, left):
                 return
 
-    def _serve_ready(self, epoll: select.epoll, loop: int, timeout: float) -> bool:
+    def _serve_ready(self, epoll: select.epoll, loop: int, timeout: float | None) -> bool:
         """Serve each socket that is readable once; whether the loop has something to do."""
         awake = False
         for fd, _ in epoll.poll(timeout, _EVENTS):

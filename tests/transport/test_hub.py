@@ -1,5 +1,6 @@
 """The hub: it serves sockets out of their readers' turns, and nobody else waits for it."""
 
+import contextlib
 import os
 import select
 import socket
@@ -166,12 +167,33 @@ async def test_deadlines_are_kept_while_it_serves(hub, make_echo, nursery) -> No
     assert echo.served
 
 
-async def test_a_thread_wakes_the_loop(hub, make_echo, nursery) -> None:
-    """Although the loop itself does not sleep."""
+@pytest.mark.parametrize("has_deadline", [False, True])
+async def test_a_thread_wakes_the_loop(hub, make_echo, nursery, has_deadline) -> None:
+    """Although the loop itself does not sleep, and whether the hub's sleep has an end or not."""
     echo = make_echo(hub)
     nursery.start_soon(echo.run)
-    with trio.fail_after(10):
+    with trio.fail_after(10) if has_deadline else contextlib.nullcontext():
         await trio.to_thread.run_sync(time.sleep, 0.05)
+
+
+async def test_a_deadline_that_comes_with_what_is_served(hub, make_echo, nursery) -> None:
+    """The hub sleeps for as long as nothing comes, until a task that begins meanwhile has a deadline."""
+    echo = make_echo(hub)
+    over = trio.Event()
+
+    async def wait_a_moment() -> None:
+        with trio.move_on_after(0.05):
+            await trio.sleep_forever()
+        over.set()
+
+    def serve() -> bool:
+        echo.ours.recv(4096)
+        nursery.start_soon(wait_a_moment)
+        return True
+
+    echo.theirs.send(ONCE)
+    nursery.start_soon(hub.wait, echo.ours, serve)
+    await over.wait()
 
 
 async def test_other_tasks_have_their_turns_while_it_serves(hub, make_echo, nursery) -> None:
