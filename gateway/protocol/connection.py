@@ -4,7 +4,7 @@
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from gateway.crypto.errors import CryptoError
@@ -132,7 +132,7 @@ class Connection:
             )
         return request.credits
 
-    def pack(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> list[Buffer]:
+    def pack(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> list[Buffer]:
         """The frame that carries `replies` (one, or the elements of a compound), as buffers in order.
 
         An extent is to follow them. `sealed_by`: the session whose key seals it, if it is to be sealed.
@@ -181,7 +181,7 @@ class Connection:
         length = len(message)
         return [_prefix(length) + message] if length <= ONE_BUFFER else [_prefix(length), message]
 
-    def _compound(self, replies: Sequence[Reply], sealed_by: ChannelSecurity | None) -> bytearray:
+    def _compound(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> bytearray:
         whole = bytearray()
         last = len(replies) - 1
         for number, reply in enumerate(replies):

@@ -42,7 +42,7 @@ def reply(batch: Batch, number: int = 0, status: int = 0, body: bytes = b"\x04\0
 
 
 def pack(one: Connection, *replies: Reply, sealed_by=None) -> bytes:
-    whole = b"".join(one.pack(replies, sealed_by))
+    whole = b"".join(one.pack(list(replies), sealed_by))
     prefix, frame = whole[:4], whole[4:]
     assert int.from_bytes(prefix, "big") == len(frame)
     return bytes(frame)
