@@ -169,7 +169,11 @@ import sys
 from mypyc.build import mypycify
 from setuptools import setup
 modules, sys.argv = sys.argv[1:], ["compile", "--quiet", "build_ext", "--inplace"]
-setup(name="compiled", packages=[], ext_modules=mypycify(modules, opt_level="2", debug_level="0"))
+extensions = mypycify(modules, opt_level="2", debug_level="0")
+for extension in extensions:
+    # What no other library can see is called directly, or not at all where it is small enough to stand in its place.
+    extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden"]
+setup(name="compiled", packages=[], ext_modules=extensions)
 """
 _COMPLETE = ".complete"
 
