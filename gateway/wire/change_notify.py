@@ -1,8 +1,9 @@
 """CHANGE_NOTIFY ([MS-SMB2] 2.2.35, 2.2.36)."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from gateway.wire.codec import Body, u16, u32, u64, wire
+from gateway.wire.layout import Layout
 from gateway.wire.output import OutputResponse
 
 __all__ = ["SMB2_WATCH_TREE", "ChangeNotifyRequest", "ChangeNotifyResponse"]
@@ -10,19 +11,31 @@ __all__ = ["SMB2_WATCH_TREE", "ChangeNotifyRequest", "ChangeNotifyResponse"]
 SMB2_WATCH_TREE: Final = 0x0001
 
 
-@wire
-class ChangeNotifyRequest(Body):
+@dataclass
+class ChangeNotifyRequest:
     """[MS-SMB2] 2.2.35."""
 
-    structure_size: u16 = 32
-    flags: u16 = 0
-    output_buffer_length: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    completion_filter: u32 = 0
-    reserved: u32 = 0
+    structure_size: int = 32
+    flags: int = 0
+    output_buffer_length: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    completion_filter: int = 0
+    reserved: int = 0
+
+    @staticmethod
+    def parse(message: memoryview) -> "ChangeNotifyRequest":
+        """[MS-SMB2] 2.2.35; raises `WireError`."""
+        return ChangeNotifyRequest(*_REQUEST.unpack(message))
+
+    def to_bytes(self) -> bytes:
+        """The body."""
+        return _REQUEST.pack(self)
 
 
-@wire
+@dataclass
 class ChangeNotifyResponse(OutputResponse):
     """[MS-SMB2] 2.2.36; the output is a list of FILE_NOTIFY_INFORMATION."""
+
+
+_REQUEST: Final = Layout(ChangeNotifyRequest, "HHIQQII")

@@ -8,6 +8,8 @@
 Fields annotated with a type of this module are packed, little-endian and without padding, in the order in which they
 stand. Other fields are the variable part: they need a default, and a hand-written `parse` and `to_bytes`, which also
 fills in the offsets and lengths. If the first field is `structure_size`, its default is what unpacking insists on.
+
+What most requests and responses are is declared by `gateway.wire.layout`, for it has to be compiled.
 """
 
 import struct
@@ -17,6 +19,7 @@ from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform, get_type_hints
 
 from gateway.wire.errors import WireError
+from gateway.wire.layout import BODY
 from gateway.wire.pieces import align8, join_aligned, pad8, take, utf16, utf16_bytes
 
 __all__ = [
@@ -39,9 +42,6 @@ __all__ = [
     "utf16_bytes",
     "wire",
 ]
-
-BODY = 64
-"""Where a command's body begins: behind the SMB2 header, from which all offsets count."""
 
 
 class _Code(str):
@@ -132,6 +132,8 @@ def wire(cls: type[_F]) -> type[_F]:
             codes.append(code)
         else:
             variable[field.name] = field.default
+    if not codes:
+        raise TypeError(f"{cls.__name__} has no packed fields, or is compiled and has lost them")
     layout = struct.Struct("<" + "".join(codes))
     built.SIZE = layout.size
     if issubclass(built, Body):

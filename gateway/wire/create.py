@@ -1,9 +1,11 @@
 """CREATE ([MS-SMB2] 2.2.13, 2.2.14); what its contexts hold is in `create_contexts` and beside it."""
 
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, pad8, take, u8, u16, u32, u64, utf16, utf16_bytes, wire
 from gateway.wire.create_contexts import CreateContext, pack_create_contexts, parse_create_contexts
+from gateway.wire.layout import Layout
+from gateway.wire.pieces import pad8, take, utf16, utf16_bytes
 
 __all__ = [
     "SMB2_CREATE_FLAG_REPARSEPOINT",
@@ -27,33 +29,51 @@ SMB2_CREATE_FLAG_REPARSEPOINT: Final = 0x01
 """Of a response."""
 
 
-@wire
-class CreateRequest(Body):
+@dataclass
+class CreateRequest:
     """[MS-SMB2] 2.2.13. A context's data points into the message."""
 
-    structure_size: u16 = 57
-    security_flags: u8 = 0
-    requested_oplock_level: u8 = 0
-    impersonation_level: u32 = 0
-    smb_create_flags: u64 = 0
-    reserved: u64 = 0
-    desired_access: u32 = 0
-    file_attributes: u32 = 0
-    share_access: u32 = 0
-    create_disposition: u32 = 0
-    create_options: u32 = 0
-    name_offset: u16 = 0
-    name_length: u16 = 0
-    create_contexts_offset: u32 = 0
-    create_contexts_length: u32 = 0
+    structure_size: int = 57
+    security_flags: int = 0
+    requested_oplock_level: int = 0
+    impersonation_level: int = 0
+    smb_create_flags: int = 0
+    reserved: int = 0
+    desired_access: int = 0
+    file_attributes: int = 0
+    share_access: int = 0
+    create_disposition: int = 0
+    create_options: int = 0
+    name_offset: int = 0
+    name_length: int = 0
+    create_contexts_offset: int = 0
+    create_contexts_length: int = 0
     name: str = ""
     contexts: tuple[CreateContext, ...] = ()
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "CreateRequest":
         """[MS-SMB2] 2.2.13; raises `WireError`."""
-        self: Self = cls._read(message, BODY)
-        end = cls.END
+        self = CreateRequest.__new__(CreateRequest)
+        (
+            self.structure_size,
+            self.security_flags,
+            self.requested_oplock_level,
+            self.impersonation_level,
+            self.smb_create_flags,
+            self.reserved,
+            self.desired_access,
+            self.file_attributes,
+            self.share_access,
+            self.create_disposition,
+            self.create_options,
+            self.name_offset,
+            self.name_length,
+            self.create_contexts_offset,
+            self.create_contexts_length,
+        ) = _REQUEST.unpack(message)
+        self.name, self.contexts = "", ()
+        end = _REQUEST.end
         if self.name_length:
             self.name = utf16(take(message, self.name_offset, self.name_length, at_least=end))
             end = self.name_offset + self.name_length
@@ -65,53 +85,80 @@ class CreateRequest(Body):
     def to_bytes(self) -> bytes:
         """The body, with its offsets and lengths filled in. The variable part is eight bytes at least, as Windows'."""
         name = utf16_bytes(self.name)
-        self.name_offset = self.END
+        self.name_offset = _REQUEST.end
         self.name_length = len(name)
         variable = (name + pad8(len(name))) or bytes(8)
         contexts = pack_create_contexts(self.contexts)
-        self.create_contexts_offset = self.END + len(variable) if contexts else 0
+        self.create_contexts_offset = _REQUEST.end + len(variable) if contexts else 0
         self.create_contexts_length = len(contexts)
-        return self.pack() + (variable if contexts or not name else name) + contexts
+        return _REQUEST.pack(self) + (variable if contexts or not name else name) + contexts
 
 
-@wire
-class CreateResponse(Body):
+@dataclass
+class CreateResponse:
     """[MS-SMB2] 2.2.14; the times are FILETIMEs."""
 
-    structure_size: u16 = 89
-    oplock_level: u8 = 0
-    flags: u8 = 0
-    create_action: u32 = 0
-    creation_time: u64 = 0
-    last_access_time: u64 = 0
-    last_write_time: u64 = 0
-    change_time: u64 = 0
-    allocation_size: u64 = 0
-    end_of_file: u64 = 0
-    file_attributes: u32 = 0
-    reserved2: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    create_contexts_offset: u32 = 0
-    create_contexts_length: u32 = 0
+    structure_size: int = 89
+    oplock_level: int = 0
+    flags: int = 0
+    create_action: int = 0
+    creation_time: int = 0
+    last_access_time: int = 0
+    last_write_time: int = 0
+    change_time: int = 0
+    allocation_size: int = 0
+    end_of_file: int = 0
+    file_attributes: int = 0
+    reserved2: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    create_contexts_offset: int = 0
+    create_contexts_length: int = 0
     contexts: tuple[CreateContext, ...] = ()
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "CreateResponse":
         """[MS-SMB2] 2.2.14; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
+        self = CreateResponse(*_RESPONSE.unpack(message))
         if self.create_contexts_length:
-            area = take(message, self.create_contexts_offset, self.create_contexts_length, at_least=cls.END)
+            area = take(message, self.create_contexts_offset, self.create_contexts_length, at_least=_RESPONSE.end)
             self.contexts = parse_create_contexts(area)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         area = pack_create_contexts(self.contexts)
-        self.create_contexts_offset, self.create_contexts_length = self.area_of(area)
-        return self.pack() + area
+        self.create_contexts_offset, self.create_contexts_length = _area_of(area)
+        return _RESPONSE.pack(self) + area
 
-    @classmethod
-    def area_of(cls, contexts: bytes) -> tuple[int, int]:
-        """CreateContextsOffset and CreateContextsLength of contexts that are packed already."""
-        return (cls.END if contexts else 0), len(contexts)
+    @staticmethod
+    def body(
+        oplock_level: int,
+        create_action: int,
+        creation_time: int,
+        last_access_time: int,
+        last_write_time: int,
+        change_time: int,
+        allocation_size: int,
+        end_of_file: int,
+        file_attributes: int,
+        persistent_file_id: int,
+        volatile_file_id: int,
+        contexts: bytes,
+    ) -> bytes:
+        """The same of a response that need not be made for it; its contexts are packed already."""
+        offset, length = _area_of(contexts)
+        packed = _RESPONSE.packed(
+            89, oplock_level, 0, create_action, creation_time, last_access_time, last_write_time, change_time,
+            allocation_size, end_of_file, file_attributes, 0, persistent_file_id, volatile_file_id, offset, length,
+        )  # fmt: skip
+        return packed + contexts if contexts else packed
+
+
+def _area_of(contexts: bytes) -> tuple[int, int]:
+    """CreateContextsOffset and CreateContextsLength of contexts that are packed already."""
+    return (_RESPONSE.end if contexts else 0), len(contexts)
+
+
+_REQUEST: Final = Layout(CreateRequest, "HBBIQQIIIIIHHII")
+_RESPONSE: Final = Layout(CreateResponse, "HBBIQQQQQQIIQQII")

@@ -1,47 +1,42 @@
 """What responses of QUERY_DIRECTORY, CHANGE_NOTIFY and QUERY_INFO share ([MS-SMB2] 2.2.34, 2.2.36, 2.2.38)."""
 
-import struct
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
-from gateway.wire.codec import BODY, Body, take, u16, u32, wire
+from gateway.wire.layout import BODY, Layout
+from gateway.wire.pieces import take
 
 __all__ = ["OutputResponse"]
 
+_OUTPUT_OFFSET: Final = BODY + 8
 
-@wire
-class OutputResponse(Body):
+
+@dataclass
+class OutputResponse:
     """An output buffer of some length."""
 
-    HEADROOM: ClassVar[int] = BODY + 8
-    """What stands in front of the output, for `pack_into`."""
-
-    structure_size: u16 = 9
-    output_buffer_offset: u16 = 0
-    output_buffer_length: u32 = 0
+    structure_size: int = 9
+    output_buffer_offset: int = 0
+    output_buffer_length: int = 0
     output: memoryview | bytes = b""
 
     @classmethod
     def parse(cls, message: memoryview) -> Self:
         """Read the body; the output is not copied. Raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        self.output = take(message, self.output_buffer_offset, self.output_buffer_length, at_least=cls.END)
+        self = cls(*_LAYOUT.unpack(message))
+        self.output = take(message, self.output_buffer_offset, self.output_buffer_length, at_least=_OUTPUT_OFFSET)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         self.output_buffer_length = len(self.output)
-        self.output_buffer_offset = self.HEADROOM
+        self.output_buffer_offset = _OUTPUT_OFFSET
         return self.body(self.output)
 
-    @classmethod
-    def body(cls, output: memoryview | bytes) -> bytes:
+    @staticmethod
+    def body(output: memoryview | bytes) -> bytes:
         """The same of a response that need not be made for it."""
-        return _HEAD.pack(9, cls.HEADROOM, len(output)) + output
-
-    @classmethod
-    def pack_into(cls, buffer: bytearray, length: int) -> None:
-        """Write the body at 64 of `buffer`, for `length` bytes of output that follow it there."""
-        _HEAD.pack_into(buffer, BODY, 9, cls.HEADROOM, length)
+        return _LAYOUT.packed(9, _OUTPUT_OFFSET, len(output)) + output
 
 
-_HEAD = struct.Struct("<HHI")
+_LAYOUT: Final = Layout(OutputResponse, "HHI")

@@ -2,10 +2,18 @@
 
 from codecs import utf_16_le_decode, utf_16_le_encode
 from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
 
 from gateway.wire.errors import WireError
 
-__all__ = ["align8", "join_aligned", "pad8", "take", "utf16", "utf16_bytes"]
+__all__ = ["NOTHING", "View", "align8", "join_aligned", "pad8", "take", "utf16", "utf16_bytes"]
+
+View: TypeAlias = memoryview
+"""Bytes of a message, not copied. As a name of the module, for mypyc looks for the types of fields there."""
+NOTHING: Final = memoryview(b"")
+"""What a structure has whose variable part is empty."""
+_utf16_decode: Final = utf_16_le_decode
+_utf16_encode: Final = utf_16_le_encode
 
 
 def take(message: memoryview, offset: int, length: int, *, at_least: int = 0) -> memoryview:
@@ -24,14 +32,14 @@ def take(message: memoryview, offset: int, length: int, *, at_least: int = 0) ->
 def utf16(view: memoryview) -> str:
     """Decode a UTF-16LE string, lone surrogates included; raises `WireError` for an odd number of bytes."""
     try:
-        return utf_16_le_decode(view, "surrogatepass", True)[0]
+        return _utf16_decode(view, "surrogatepass", True)[0]
     except UnicodeDecodeError:
         raise WireError(f"a string of {len(view)} bytes is not UTF-16") from None
 
 
 def utf16_bytes(text: str) -> bytes:
     """Encode as UTF-16LE, lone surrogates included."""
-    return utf_16_le_encode(text, "surrogatepass")[0]
+    return _utf16_encode(text, "surrogatepass")[0]
 
 
 def align8(length: int) -> int:

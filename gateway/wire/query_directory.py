@@ -1,9 +1,11 @@
 """QUERY_DIRECTORY ([MS-SMB2] 2.2.33, 2.2.34)."""
 
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, take, u8, u16, u32, u64, utf16, utf16_bytes, wire
+from gateway.wire.layout import Layout
 from gateway.wire.output import OutputResponse
+from gateway.wire.pieces import take, utf16, utf16_bytes
 
 __all__ = [
     "SMB2_INDEX_SPECIFIED",
@@ -20,36 +22,39 @@ SMB2_INDEX_SPECIFIED: Final = 0x04
 SMB2_REOPEN: Final = 0x10
 
 
-@wire
-class QueryDirectoryRequest(Body):
+@dataclass
+class QueryDirectoryRequest:
     """[MS-SMB2] 2.2.33."""
 
-    structure_size: u16 = 33
-    file_information_class: u8 = 0
-    flags: u8 = 0
-    file_index: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    file_name_offset: u16 = 0
-    file_name_length: u16 = 0
-    output_buffer_length: u32 = 0
+    structure_size: int = 33
+    file_information_class: int = 0
+    flags: int = 0
+    file_index: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    file_name_offset: int = 0
+    file_name_length: int = 0
+    output_buffer_length: int = 0
     pattern: str = ""
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "QueryDirectoryRequest":
         """[MS-SMB2] 2.2.33; raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        self.pattern = utf16(take(message, self.file_name_offset, self.file_name_length, at_least=cls.END))
+        self = QueryDirectoryRequest(*_REQUEST.unpack(message))
+        self.pattern = utf16(take(message, self.file_name_offset, self.file_name_length, at_least=_REQUEST.end))
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         pattern = utf16_bytes(self.pattern)
-        self.file_name_offset = self.END
+        self.file_name_offset = _REQUEST.end
         self.file_name_length = len(pattern)
-        return self.pack() + pattern
+        return _REQUEST.pack(self) + pattern
 
 
-@wire
+@dataclass
 class QueryDirectoryResponse(OutputResponse):
     """[MS-SMB2] 2.2.34."""
+
+
+_REQUEST: Final = Layout(QueryDirectoryRequest, "HBBIQQHHI")

@@ -1,9 +1,11 @@
 """QUERY_INFO ([MS-SMB2] 2.2.37, 2.2.38)."""
 
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, take, u8, u16, u32, u64, wire
+from gateway.wire.layout import Layout
 from gateway.wire.output import OutputResponse
+from gateway.wire.pieces import NOTHING, View, take
 
 __all__ = ["SL_INDEX_SPECIFIED", "SL_RESTART_SCAN", "SL_RETURN_SINGLE_ENTRY", "QueryInfoRequest", "QueryInfoResponse"]
 
@@ -12,37 +14,53 @@ SL_RETURN_SINGLE_ENTRY: Final = 0x00000002
 SL_INDEX_SPECIFIED: Final = 0x00000004
 
 
-@wire
-class QueryInfoRequest(Body):
+@dataclass
+class QueryInfoRequest:
     """[MS-SMB2] 2.2.37. The input (a list of extended attributes, or a quota query) is not copied."""
 
-    structure_size: u16 = 41
-    info_type: u8 = 0
-    file_info_class: u8 = 0
-    output_buffer_length: u32 = 0
-    input_buffer_offset: u16 = 0
-    reserved: u16 = 0
-    input_buffer_length: u32 = 0
-    additional_information: u32 = 0
-    flags: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    input: memoryview = memoryview(b"")
+    structure_size: int = 41
+    info_type: int = 0
+    file_info_class: int = 0
+    output_buffer_length: int = 0
+    input_buffer_offset: int = 0
+    reserved: int = 0
+    input_buffer_length: int = 0
+    additional_information: int = 0
+    flags: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    input: View = NOTHING
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "QueryInfoRequest":
         """[MS-SMB2] 2.2.37; raises `WireError`."""
-        self: Self = cls._read(message, BODY)
-        self.input = take(message, self.input_buffer_offset, self.input_buffer_length, at_least=cls.END)
+        self = QueryInfoRequest.__new__(QueryInfoRequest)
+        (
+            self.structure_size,
+            self.info_type,
+            self.file_info_class,
+            self.output_buffer_length,
+            self.input_buffer_offset,
+            self.reserved,
+            self.input_buffer_length,
+            self.additional_information,
+            self.flags,
+            self.persistent_file_id,
+            self.volatile_file_id,
+        ) = _REQUEST.unpack(message)
+        self.input = take(message, self.input_buffer_offset, self.input_buffer_length, at_least=_REQUEST.end)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
         self.input_buffer_length = len(self.input)
-        self.input_buffer_offset = self.END if self.input_buffer_length else 0
-        return self.pack() + (bytes(self.input) or b"\0")
+        self.input_buffer_offset = _REQUEST.end if self.input_buffer_length else 0
+        return _REQUEST.pack(self) + (bytes(self.input) or b"\0")
 
 
-@wire
+@dataclass
 class QueryInfoResponse(OutputResponse):
     """[MS-SMB2] 2.2.38."""
+
+
+_REQUEST: Final = Layout(QueryInfoRequest, "HBBIHHIIIQQ")

@@ -1,70 +1,97 @@
 """READ ([MS-SMB2] 2.2.19, 2.2.20)."""
 
-import struct
-from typing import ClassVar, Final, Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, take, u8, u16, u32, u64, wire
+from gateway.wire.layout import BODY, Layout
+from gateway.wire.pieces import NOTHING, View, take
 
-__all__ = ["SMB2_READFLAG_READ_COMPRESSED", "SMB2_READFLAG_READ_UNBUFFERED", "ReadRequest", "ReadResponse"]
+__all__ = [
+    "READ_HEADROOM",
+    "SMB2_READFLAG_READ_COMPRESSED",
+    "SMB2_READFLAG_READ_UNBUFFERED",
+    "ReadRequest",
+    "ReadResponse",
+]
 
 SMB2_READFLAG_READ_UNBUFFERED: Final = 0x01
 SMB2_READFLAG_READ_COMPRESSED: Final = 0x02
-_RESPONSE: Final = struct.Struct("<HHIII")
-_HEADROOM: Final = BODY + _RESPONSE.size
-_pack_response_into: Final = _RESPONSE.pack_into
+READ_HEADROOM: Final = BODY + 16
+"""What stands in front of the data of a response: read a file straight into `buffer[READ_HEADROOM:]`."""
 
 
-@wire
-class ReadRequest(Body):
+@dataclass
+class ReadRequest:
     """[MS-SMB2] 2.2.19. The channel information of SMB Direct is located here and read by who speaks it."""
 
-    structure_size: u16 = 49
-    padding: u8 = 0
-    flags: u8 = 0
-    length: u32 = 0
-    offset: u64 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    minimum_count: u32 = 0
-    channel: u32 = 0
-    remaining_bytes: u32 = 0
-    read_channel_info_offset: u16 = 0
-    read_channel_info_length: u16 = 0
+    structure_size: int = 49
+    padding: int = 0
+    flags: int = 0
+    length: int = 0
+    offset: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    minimum_count: int = 0
+    channel: int = 0
+    remaining_bytes: int = 0
+    read_channel_info_offset: int = 0
+    read_channel_info_length: int = 0
+
+    @staticmethod
+    def parse(message: memoryview) -> "ReadRequest":
+        """[MS-SMB2] 2.2.19; raises `WireError`."""
+        self = ReadRequest.__new__(ReadRequest)
+        (
+            self.structure_size,
+            self.padding,
+            self.flags,
+            self.length,
+            self.offset,
+            self.persistent_file_id,
+            self.volatile_file_id,
+            self.minimum_count,
+            self.channel,
+            self.remaining_bytes,
+            self.read_channel_info_offset,
+            self.read_channel_info_length,
+        ) = _REQUEST.unpack(message)
+        return self
 
     def to_bytes(self) -> bytes:
         """The body; its variable part is one byte at least, even if that means nothing."""
-        return self.pack() + b"\0"
+        return _REQUEST.pack(self) + b"\0"
 
 
-@wire
-class ReadResponse(Body):
+@dataclass
+class ReadResponse:
     """[MS-SMB2] 2.2.20."""
 
-    HEADROOM: ClassVar[int] = _HEADROOM
-    """What stands in front of the data: read a file straight into `buffer[HEADROOM:]`."""
+    structure_size: int = 17
+    data_offset: int = 0
+    reserved: int = 0
+    data_length: int = 0
+    data_remaining: int = 0
+    reserved2: int = 0
+    data: View = NOTHING
 
-    structure_size: u16 = 17
-    data_offset: u8 = 0
-    reserved: u8 = 0
-    data_length: u32 = 0
-    data_remaining: u32 = 0
-    reserved2: u32 = 0
-    data: memoryview = memoryview(b"")
-
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "ReadResponse":
         """[MS-SMB2] 2.2.20; the data is not copied. Raises `WireError`."""
-        self = cls.unpack_from(message, BODY)
-        self.data = take(message, self.data_offset, self.data_length, at_least=cls.HEADROOM)
+        self = ReadResponse(*_RESPONSE.unpack(message))
+        self.data = take(message, self.data_offset, self.data_length, at_least=READ_HEADROOM)
         return self
 
     def to_bytes(self) -> bytes:
         """Body and data glued together; a server uses `pack_into`."""
-        self.data_offset = self.HEADROOM
+        self.data_offset = READ_HEADROOM
         self.data_length = len(self.data)
-        return self.pack() + (bytes(self.data) or b"\0")
+        return _RESPONSE.pack(self) + (bytes(self.data) or b"\0")
 
     @staticmethod
     def pack_into(buffer: bytearray | memoryview, length: int) -> None:
         """Write the body at 64 of `buffer`, for `length` bytes of data that follow it there."""
-        _pack_response_into(buffer, BODY, 17, _HEADROOM, length, 0, 0)
+        _RESPONSE.packed_into(buffer, BODY, 17, READ_HEADROOM, 0, length, 0, 0)
+
+
+_REQUEST: Final = Layout(ReadRequest, "HBBIQQQIIIHH")
+_RESPONSE: Final = Layout(ReadResponse, "HBBIII")

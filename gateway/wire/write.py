@@ -1,9 +1,10 @@
 """WRITE ([MS-SMB2] 2.2.21, 2.2.22)."""
 
-import struct
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, take, u16, u32, u64, wire
+from gateway.wire.layout import BODY, Layout
+from gateway.wire.pieces import NOTHING, View, take
 
 __all__ = ["SMB2_WRITEFLAG_WRITE_THROUGH", "SMB2_WRITEFLAG_WRITE_UNBUFFERED", "WriteRequest", "WriteResponse"]
 
@@ -13,27 +14,40 @@ SMB2_WRITEFLAG_WRITE_UNBUFFERED: Final = 0x00000002
 _DATA_OFFSET: Final = BODY + 48
 
 
-@wire
-class WriteRequest(Body):
+@dataclass
+class WriteRequest:
     """[MS-SMB2] 2.2.21. The channel information of SMB Direct is located here and read by who speaks it."""
 
-    structure_size: u16 = 49
-    data_offset: u16 = 0
-    length: u32 = 0
-    offset: u64 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    channel: u32 = 0
-    remaining_bytes: u32 = 0
-    write_channel_info_offset: u16 = 0
-    write_channel_info_length: u16 = 0
-    flags: u32 = 0
-    data: memoryview = memoryview(b"")
+    structure_size: int = 49
+    data_offset: int = 0
+    length: int = 0
+    offset: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    channel: int = 0
+    remaining_bytes: int = 0
+    write_channel_info_offset: int = 0
+    write_channel_info_length: int = 0
+    flags: int = 0
+    data: View = NOTHING
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "WriteRequest":
         """[MS-SMB2] 2.2.21; the data is not copied. Raises `WireError`."""
-        self: Self = cls._read(message, BODY)
+        self = WriteRequest.__new__(WriteRequest)
+        (
+            self.structure_size,
+            self.data_offset,
+            self.length,
+            self.offset,
+            self.persistent_file_id,
+            self.volatile_file_id,
+            self.channel,
+            self.remaining_bytes,
+            self.write_channel_info_offset,
+            self.write_channel_info_length,
+            self.flags,
+        ) = _REQUEST.unpack(message)
         self.data = take(message, self.data_offset, self.length, at_least=_DATA_OFFSET)
         return self
 
@@ -41,28 +55,36 @@ class WriteRequest(Body):
         """The body, with its offsets and lengths filled in."""
         self.data_offset = _DATA_OFFSET
         self.length = len(self.data)
-        return self.pack() + bytes(self.data)
+        return _REQUEST.pack(self) + bytes(self.data)
 
 
-@wire
-class WriteResponse(Body):
+@dataclass
+class WriteResponse:
     """[MS-SMB2] 2.2.22."""
 
-    structure_size: u16 = 17
-    reserved: u16 = 0
-    count: u32 = 0
-    remaining: u32 = 0
-    write_channel_info_offset: u16 = 0
-    write_channel_info_length: u16 = 0
+    structure_size: int = 17
+    reserved: int = 0
+    count: int = 0
+    remaining: int = 0
+    write_channel_info_offset: int = 0
+    write_channel_info_length: int = 0
+
+    @staticmethod
+    def parse(message: memoryview) -> "WriteResponse":
+        """[MS-SMB2] 2.2.22; raises `WireError`."""
+        return WriteResponse(*_RESPONSE.unpack(message))
+
+    def to_bytes(self) -> bytes:
+        """The body."""
+        return _RESPONSE.pack(self)
 
     @staticmethod
     def message(count: int) -> bytearray:
         """The answer to a WRITE of `count` bytes, with room for the header in front."""
-        buffer = bytearray(_RESPONSE_END)
-        _pack_response_into(buffer, BODY, 17, 0, count, 0, 0, 0)
+        buffer = bytearray(_RESPONSE.end)
+        _RESPONSE.packed_into(buffer, BODY, 17, 0, count, 0, 0, 0)
         return buffer
 
 
-_RESPONSE: Final = struct.Struct("<HHIIHH")
-_RESPONSE_END: Final = BODY + _RESPONSE.size
-_pack_response_into: Final = _RESPONSE.pack_into
+_REQUEST: Final = Layout(WriteRequest, "HHIQQQIIHHI")
+_RESPONSE: Final = Layout(WriteResponse, "HHIIHH")

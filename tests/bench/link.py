@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import spnego
 
@@ -20,7 +21,7 @@ from gateway.crypto.sealing import NonceSequence, Sealer, make_sealer, transform
 from gateway.crypto.signing import AES_GMAC, SIGNATURE_AT, Signer, make_signer
 from gateway.nt.status import STATUS_MORE_PROCESSING_REQUIRED, STATUS_NO_MORE_FILES, STATUS_PENDING
 from gateway.protocol.credits import credit_charge
-from gateway.wire.codec import Body, pad8
+from gateway.wire.codec import pad8
 from gateway.wire.echo import EchoRequest
 from gateway.wire.header import (
     HEADER_SIZE,
@@ -56,7 +57,14 @@ _GLANCE = struct.Struct("<I2xH4xIQ")
 """Status, credits, next command and message id of a response, at 8."""
 _GOOD = frozenset({0, STATUS_NO_MORE_FILES})
 
-Element = tuple[int, Body]
+
+class Structure(Protocol):
+    """A structure of `gateway.wire`."""
+
+    def to_bytes(self) -> bytes: ...
+
+
+Element = tuple[int, Structure]
 """A command and its body."""
 
 

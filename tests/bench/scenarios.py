@@ -26,7 +26,7 @@ from gateway.wire.echo import EchoRequest
 from gateway.wire.header import Header, Opcode
 from gateway.wire.query_directory import QueryDirectoryRequest
 from gateway.wire.query_info import QueryInfoRequest
-from gateway.wire.read import ReadRequest, ReadResponse
+from gateway.wire.read import READ_HEADROOM, ReadRequest
 from gateway.wire.set_info import SetInfoRequest
 from gateway.wire.write import WriteRequest
 from tests.bench.link import BenchError, Element, Link, Operation, Steps
@@ -132,7 +132,7 @@ def reads(size: int, path: str = "large", end: int = LARGE) -> Callable[[Link], 
         def operation() -> Steps:
             struct.pack_into("<Q", frame.data, _OFFSET_AT, next(offsets))
             reply = yield frame
-            if len(reply) < ReadResponse.HEADROOM + size:
+            if len(reply) < READ_HEADROOM + size:
                 raise BenchError(f"a read of {size} bytes brought {len(reply)}")
 
         return operation

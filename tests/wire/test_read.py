@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from gateway.wire import WireError
-from gateway.wire.read import ReadRequest, ReadResponse
+from gateway.wire.read import READ_HEADROOM, ReadRequest, ReadResponse
 from tests.wire.helpers import check_truncation, message, round_trip
 
 
@@ -36,7 +36,7 @@ def test_response() -> None:
 
 
 def test_response_in_place() -> None:
-    buffer = bytearray(ReadResponse.HEADROOM) + b"content"
+    buffer = bytearray(READ_HEADROOM) + b"content"
     ReadResponse.pack_into(buffer, 7)
     assert buffer[64:] == ReadResponse(data=memoryview(b"content")).to_bytes()
     assert buffer[:64] == bytes(64)

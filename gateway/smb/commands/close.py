@@ -52,4 +52,5 @@ async def _attributes(one: FileOpen) -> Answer:
         stat = await one.file.handle.stat()
     except VfsError:
         return _PLAIN
-    return Answer(CloseResponse.packed(60, SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB, 0, *attributes_of(one, stat)))
+    created, read, written, changed, allocated, size, attributes = attributes_of(one, stat)
+    return Answer(CloseResponse.body(created, read, written, changed, allocated, size, attributes))

@@ -79,7 +79,6 @@ __all__ = ["handle"]
 
 Contexts = Mapping[bytes, memoryview | bytes]
 _NO_CONTEXTS: Final[Contexts] = {}
-_pack_response: Final = CreateResponse.packed
 
 
 class _Given(NamedTuple):
@@ -332,12 +331,10 @@ def _answer(one: FileOpen, level: int, action: int, stat: Stat, contexts: tuple[
     created, read, written, changed, allocated, size, attributes = attributes_of(one, stat)
     persistent, volatile = one.file_id
     area = pack_create_contexts(contexts) if contexts else b""
-    offset, length = CreateResponse.area_of(area)
-    body = _pack_response(
-        89, level, 0, action, created, read, written, changed, allocated, size, attributes, 0, persistent, volatile,
-        offset, length,
-    )  # fmt: skip
-    return Answer(body + area, file_id=one.file_id)
+    body = CreateResponse.body(
+        level, action, created, read, written, changed, allocated, size, attributes, persistent, volatile, area
+    )
+    return Answer(body, file_id=one.file_id)
 
 
 def _enter(ctx: TreeContext, one: SmbOpen) -> None:

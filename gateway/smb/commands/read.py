@@ -21,12 +21,11 @@ from gateway.smb.context import OpenContext
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
 from gateway.wire.header import Opcode
-from gateway.wire.read import ReadRequest, ReadResponse
+from gateway.wire.read import READ_HEADROOM, ReadRequest, ReadResponse
 
 __all__ = ["handle"]
 
-_HEADROOM: Final = ReadResponse.HEADROOM
-_pack_into: Final = ReadResponse.pack_into
+_HEADROOM: Final = READ_HEADROOM
 _WORTHWHILE: Final = 128 * 1024
 """From so many bytes on it is cheaper to send them from the page cache than to copy them."""
 _READS: Final = FILE_READ_DATA | FILE_EXECUTE
@@ -76,7 +75,7 @@ async def _lend(ctx: OpenContext, file: Open, request: ReadRequest) -> Answer | 
     if extent is None:
         return None
     body = bytearray(_HEADROOM)
-    _pack_into(body, length)
+    ReadResponse.pack_into(body, length)
     file.position = request.offset + length
     answer = Answer(body, headroom=True)
     answer.extent = extent
@@ -113,7 +112,7 @@ def _answered(file: Open, request: ReadRequest, buffer: bytearray | memoryview, 
     if count < request.minimum_count or (count == 0 and request.length):
         raise StatusError(STATUS_END_OF_FILE)
     file.position = request.offset + count
-    _pack_into(buffer, count)
+    ReadResponse.pack_into(buffer, count)
     return _HEADROOM + count
 
 
@@ -122,5 +121,5 @@ def _read_pipe(one: SmbOpen, length: int) -> Answer:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     data, more = one.pipe.read(length)
     buffer = bytearray(_HEADROOM) + data
-    _pack_into(buffer, len(data))
+    ReadResponse.pack_into(buffer, len(data))
     return Answer(buffer, STATUS_BUFFER_OVERFLOW if more else STATUS_SUCCESS, headroom=True)

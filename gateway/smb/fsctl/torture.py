@@ -23,7 +23,7 @@ from gateway.smb.registry import COMMANDS, SESSIONLESS, Command
 from gateway.wire.codec import BODY
 from gateway.wire.header import Opcode
 from gateway.wire.ioctl import IoctlRequest, IoctlResponse
-from gateway.wire.read import ReadResponse
+from gateway.wire.read import READ_HEADROOM
 from vfs_backends.inline import may_wait
 
 __all__ = ["FORCE_UNACKED_TIMEOUT", "FSP_ASYNC_SLEEP", "GLOBAL_READ_RESPONSE_BODY_PADDING8"]
@@ -109,7 +109,7 @@ async def _read(ctx: OpenContext, request: Any) -> Result:
     answer = await _READ.handler(ctx, request)
     body = answer.body if isinstance(answer, Answer) else answer
     if isinstance(body, bytearray) and ctx.connection.number in _padded:
-        body[_DATA_OFFSET_AT] = ReadResponse.HEADROOM + _PADDING
+        body[_DATA_OFFSET_AT] = READ_HEADROOM + _PADDING
         body[_FIXED_AT:_FIXED_AT] = bytes(_PADDING)
     return answer
 
