@@ -23,7 +23,7 @@ from gateway.share.leases import (
     is_stat_open,
     next_epoch,
 )
-from gateway.share.record import FileRecord, LeaseEntry, OpenEntry, find_open
+from gateway.share.record import FileRecord, LeaseEntry, OpenEntry, find_open, with_leases
 from gateway.share.sharemodes import check_share
 
 __all__ = [
@@ -85,14 +85,7 @@ def admit(
         return record, Admission(0, conflict)
     if refused.status != STATUS_SHARING_VIOLATION or not record.leases:
         return record, Admission(refused.status)
-    streams = {other.stream for other in refused.opens}
-    record, conflict = _break(
-        record,
-        lambda lease: lease.stream in streams and bool(lease.state & HANDLE_CACHING) and not is_mine(lease, entry),
-        HANDLE_CACHING,
-        HANDLE_CACHING,
-        waited,
-    )
+    record, conflict = _break_for_sharing(record, entry, refused.opens, waited)
     return record, Admission(0 if conflict.wait_for else refused.status, conflict)
 
 
@@ -181,6 +174,20 @@ def _break_for_open(record: FileRecord, entry: OpenEntry, overwrite: bool, waite
     return _break(record, concerns, lost, awaited, waited)
 
 
+def _break_for_sharing(
+    record: FileRecord, entry: OpenEntry, others: tuple[OpenEntry, ...], waited: bool
+) -> tuple[FileRecord, Conflict]:
+    """Before an open is refused because of `others`: they may only be kept open by a cache."""
+    streams = {other.stream for other in others}
+    return _break(
+        record,
+        lambda lease: lease.stream in streams and bool(lease.state & HANDLE_CACHING) and not is_mine(lease, entry),
+        HANDLE_CACHING,
+        HANDLE_CACHING,
+        waited,
+    )
+
+
 def _contends(lease: LeaseEntry, entry: OpenEntry) -> bool:
     """Whether a change by this open concerns the holder."""
     if lease.stream != entry.stream:
@@ -211,7 +218,7 @@ def _break(
             wait_for.append(changed.holder)
     if not breaks and not wait_for and tuple(leases) == record.leases:
         return record, NO_CONFLICT
-    return record._replace(leases=tuple(leases)), Conflict(tuple(breaks), tuple(wait_for))
+    return with_leases(record, tuple(leases)), Conflict(tuple(breaks), tuple(wait_for))
 
 
 def _take(lease: LeaseEntry, lost: int) -> tuple[LeaseEntry, Break | None]:

@@ -6,7 +6,7 @@ Nothing is deleted here: `close_open` says what has to be, and the caller does i
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from gateway.share.locks import release_all
 from gateway.share.record import (
@@ -33,19 +33,34 @@ __all__ = [
 ]
 
 
-class Closed(NamedTuple):
+@dataclass(init=False)
+class Closed:
     """What the end of an open brings about. Nothing of it, in the common case."""
 
     entry: OpenEntry | None
     """The open as it was; None if there was none."""
-    delete: tuple[DeletePending, ...] = ()
+    delete: tuple[DeletePending, ...]
     """What is to be deleted now: streams, or the file under the name `link` (`stream` is empty)."""
-    granted: tuple[LockEntry, ...] = ()
+    granted: tuple[LockEntry, ...]
     """Locks that others waited for and now hold: they must be told."""
-    abandoned: tuple[LockEntry, ...] = ()
+    abandoned: tuple[LockEntry, ...]
     """Locks that this open still waited for: whoever waits must be told that it is over."""
-    leases: tuple[LeaseEntry, ...] = ()
+    leases: tuple[LeaseEntry, ...]
     """Leases and oplocks that ended with it; whoever waits for their breaks must look again."""
+
+    def __init__(
+        self,
+        entry: OpenEntry | None,
+        delete: tuple[DeletePending, ...] = (),
+        granted: tuple[LockEntry, ...] = (),
+        abandoned: tuple[LockEntry, ...] = (),
+        leases: tuple[LeaseEntry, ...] = (),
+    ) -> None:
+        self.entry = entry
+        self.delete = delete
+        self.granted = granted
+        self.abandoned = abandoned
+        self.leases = leases
 
 
 def set_delete_pending(
@@ -77,7 +92,7 @@ def clear_delete_pending(record: FileRecord, open_id: int) -> FileRecord:
 def set_delete_on_close(record: FileRecord, open_id: int, on: bool) -> FileRecord:
     """Set or clear FILE_DELETE_ON_CLOSE of an open. [MS-FSCC] 2.4.12, FILE_DISPOSITION_ON_CLOSE."""
     entry = find_open(record, open_id)
-    return record if entry is None else replace_open(record, entry._replace(delete_on_close=on))
+    return record if entry is None else replace_open(record, replace(entry, delete_on_close=on))
 
 
 def is_delete_pending(record: FileRecord | None, open_id: int) -> bool:

@@ -20,7 +20,7 @@ from gateway.nt.status import (
     STATUS_REQUEST_NOT_ACCEPTED,
     STATUS_UNSUCCESSFUL,
 )
-from gateway.share.record import FileRecord, LeaseEntry, OpenEntry, find_open
+from gateway.share.record import FileRecord, LeaseEntry, OpenEntry, find_open, with_leases
 
 __all__ = [
     "BATCH",
@@ -168,7 +168,7 @@ def grant(record: FileRecord, open_id: int, request: LeaseRequest) -> tuple[File
         lease = LeaseEntry(
             entry.owner, entry.lease_key, 0, entry.stream, state, epoch=epoch, version=request.version or 1
         )
-    record = FileRecord(record.opens, record.locks, record.waiting, (*record.leases, lease), record.pending)
+    record = with_leases(record, (*record.leases, lease))
     return record, granted_by(lease)
 
 
@@ -212,7 +212,7 @@ def replace_lease(record: FileRecord, lease: LeaseEntry) -> FileRecord:
     leases = [lease if one.holder == lease.holder else one for one in record.leases]
     if not lease.state and not lease.key:
         leases.remove(lease)
-    return record._replace(leases=tuple(leases))
+    return with_leases(record, tuple(leases))
 
 
 def limit(

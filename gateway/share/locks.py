@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.nt.status import STATUS_INVALID_LOCK_RANGE, STATUS_LOCK_NOT_GRANTED, STATUS_RANGE_NOT_LOCKED
-from gateway.share.record import FileRecord, LockEntry
+from gateway.share.record import FileRecord, LockEntry, with_locks
 
 __all__ = [
     "LockOutcome",
@@ -112,7 +112,7 @@ def acquire(record: FileRecord, wanted: Sequence[LockEntry]) -> tuple[FileRecord
         if conflict is not None:
             return record, LockOutcome(STATUS_LOCK_NOT_GRANTED, conflict)
         locks = (*locks, lock)
-    return record._replace(locks=locks), LockOutcome(0)
+    return with_locks(record, locks, record.waiting), LockOutcome(0)
 
 
 def wait_for(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, LockOutcome]:
@@ -123,7 +123,7 @@ def wait_for(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, LockOut
     """
     record, outcome = acquire(record, (wanted,))
     if outcome.status == STATUS_LOCK_NOT_GRANTED:
-        record = record._replace(waiting=(*record.waiting, wanted))
+        record = with_locks(record, record.locks, (*record.waiting, wanted))
     return record, outcome
 
 
@@ -131,7 +131,7 @@ def cancel_wait(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, bool
     """Give up waiting. False if it does not wait any more: it was granted meanwhile, or its open is gone."""
     if wanted not in record.waiting:
         return record, False
-    return record._replace(waiting=_without(record.waiting, wanted)), True
+    return with_locks(record, record.locks, _without(record.waiting, wanted)), True
 
 
 def abandon(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, tuple[LockEntry, ...]]:
@@ -140,10 +140,10 @@ def abandon(record: FileRecord, wanted: LockEntry) -> tuple[FileRecord, tuple[Lo
     The second value is what others waited for and now hold.
     """
     if wanted in record.waiting:
-        return record._replace(waiting=_without(record.waiting, wanted)), ()
+        return with_locks(record, record.locks, _without(record.waiting, wanted)), ()
     if wanted not in record.locks:
         return record, ()
-    return _hand_over(record._replace(locks=_without(record.locks, wanted)))
+    return _hand_over(with_locks(record, _without(record.locks, wanted), record.waiting))
 
 
 def release(record: FileRecord, ranges: Sequence[LockEntry]) -> tuple[FileRecord, UnlockOutcome]:
@@ -160,7 +160,7 @@ def release(record: FileRecord, ranges: Sequence[LockEntry]) -> tuple[FileRecord
             status = STATUS_RANGE_NOT_LOCKED
             break
         locks = _without(locks, held)
-    record, granted = _hand_over(record._replace(locks=locks))
+    record, granted = _hand_over(with_locks(record, locks, record.waiting))
     return record, UnlockOutcome(status, granted)
 
 
@@ -170,7 +170,7 @@ def release_all(record: FileRecord, open_id: int) -> tuple[FileRecord, tuple[Loc
     waiting = tuple([lock for lock in record.waiting if lock.open_id != open_id])
     if len(locks) == len(record.locks) and len(waiting) == len(record.waiting):
         return record, ()
-    return _hand_over(record._replace(locks=locks, waiting=waiting))
+    return _hand_over(with_locks(record, locks, waiting))
 
 
 def _held(locks: tuple[LockEntry, ...], wanted: LockEntry) -> LockEntry | None:
@@ -196,7 +196,7 @@ def _hand_over(record: FileRecord) -> tuple[FileRecord, tuple[LockEntry, ...]]:
     if not granted:
         return record, ()
     waiting = tuple([lock for lock in record.waiting if lock not in granted])
-    return record._replace(locks=locks, waiting=waiting), tuple(granted)
+    return with_locks(record, locks, waiting), tuple(granted)
 
 
 def _without(locks: tuple[LockEntry, ...], gone: LockEntry) -> tuple[LockEntry, ...]:

@@ -4,11 +4,12 @@
 that is peculiar to one front end. The rules about it stand beside it, as pure functions: `sharemodes`, `locks`,
 `leases`, `closing`. Each of them returns a new record, so that a `Table` may run it as often as it likes.
 
-The values are named tuples rather than frozen dataclasses: making one takes a quarter of the time, and an open makes
-two of them.
+The values are named tuples rather than frozen dataclasses: making one takes a quarter of the time. Those of which an
+open makes some have an `__init__` of their own, which mypyc compiles; that nobody changes them is agreed upon.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 __all__ = [
@@ -27,11 +28,14 @@ __all__ = [
     "rename_stream_opens",
     "replace_open",
     "settled",
+    "with_leases",
+    "with_locks",
     "with_pending",
 ]
 
 
-class OpenEntry(NamedTuple):
+@dataclass(init=False)
+class OpenEntry:
     """One open of the file. [MS-FSA] 2.1.1.6."""
 
     open_id: int
@@ -43,18 +47,42 @@ class OpenEntry(NamedTuple):
     """Access mask, without generic bits or MAXIMUM_ALLOWED."""
     share_access: int
     """FILE_SHARE_* bits."""
-    stream: str = ""
+    stream: str
     """The stream's folded name; empty for the default data stream and for a directory."""
-    link: Hashable = None
+    link: Hashable
     """Which of the file's names it was opened by; None stands for each of them. Renaming replaces it."""
-    delete_on_close: bool = False
+    delete_on_close: bool
     """FILE_DELETE_ON_CLOSE: closing it makes the file or stream delete pending."""
-    lease_key: bytes = b""
+    lease_key: bytes
     """The lease that it belongs to, together with `owner`; empty if to none."""
-    parent_key: bytes = b""
+    parent_key: bytes
     """Key of the lease that its owner has on the directory, which changes by this open need not break."""
-    token: Hashable = None
+    token: Hashable
     """On whose behalf a delete on close is done."""
+
+    def __init__(
+        self,
+        open_id: int,
+        owner: Hashable,
+        granted_access: int,
+        share_access: int,
+        stream: str = "",
+        link: Hashable = None,
+        delete_on_close: bool = False,
+        lease_key: bytes = b"",
+        parent_key: bytes = b"",
+        token: Hashable = None,
+    ) -> None:
+        self.open_id = open_id
+        self.owner = owner
+        self.granted_access = granted_access
+        self.share_access = share_access
+        self.stream = stream
+        self.link = link
+        self.delete_on_close = delete_on_close
+        self.lease_key = lease_key
+        self.parent_key = parent_key
+        self.token = token
 
 
 class LockEntry(NamedTuple):
@@ -118,15 +146,30 @@ class DeletePending(NamedTuple):
     """Where the name is that goes, for whoever carries it out; renaming replaces it."""
 
 
-class FileRecord(NamedTuple):
+@dataclass(init=False)
+class FileRecord:
     """All that is known about one file in use. A file without any of it has no record."""
 
-    opens: tuple[OpenEntry, ...] = ()
-    locks: tuple[LockEntry, ...] = ()
-    waiting: tuple[LockEntry, ...] = ()
+    opens: tuple[OpenEntry, ...]
+    locks: tuple[LockEntry, ...]
+    waiting: tuple[LockEntry, ...]
     """Locks that somebody waits for, in the order of their asking."""
-    leases: tuple[LeaseEntry, ...] = ()
-    pending: tuple[DeletePending, ...] = ()
+    leases: tuple[LeaseEntry, ...]
+    pending: tuple[DeletePending, ...]
+
+    def __init__(
+        self,
+        opens: tuple[OpenEntry, ...] = (),
+        locks: tuple[LockEntry, ...] = (),
+        waiting: tuple[LockEntry, ...] = (),
+        leases: tuple[LeaseEntry, ...] = (),
+        pending: tuple[DeletePending, ...] = (),
+    ) -> None:
+        self.opens = opens
+        self.locks = locks
+        self.waiting = waiting
+        self.leases = leases
+        self.pending = pending
 
 
 EMPTY: Final = FileRecord()
@@ -186,7 +229,17 @@ def find_pending(record: FileRecord, stream: str, link: Hashable = None) -> Dele
 def replace_open(record: FileRecord, entry: OpenEntry) -> FileRecord:
     """The record with `entry` in place of the open that has its id."""
     opens = tuple([entry if one.open_id == entry.open_id else one for one in record.opens])
-    return record._replace(opens=opens)
+    return FileRecord(opens, record.locks, record.waiting, record.leases, record.pending)
+
+
+def with_locks(record: FileRecord, locks: tuple[LockEntry, ...], waiting: tuple[LockEntry, ...]) -> FileRecord:
+    """The record with other locks held, and waited for."""
+    return FileRecord(record.opens, locks, waiting, record.leases, record.pending)
+
+
+def with_leases(record: FileRecord, leases: tuple[LeaseEntry, ...]) -> FileRecord:
+    """The record with other leases and oplocks."""
+    return FileRecord(record.opens, record.locks, record.waiting, leases, record.pending)
 
 
 def with_pending(record: FileRecord, pending: tuple[DeletePending, ...]) -> FileRecord:
@@ -197,7 +250,7 @@ def with_pending(record: FileRecord, pending: tuple[DeletePending, ...]) -> File
 def rename_stream_opens(record: FileRecord, old: str, new: str) -> FileRecord:
     """The record after the stream `old` has got the name `new`; both are folded."""
     return FileRecord(
-        tuple([one._replace(stream=new) if one.stream == old else one for one in record.opens]),
+        tuple([replace(one, stream=new) if one.stream == old else one for one in record.opens]),
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.locks]),
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.waiting]),
         tuple([one._replace(stream=new) if one.stream == old else one for one in record.leases]),
@@ -208,19 +261,21 @@ def rename_stream_opens(record: FileRecord, old: str, new: str) -> FileRecord:
 def name_links(record: FileRecord, links: Mapping[int, Hashable]) -> FileRecord:
     """The record after the file has got a second name: by which name each open came, where that was not told yet."""
     opens = [
-        entry if entry.link is not None else entry._replace(link=links.get(entry.open_id)) for entry in record.opens
+        entry if entry.link is not None else replace(entry, link=links.get(entry.open_id)) for entry in record.opens
     ]
-    return record._replace(opens=tuple(opens))
+    return replace(record, opens=tuple(opens))
 
 
 def rename_links(record: FileRecord, new: Callable[[Hashable], Hashable]) -> FileRecord:
     """The record after names of the file have changed; `new` gives what a link or place has become."""
-    return record._replace(
-        opens=tuple([entry._replace(link=new(entry.link)) for entry in record.opens]),
+    return replace(
+        record,
+        opens=tuple([replace(entry, link=new(entry.link)) for entry in record.opens]),
         pending=tuple([one._replace(link=new(one.link), place=new(one.place)) for one in record.pending]),
     )
 
 
 def settled(record: FileRecord) -> FileRecord | None:
     """The record, or None if nothing is left in it."""
-    return None if record == EMPTY else record
+    is_empty = not (record.opens or record.locks or record.waiting or record.leases or record.pending)
+    return None if is_empty else record

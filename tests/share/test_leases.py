@@ -10,7 +10,7 @@ from gateway.nt.status import (
     STATUS_UNSUCCESSFUL,
 )
 from gateway.share.leases import Acknowledged, LeaseRequest, expire, grant, is_stat_open
-from gateway.share.record import EMPTY, LockEntry
+from gateway.share.record import EMPTY, LockEntry, with_locks
 from tests.share.one_file import NODE, OneFile, bits, key_of, letters
 
 
@@ -186,7 +186,7 @@ def test_locks_leave_no_room_for_sharing() -> None:
     file = OneFile()
     one = file.open()
     lock = LockEntry(one.open_id, 0, 1, True)
-    file.table.transact_nowait(NODE, lambda record: ((record or EMPTY)._replace(locks=(lock,)), None))
+    file.table.transact_nowait(NODE, lambda record: (with_locks(record or EMPTY, (lock,), ()), None))
     assert file.open("RH", "a").state == ""
     assert file.open(oplock="s").state == ""
     assert file.open("RH", "b", stream=":s").state == "RH"

@@ -13,6 +13,7 @@ from gateway.share.record import (
     OpenEntry,
     name_links,
     rename_links,
+    with_pending,
 )
 from gateway.share.renaming import link, rename
 from tests.share.stores import Store
@@ -22,7 +23,7 @@ def test_links_in_the_record():
     one, two = OpenEntry(1, "ann", 0, 0), OpenEntry(2, "ann", 0, 0, link="b")
     record = name_links(FileRecord((one, two)), {1: "a", 2: "c"})
     assert [entry.link for entry in record.opens] == ["a", "b"]
-    record = record._replace(pending=(DeletePending("", "a", 1, None, place="a"),))
+    record = with_pending(record, (DeletePending("", "a", 1, None, place="a"),))
     record = rename_links(record, lambda link: "new" if link == "a" else link)
     assert [entry.link for entry in record.opens] == ["new", "b"]
     assert [(one.link, one.place) for one in record.pending] == [("new", "new")]

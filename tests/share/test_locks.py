@@ -15,7 +15,7 @@ from gateway.share.locks import (
     release_all,
     wait_for,
 )
-from gateway.share.record import EMPTY, FileRecord, LockEntry
+from gateway.share.record import EMPTY, FileRecord, LockEntry, with_locks
 
 TOP = (1 << 64) - 1
 OK, DENIED = 0, STATUS_LOCK_NOT_GRANTED
@@ -30,7 +30,7 @@ def shared(open_id: int, offset: int, length: int, **more) -> LockEntry:
 
 
 def held(*locks: LockEntry) -> FileRecord:
-    return EMPTY._replace(locks=locks)
+    return with_locks(EMPTY, locks, ())
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_waiting_locks_are_granted_in_order() -> None:
         assert outcome.status == DENIED
     record, unlocked = release(record, [exclusive(1, 0, 10)])
     assert unlocked == (OK, (waiters[0], waiters[2]))
-    assert record == EMPTY._replace(locks=(waiters[0], waiters[2]), waiting=(waiters[1],))
+    assert record == with_locks(EMPTY, (waiters[0], waiters[2]), (waiters[1],))
     record, granted = release_all(record, 2)
     assert granted == (waiters[1],)
     assert record.waiting == ()
@@ -191,9 +191,9 @@ def test_abandon() -> None:
     first, second = exclusive(2, 0, 5, ticket=1), shared(3, 0, 5, ticket=2)
     record, _ = wait_for(held(exclusive(1, 0, 10)), first)
     record, _ = wait_for(record, second)
-    assert abandon(record, second) == (record._replace(waiting=(first,)), ())
+    assert abandon(record, second) == (with_locks(record, record.locks, (first,)), ())
     record, _ = release(record, [exclusive(1, 0, 10)])
-    assert record == EMPTY._replace(locks=(first,), waiting=(second,))
+    assert record == with_locks(EMPTY, (first,), (second,))
     # It was granted already, and goes to the next.
     record, granted = abandon(record, first)
     assert (record, granted) == (held(second), (second,))
