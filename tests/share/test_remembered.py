@@ -6,8 +6,8 @@ from vfs_backends.api import NodeId, Stat
 SECOND = 1_000_000_000
 
 
-def told(version: int = 10 * SECOND, inode: int = 2) -> Stat:
-    return Stat(NodeId(1, inode, 3), 0o100644, 1, 0, 0, 0, 0, 0, 0, 0, 0, version=version)
+def told(version: int = 10 * SECOND, inode: int = 2, device: int = 1, generation: int = 3) -> Stat:
+    return Stat(NodeId(device, inode, generation), 0o100644, 1, 0, 0, 0, 0, 0, 0, 0, 0, version=version)
 
 
 STAT = told()
@@ -19,6 +19,8 @@ def test_it_holds_until_the_file_changes() -> None:
     assert known.get(STAT) == 0
     assert known.get(told(10 * SECOND + 1)) is None
     assert known.get(told(inode=4)) is None
+    assert known.get(told(device=2)) is None
+    assert known.get(told(generation=4)) is None
     known.forget(STAT.node_id)
     assert known.get(STAT) is None
 
