@@ -46,7 +46,7 @@ _RESERVED: Final = re.compile('[\x00-\x1f"*/:<>?|\\\\]')
 _RESERVED_IN_PATTERN: Final = re.compile("[\x00-\x1f/:|\\\\]")
 _RESERVED_IN_STREAM: Final = re.compile("[\x00/:\\\\]")
 _PLAIN_NAME: Final = r'\.?[^\x00-\x1f"*/:<>?|\\.][^\x00-\x1f"*/:<>?|\\]*'
-_PLAIN: Final = re.compile(rf"(?:{_PLAIN_NAME}(?:\\{_PLAIN_NAME})*)?")
+_match_plain: Final = re.compile(rf"(?:{_PLAIN_NAME}(?:\\{_PLAIN_NAME})*)?").fullmatch
 _SUPPLEMENTARY: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -72,7 +72,7 @@ def utf16_length(text: str) -> int:
 
 def plain_path(name: str) -> str | None:
     """What `parse_path` makes of a path that names a file and nothing else, as nearly all do; else None."""
-    if len(name) <= _SURELY_SHORT and _PLAIN.fullmatch(name) is not None:
+    if len(name) <= _SURELY_SHORT and _match_plain(name) is not None:
         return name.replace("\\", "/")
     return None
 

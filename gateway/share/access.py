@@ -48,10 +48,12 @@ class Ids(Protocol):
 class Governing:
     """What governs the access to a file; never changes."""
 
-    __slots__ = ("_granted", "descriptor", "is_stored", "overrules")
+    __slots__ = ("_granted", "descriptor", "is_audited", "is_stored", "overrules")
 
     def __init__(self, descriptor: SecurityDescriptor, is_stored: bool, overrules: bool) -> None:
         self.descriptor = descriptor
+        self.is_audited = descriptor.sacl is not None
+        """Whether some accesses are to be recorded (`audit`)."""
         self.is_stored = is_stored
         """A descriptor is stored with the file: it is one that passes on, too."""
         self.overrules = overrules

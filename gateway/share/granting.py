@@ -79,7 +79,8 @@ async def grant_existing(
         access |= granted & intent.access_limit
         if not access:
             raise StatusError(STATUS_ACCESS_DENIED)
-    audit(governing.descriptor, token, handle.path, access, is_granted=True)
+    if governing.is_audited:
+        audit(governing.descriptor, token, handle.path, access, is_granted=True)
     return Grant(
         access,
         governing.overrules or is_backup,

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from gateway.share.record import FileRecord
-from gateway.share.table import Transition
+from gateway.share.table import Table, Transition
 from vfs_backends.api import NodeId
 from vfs_backends.inheriting import mypyc_attr
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class MemoryTable:
+class MemoryTable(Table):
     """Keeps the records in a dictionary. It never waits, and runs each function once."""
 
     def __init__(self) -> None:

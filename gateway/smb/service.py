@@ -99,9 +99,10 @@ class Service:
         return Acceptor(self.auth_policy, self.lookup, os.urandom)
 
     def new_file_id(self) -> int:
-        """A volatile file id; not to be guessed from another one. Even, and never 0."""
+        """A volatile file id; not to be guessed from another one. Never 0, and of 61 bits, which makes a small number
+        of it where this is compiled."""
         ids = self._file_ids
         if not ids:
             # Many at a time, for the system call costs more than all the rest.
-            ids.extend(struct.unpack("128Q", os.urandom(1024)))
-        return ids.pop() & 0xFFFFFFFFFFFFFFFE or 2
+            ids.extend([number >> 3 for number in struct.unpack("128Q", os.urandom(1024))])
+        return ids.pop() or 1

@@ -1,7 +1,7 @@
 """Which oplock or lease a CREATE asks for, and what is answered. [MS-SMB2] 3.3.5.9, 3.3.5.9.8, 3.3.5.9.11."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.protocol.dialect import Negotiated
 from gateway.share.leases import NOTHING, Granted, LeaseRequest, find_lease, granted_by
@@ -45,7 +45,7 @@ class Caching(NamedTuple):
         return b""
 
 
-NO_CACHING = Caching()
+NO_CACHING: Final = Caching()
 
 
 def caching_asked(negotiated: Negotiated, level: int, contexts: Mapping[bytes, memoryview | bytes]) -> Caching:

@@ -35,6 +35,10 @@ _LONG: Final = Struct("<I")
 _LONG_LONG: Final = Struct("<Q")
 _ID: Final = Struct("<QQ8x")
 
+_pack_basic: Final = _BASIC.pack
+_pack_standard: Final = _STANDARD.pack
+_pack_all_tail: Final = _ALL_TAIL.pack
+
 _DEFAULT_STREAM: Final = "::$DATA"
 
 
@@ -83,14 +87,14 @@ def pack_file_info(entry: FileClass, info: FileInfo, limit: int) -> tuple[int, b
 
 
 def _basic(info: FileInfo) -> bytes:
-    return _BASIC.pack(
+    return _pack_basic(
         info.creation_time, info.last_access_time, info.last_write_time, info.change_time, info.file_attributes
     )
 
 
 def _standard(info: FileInfo) -> bytes:
     links = info.number_of_links - 1 if info.delete_pending and info.number_of_links else info.number_of_links
-    return _STANDARD.pack(info.allocation_size, info.end_of_file, links, info.delete_pending, info.is_directory)
+    return _pack_standard(info.allocation_size, info.end_of_file, links, info.delete_pending, info.is_directory)
 
 
 def _counted(name: str) -> bytes:
@@ -102,7 +106,7 @@ def _counted(name: str) -> bytes:
 def _all(info: FileInfo) -> bytes:
     """With the name, which [MS-SMB2] would leave out: Linux refuses an answer that ends before it."""
     name = utf16_bytes(info.name)
-    tail = _ALL_TAIL.pack(
+    tail = _pack_all_tail(
         info.index_number, info.ea_size, info.access_granted, info.position, info.mode, info.alignment, len(name)
     )
     return _basic(info) + _standard(info) + tail + name
