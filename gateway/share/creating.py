@@ -6,7 +6,7 @@ table (which checks the other opens once more: the world may have moved) and, if
 """
 
 import contextlib
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from acl import mask
@@ -24,8 +24,7 @@ from gateway.nt.status import (
 )
 from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
-from gateway.share.breaking import Admission, admit
-from gateway.share.closing import close_open, set_delete_on_close
+from gateway.share.entering import entry_of, is_admitted, register, unregister
 from gateway.share.extended import check_not_needed
 from gateway.share.granting import check_limit, grant_existing
 from gateway.share.initialising import initialise, overwrite
@@ -44,7 +43,7 @@ from gateway.share.preconditions import (
     io_wanted,
 )
 from gateway.share.reaching import find, find_from, reach_by_id
-from gateway.share.record import FileRecord, OpenEntry, add_open
+from gateway.share.record import OpenEntry
 from gateway.share.securing import new_descriptor, write_descriptor
 from gateway.share.shortnames import long_path
 from gateway.share.streams import find_stream, make_stream
@@ -72,6 +71,8 @@ _ACTIONS: Final = {
 
 async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
     """Open what `intent` names, or create it. Raises `StatusError` and `VfsError`."""
+    intent.check()
+    share.enter()
     if share.settings.short_names and not intent.posix:
         intent.path = await long_path(share, intent.path)
     if intent.disposition == nt.FILE_CREATE and intent.parent is None and intent.path and not may_suspend():
@@ -84,13 +85,17 @@ async def open_file(share: "Share", intent: OpenIntent, token: Token) -> Open:
         if handle is not None:
             one = await _open_existing(share, intent, token, handle)
             if one is not None:
+                share.opened(one)
                 return one
             continue
         try:
-            return await _create(share, intent, token)
+            made = await _create(share, intent, token)
         except VfsError as error:
             if error.kind is not Kind.EXISTS:
                 raise
+        else:
+            share.opened(made)
+            return made
         attempts += 1
     raise StatusError(STATUS_OBJECT_NAME_COLLISION)
 
@@ -136,8 +141,8 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
             await check_not_needed(share, handle)
         caller = share.caller(token, overrules=grant.unlinks_anyway)
         link = share.place(handle.path) if stat.nlink > 1 and not stat.is_directory else None
-        entry = _entry(intent, caller, share.new_open_id(), granted, link)
-        if _admitted(share, intent, handle, entry):
+        entry = entry_of(intent, caller, share.new_open_id(), granted, link)
+        if is_admitted(share, intent, handle, entry):
             for observer in share.watches.observers:
                 await observer.before_opening(handle.node_id, granted, entry.owner)
         else:
@@ -150,7 +155,7 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         if access is not NO_ACCESS and not intent.adds_stream:
             await handle.open_io(access, share.caller(token, overrules=grant.opens_anyway))
         point_of_no_return()
-        if not await _register(share, intent, handle, entry):
+        if not await register(share, intent, handle, entry):
             nothing_happened()
             handle.discard()
             return None
@@ -181,7 +186,7 @@ async def _begin_anew(
             stat = await overwrite(share, intent, handle)
     except BaseException as error:  # whatever it is: the open was entered, and nobody will have it
         handle.discard()
-        ending = raise_after(_unregister(share, handle, entry.open_id), error)
+        ending = raise_after(unregister(share, handle, entry.open_id), error)
     else:
         one = _opened(share, intent, token, caller, handle, entry, action, stat)
         # Who has come while it was emptied may have read, and kept, what is no more.
@@ -199,22 +204,6 @@ async def _make_room(share: "Share", intent: OpenIntent, handle: Handle, entry: 
     await share.breaks.before_opening(handle.node_id, entry, overwrite=intent.overwrites, spares_absent=spares)
 
 
-def _admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
-    """Whether the others let the file be opened. False if they have to be waited for, `StatusError` if they do not."""
-    if entry.lease_key and not share.breaks.is_key_free(entry.owner, entry.lease_key, handle.node_id):
-        raise StatusError(STATUS_INVALID_PARAMETER)
-    record = share.table.peek_nowait(handle.node_id)
-    if record is None:
-        return True
-    status, conflict = admit(record, entry, overwrite=intent.overwrites)[1]
-    if status:
-        if share.disconnected.absent and share.disconnected.denying(entry, handle.node_id):
-            # Its client is gone, and would have to give it up for this.
-            return False
-        raise StatusError(status)
-    return not conflict.wait_for
-
-
 # --- a new file
 
 
@@ -230,7 +219,7 @@ async def _create(share: "Share", intent: OpenIntent, token: Token) -> Open:
         descriptor = new_descriptor(share, intent, token, above)
         granted = _grant_new(intent, token, descriptor)
         caller = share.caller(token, overrules=above.overrules)
-        entry = _entry(intent, caller, share.new_open_id(), granted)
+        entry = entry_of(intent, caller, share.new_open_id(), granted)
         handle = await first_effect(_make(share, intent, caller, parent, name, is_secured=descriptor is not None))
         try:
             await _secure(share, handle, parent, descriptor, token)
@@ -304,7 +293,7 @@ async def _begin(
     share: "Share", intent: OpenIntent, token: Token, caller: Caller | None, handle: Handle, entry: OpenEntry
 ) -> Open:
     """From a new file to an open of it."""
-    if not await _register(share, intent, handle, entry):
+    if not await register(share, intent, handle, entry):
         # Somebody was faster in opening the new file, and cached it.
         raise StatusError(STATUS_SHARING_VIOLATION)
     if handle.is_directory and entry.granted_access & READ_DATA:
@@ -324,7 +313,7 @@ async def _begin(
 async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_id: int) -> None:
     """Take back a file that this call created, unless others have opened it by now: then it is theirs."""
     try:
-        if not await _unregister(share, handle, open_id):
+        if not await unregister(share, handle, open_id):
             with contextlib.suppress(VfsError):
                 # It may be gone already, or the storage fail: the first error is the one to report.
                 await share.fs.remove(parent, name, handle)
@@ -333,51 +322,6 @@ async def _undo(share: "Share", parent: Handle, name: str, handle: Handle, open_
 
 
 # --- both
-
-
-def _entry(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int, link: Hashable = None) -> OpenEntry:
-    return OpenEntry(
-        open_id,
-        intent.owner,
-        granted,
-        intent.share_access,
-        upcase(intent.stream) if intent.stream else "",
-        link,
-        bool(intent.options & nt.FILE_DELETE_ON_CLOSE),
-        intent.lease_key,
-        intent.parent_key,
-        caller,
-    )
-
-
-async def _register(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
-    """Enter the open in the table, if the others still let it. False if somebody has to be waited for (again)."""
-    overwrite = intent.overwrites
-
-    def enter(record: FileRecord | None) -> tuple[FileRecord | None, Admission]:
-        record, admission = admit(record, entry, overwrite=overwrite)
-        if admission.status or admission.conflict.wait_for:
-            return record, admission
-        return add_open(record, entry), admission
-
-    status, conflict = await share.table.transact(handle.node_id, enter)
-    if status:
-        raise StatusError(status)
-    if conflict.breaks:
-        share.breaks.tell(conflict.breaks)
-    return not conflict.wait_for
-
-
-async def _unregister(share: "Share", handle: Handle, open_id: int) -> bool:
-    """Take back an open that came to nothing: it deletes nothing on closing. Whether others have the file open."""
-
-    def leave(record: FileRecord | None) -> tuple[FileRecord | None, bool]:
-        if record is None:
-            return None, False
-        left, _ = close_open(set_delete_on_close(record, open_id, False), open_id)
-        return left, left is not None and bool(left.opens)
-
-    return await share.table.transact(handle.node_id, leave)
 
 
 def _opened(

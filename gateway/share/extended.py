@@ -35,6 +35,7 @@ __all__ = [
     "check_not_needed",
     "ea_length",
     "entry_attributes_length",
+    "known_attributes_length",
     "read_attributes",
     "replace_attributes",
     "set_attribute",
@@ -75,11 +76,14 @@ async def check_not_needed(share: "Share", handle: Handle) -> None:
             raise StatusError(STATUS_ACCESS_DENIED)
 
 
+def known_attributes_length(share: "Share", stat: Stat) -> int | None:
+    """ExtendedAttributesLength of a file that the storage has just told this of; None if it is not known."""
+    return 0 if stat.has_xattrs is False else share.attributes_lengths.get(stat)
+
+
 async def attributes_length(share: "Share", handle: Handle, stat: Stat) -> int:
-    """ExtendedAttributesLength of a file; `stat` is what the storage has just told of it. Raises `VfsError`."""
-    if stat.has_xattrs is False:
-        return 0
-    length = share.attributes_lengths.get(stat)
+    """The same, known or not. Raises `VfsError`."""
+    length = known_attributes_length(share, stat)
     if length is None:
         now = time.time_ns()
         length = ea_length(await _read(handle)) if Capability.XATTRS in share.fs.capabilities else 0
@@ -89,7 +93,7 @@ async def attributes_length(share: "Share", handle: Handle, stat: Stat) -> int:
 
 async def entry_attributes_length(share: "Share", directory: Handle, name: str, stat: Stat) -> int:
     """The same of a name in a directory; 0 if it cannot be looked at (any more)."""
-    length = share.attributes_lengths.get(stat)
+    length = known_attributes_length(share, stat)
     if length is not None:
         return length
     try:

@@ -36,15 +36,30 @@ from gateway.share.times import WriteTimes, kept_times, settle_write_time
 from gateway.uncompiled import raise_after
 from vfs_backends.api import Caller, Capability, FileSystem, Handle
 from vfs_backends.extent import Extent
-from vfs_backends.inline import may_wait, point_of_no_return
+from vfs_backends.inline import may_suspend, may_wait, point_of_no_return
 
 __all__ = ["Share"]
 
 log = logging.getLogger("gateway.vfs")
 
 _REMEMBERED_FILES: Final = 32768
-_open_ids: Final = itertools.count((secrets.randbits(31) << 32) + 1)
-"""A client may name an open that it had before the server was started anew: it must not get another one."""
+
+
+class _OpenIds:
+    """A client may name an open that it had before the server was started anew: it must not get another one."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = secrets.randbits(29) << 32
+
+    def next(self) -> int:
+        """A number that has not been given before."""
+        self._last += 1
+        return self._last
+
+
+_open_ids: Final = _OpenIds()
 _numbers: Final = itertools.count(1)
 
 
@@ -149,18 +164,18 @@ class Share:
 
     def new_open_id(self) -> int:
         """A number that no other open of this process has."""
-        return next(_open_ids)
+        return _open_ids.next()
 
-    async def open(self, intent: OpenIntent, token: Token) -> Open:
+    def open(self, intent: OpenIntent, token: Token) -> Coroutine[Any, Any, Open]:
         """Open or create a file. [MS-FSA] 2.1.5.1. Raises `StatusError` and `VfsError`; nothing has changed then."""
-        intent.check()
-        self.enter()
-        one = await open_file(self, intent, token)
+        return open_file(self, intent, token)
+
+    def opened(self, one: Open) -> None:
+        """The end of `open`, for those who want to know of it."""
         if self.disconnected.absent:
             self.disconnected.opened(one)
         if self.outside is not None:
             self.outside.opened(one)
-        return one
 
     async def grant(self, one: Open, request: LeaseRequest, holder: LeaseHolder) -> Granted:
         """Give an open an oplock, or let it join its lease. [MS-FSA] 2.1.5.18. Once, before its client knows of it."""
@@ -185,7 +200,8 @@ class Share:
                 left = with_pending(left, (*left.pending, *closed.delete))
             return left, closed
 
-        closed = await self.table.transact(one.node_id, end)
+        table = self.table
+        closed = await table.transact(one.node_id, end) if may_suspend() else table.transact_nowait(one.node_id, end)
         if closed.granted or closed.abandoned:
             self.lock_waiters.ring((*closed.granted, *closed.abandoned))
         for outside in self.outside_locks:
@@ -206,14 +222,21 @@ class Share:
             return
         await ending
 
-    async def _forget(self, one: Open) -> None:
+    def _forget(self, one: Open) -> Coroutine[Any, Any, None]:
         if self.disconnected.absent:
-            await self.disconnected.closed(one)
+            return self._forget_among_absent(one)
+        return self._let_go(one)
+
+    async def _forget_among_absent(self, one: Open) -> None:
+        await self.disconnected.closed(one)
+        await self._let_go(one)
+
+    def _let_go(self, one: Open) -> Coroutine[Any, Any, None]:
         self.breaks.closed(one)
         if self.outside is not None:
             self.outside.closing(one)
         self.opens.pop(one.open_id, None)
-        await one.handle.aclose()
+        return one.handle.aclose()
 
     async def _delete(self, one: Open, closed: Closed) -> None:
         """Delete what goes with the open. Until that is done nobody opens it, to lose what they would write there."""

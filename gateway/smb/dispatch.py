@@ -266,6 +266,8 @@ class Exchange:
             one = context.find_open(parsed.persistent_file_id, parsed.volatile_file_id)
         else:
             one, compound.file_id = held, held.file_id
+        if pending is None:
+            self._held = one
         if command.level < _FILE:
             context.open = one
             handler = command.handler(context, parsed)
@@ -275,10 +277,7 @@ class Exchange:
             handler = command.handler(on_file, parsed)
         else:
             raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
-        if pending is not None:
-            return _using(one, handler)
-        self._held = one
-        return handler
+        return handler if pending is None else _using(one, handler)
 
     def _session(self, request: Request) -> "Session":
         """The session of an element. Raises `StatusError`."""

@@ -1,6 +1,7 @@
 """QUERY_INFO: [MS-SMB2] 3.3.5.20."""
 
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from gateway.nt import constants as nt
 from gateway.nt.info import ExtendedAttribute, StreamInfo
@@ -13,7 +14,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.share.closing import is_delete_pending
-from gateway.share.extended import attributes_length, read_attributes
+from gateway.share.extended import attributes_length, known_attributes_length, read_attributes
 from gateway.share.granting import governing_open
 from gateway.share.share import Share
 from gateway.share.streams import has_streams, list_streams, stat_of_file
@@ -51,49 +52,52 @@ _NEEDS_EA_SIZE: Final = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATI
 
 
 @command(Opcode.QUERY_INFO, QueryInfoRequest, OpenContext)
-async def handle(ctx: OpenContext, request: QueryInfoRequest) -> Answer:
+def handle(ctx: OpenContext, request: QueryInfoRequest) -> Coroutine[Any, Any, Answer]:
     """[MS-SMB2] 3.3.5.20."""
     length = request.output_buffer_length
     if length > ctx.negotiated.max_transact_size:
         raise StatusError(STATUS_INVALID_PARAMETER)
     ctx.check_charge(max(length, len(request.input)))
-    one = ctx.open
+    one, info_type = ctx.open, request.info_type
     if isinstance(one, FileOpen):
         one.file.share.enter()
-        if request.info_type == nt.SMB2_0_INFO_FILE:
-            status, data = await _file(ctx, one, request)
-        elif request.info_type == nt.SMB2_0_INFO_FILESYSTEM:
-            status, data = await _file_system(one, request)
-        elif request.info_type == nt.SMB2_0_INFO_SECURITY:
-            status, data = await _security(one, request)
-        elif request.info_type == nt.SMB2_0_INFO_QUOTA:
+        if info_type == nt.SMB2_0_INFO_FILE:
+            return _file(ctx, one, request)
+        if info_type == nt.SMB2_0_INFO_FILESYSTEM:
+            return _file_system(one, request)
+        if info_type == nt.SMB2_0_INFO_SECURITY:
+            return _security(one, request)
+        if info_type == nt.SMB2_0_INFO_QUOTA:
             raise StatusError(STATUS_NOT_SUPPORTED)
-        else:
-            raise StatusError(STATUS_INVALID_PARAMETER)
-    elif isinstance(one, PipeOpen):
-        status, data = _pipe(one, request)
-    else:
-        raise StatusError(STATUS_INVALID_PARAMETER)
+    elif isinstance(one, PipeOpen) and info_type == nt.SMB2_0_INFO_FILE:
+        return _pipe(one, request)
+    raise StatusError(STATUS_INVALID_PARAMETER)
+
+
+def _answer(status: int, data: bytes) -> Answer:
     return Answer(QueryInfoResponse.body(data), status)
 
 
-def _pipe(one: PipeOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
-    if request.info_type != nt.SMB2_0_INFO_FILE:
-        raise StatusError(STATUS_INVALID_PARAMETER)
-    return pack_pipe_info(request.file_info_class, PipeInfo(available=one.pipe.available), request.output_buffer_length)
+async def _pipe(one: PipeOpen, request: QueryInfoRequest) -> Answer:
+    info, room = PipeInfo(available=one.pipe.available), request.output_buffer_length
+    return _answer(*pack_pipe_info(request.file_info_class, info, room))
 
 
-async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
-    entry = file_class(request.file_info_class, ctx.negotiated.dialect)
+async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> Answer:
+    info_class = request.file_info_class
+    entry = file_class(info_class, ctx.negotiated.dialect)
     if entry.access & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
-    if request.file_info_class == nt.FILE_FULL_EA_INFORMATION:
+    if info_class == nt.FILE_FULL_EA_INFORMATION:
         return await _extended_attributes(one, request)
     file = one.file
     stat = file.created_stat if ctx.is_fresh else await file.handle.stat()
-    length = await attributes_length(file.share, file.handle, stat) if request.file_info_class in _NEEDS_EA_SIZE else 0
+    length = 0
+    if info_class in _NEEDS_EA_SIZE:
+        known = known_attributes_length(file.share, stat)
+        length = await attributes_length(file.share, file.handle, stat) if known is None else known
     streams: tuple[StreamInfo, ...] = ()
-    if request.file_info_class == nt.FILE_STREAM_INFORMATION:
+    if info_class == nt.FILE_STREAM_INFORMATION:
         streams = tuple([StreamInfo(*entry) for entry in await list_streams(file.share, file)])
         stat = await stat_of_file(file.share, file)
     info = file_info_from_stat(
@@ -109,10 +113,11 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> t
         streams=streams,
     )
     info.has_short_name = file.share.settings.short_names
-    return pack_file_info(entry, info, request.output_buffer_length)
+    status, data = pack_file_info(entry, info, request.output_buffer_length)
+    return _answer(status, data)
 
 
-async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> Answer:
     """FileFullEaInformation: those asked for by name, or all, on from where the last query ended."""
     attributes = await read_attributes(one.file.share, one.file)
     if len(request.input):
@@ -126,13 +131,13 @@ async def _extended_attributes(one: FileOpen, request: QueryInfoRequest) -> tupl
     status, data, count = pack_full_ea(attributes, request.output_buffer_length)
     if not len(request.input):
         one.ea_position = count + (one.ea_position if not request.flags & SL_RESTART_SCAN else 0)
-    return status, data
+    return _answer(status, data)
 
 
-async def _file_system(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
-    share = one.file.share
+async def _file_system(one: FileOpen, request: QueryInfoRequest) -> Answer:
+    share, room = one.file.share, request.output_buffer_length
     volume = VolumeInfo(label=one.tree.export.name, attributes=_volume_attributes(share))
-    return pack_file_system_info(request.file_info_class, await share.fs.statfs(), volume, request.output_buffer_length)
+    return _answer(*pack_file_system_info(request.file_info_class, await share.fs.statfs(), volume, room))
 
 
 def _volume_attributes(share: Share) -> int:
@@ -153,7 +158,7 @@ def _volume_attributes(share: Share) -> int:
     return attributes
 
 
-async def _security(one: FileOpen, request: QueryInfoRequest) -> tuple[int, bytes]:
+async def _security(one: FileOpen, request: QueryInfoRequest) -> Answer:
     """[MS-SMB2] 3.3.5.20.3."""
     information = request.additional_information
     if query_rights(information) & ~one.granted_access:
@@ -162,4 +167,4 @@ async def _security(one: FileOpen, request: QueryInfoRequest) -> tuple[int, byte
     data = governing.descriptor.extract(information).to_bytes()
     if len(data) > request.output_buffer_length:
         raise StatusError(STATUS_BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
-    return 0, data
+    return _answer(0, data)
