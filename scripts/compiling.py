@@ -18,7 +18,7 @@ from pathlib import Path
 
 from environment import ROOT, STATE, fail, say
 
-__all__ = ["MODULES", "compiled_tree"]
+__all__ = ["MODULES", "compiled_tree", "run_setup"]
 
 PACKAGES = ("acl", "gateway", "vfs_backends")
 MODULES = (
@@ -234,8 +234,15 @@ def _build(tree: Path) -> None:
     for path in _sources():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, tree / path)
+    run_setup(_BUILD, *_modules(), tree=tree, failure="the modules could not be compiled")
+    shutil.rmtree(tree / "build")
+    (tree / _COMPLETE).touch()
+
+
+def run_setup(code: str, *arguments: str | Path, tree: Path, failure: str) -> None:
+    """Run code that calls setuptools in a tree of packages; if it fails, tell what it said, and end with `failure`."""
     done = subprocess.run(
-        [sys.executable, "-c", _BUILD, *_modules()],
+        [sys.executable, "-c", code, *arguments],
         cwd=tree,
         env=dict(os.environ) | {"MYPYPATH": str(tree)},
         stdin=subprocess.DEVNULL,
@@ -246,9 +253,7 @@ def _build(tree: Path) -> None:
     )
     if done.returncode != 0:
         print(done.stdout, end="")
-        fail("the modules could not be compiled")
-    shutil.rmtree(tree / "build")
-    (tree / _COMPLETE).touch()
+        fail(failure)
 
 
 if __name__ == "__main__":

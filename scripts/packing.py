@@ -4,13 +4,12 @@ It is good for the same version of Python, on the same kind of machine with the 
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from compiling import compiled_tree
-from environment import ROOT, fail, say
+from compiling import compiled_tree, run_setup
+from environment import ROOT, say
 
 __all__ = ["make_wheel"]
 
@@ -41,18 +40,7 @@ def make_wheel(directory: Path) -> Path:
         shutil.copytree(tree, copy)
         for file in ("pyproject.toml", "README.md"):
             shutil.copy2(ROOT / file, copy)
-        done = subprocess.run(
-            [sys.executable, "-c", _PACK, packed],
-            cwd=copy,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            print(done.stdout, end="")
-            fail("the compiled packages could not be packed")
+        run_setup(_PACK, packed, tree=copy, failure="the compiled packages could not be packed")
         (wheel,) = packed.iterdir()
         directory.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(wheel, directory / wheel.name))
