@@ -109,6 +109,10 @@ class Handle(ABC):
         Raises INVALID if the handle is not open for READ.
         """
 
+    def read_at_hand(self, offset: int, buffer: memoryview) -> int:
+        """What `read_into` does, where that needs neither waiting nor a disk; else -1, and `buffer` holds anything."""
+        return -1
+
     def extent(self, offset: int, size: int) -> Extent | None:
         """What `read_into` would read, if all of it is there, and can be sent from where it is, without waiting.
 

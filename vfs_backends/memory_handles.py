@@ -93,9 +93,12 @@ class MemoryHandle(Handle):
     async def stat(self) -> Stat:
         return self.node.stat(self.node_id.device)
 
-    async def read_into(self, offset: int, buffer: memoryview) -> int:
+    def read_at_hand(self, offset: int, buffer: memoryview) -> int:
         self._check_io(IoAccess.READ)
         return self.contents.read_into(offset, buffer)
+
+    async def read_into(self, offset: int, buffer: memoryview) -> int:
+        return self.read_at_hand(offset, buffer)
 
     async def write(self, offset: int, data: memoryview) -> None:
         self._check_io(IoAccess.WRITE)

@@ -22,8 +22,8 @@ _header_of: Final = struct.Struct("<4s16s16sIxxHQ").unpack_from
 _pack_associated: Final = struct.Struct("<16sIHHQ").pack
 _SIGNED_FROM: Final = 20
 _BLOCK: Final = 16
-ONE_BUFFER: Final = 1024
-"""Up to so many bytes are cheaper to copy than to send from another buffer."""
+ONE_BUFFER: Final = 4096 + 256
+"""Up to so many bytes, a page of data and what goes before it, are cheaper to copy than to send from another buffer."""
 # From this size on, sparing a copy outweighs the setting up of a cipher context.
 _LARGE: Final = 128 * 1024
 

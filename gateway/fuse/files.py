@@ -82,7 +82,8 @@ class Files:
         one = self.core.file(handle).one
         # In an inline pass nobody else reads until the kernel has got it, and there is no need to clear so much first.
         room = memoryview(bytearray(size)) if may_suspend() or size > len(self._room) else self._room[:size]
-        return room[: await one.share.read_into(one, offset, room)]
+        count = one.share.read_at_hand(one, offset, room)
+        return room[: count if count >= 0 else await one.share.read_into(one, offset, room)]
 
     async def write(self, handle: int, offset: int, data: bytes) -> int:
         file = self.core.file(handle)

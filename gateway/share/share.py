@@ -254,18 +254,23 @@ class Share:
             return
         await ending
 
-    def read_into(self, one: Open, offset: int, buffer: memoryview) -> Coroutine[Any, Any, int]:
+    def read_at_hand(self, one: Open, offset: int, buffer: memoryview) -> int:
+        """What `read_into` does, where nobody is to be asked and the data is at hand (`Handle.read_at_hand`); else -1.
+
+        Raises `VfsError`.
+        """
+        record = self.table.peek_nowait(one.node_id)
+        if record is not None and (record.locks or (record.leases and len(record.opens) > 1)):
+            return -1
+        if self.settings.strict_locking or not self.fs.inline:
+            return -1
+        return one.handle.read_at_hand(offset, buffer)
+
+    async def read_into(self, one: Open, offset: int, buffer: memoryview) -> int:
         """Read; how many bytes there were. [MS-FSA] 2.1.5.3. The access was checked by the caller.
 
         Raises `StatusError` (FILE_LOCK_CONFLICT) and `VfsError`.
         """
-        record = self.table.peek_nowait(one.node_id)
-        is_free = record is None or not (record.leases or record.locks)
-        if is_free and self.fs.inline and not self.settings.strict_locking:
-            return one.handle.read_into(offset, buffer)
-        return self._read_among_others(one, offset, buffer)
-
-    async def _read_among_others(self, one: Open, offset: int, buffer: memoryview) -> int:
         self.enter()
         record = self.table.peek_nowait(one.node_id)
         if record is not None and record.leases and len(record.opens) > 1:

@@ -221,10 +221,15 @@ class SmbConnection:
 
     def _receive(self) -> int:
         """Receive what has arrived; how many bytes: 0 at the end of all, and -1 if nothing has."""
+        frames, receive = self._frames, self._sock.recv_into
         try:
-            return self._sock.recv_into(self._frames.room())
+            count = receive(frames.room())
+            while 0 < count < frames.at_hand:
+                frames.received(count)
+                count = receive(frames.room())
         except BlockingIOError:
             return -1
+        return count
 
     async def _make_way(self) -> None:
         """Let others have their turn, and wait for what has to come before the next message."""

@@ -7,7 +7,7 @@ from smbprotocol.connection import Connection, Dialects, SMB2TransformHeader
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.keys import AES128_CCM, AES128_GCM, AES256_CCM, AES256_GCM, derive_keys
-from gateway.crypto.sealing import NonceSequence, make_sealer, nonce_length, transform_header
+from gateway.crypto.sealing import ONE_BUFFER, NonceSequence, make_sealer, nonce_length, transform_header
 from tests.crypto.vectors import unhex
 
 KEY_LENGTHS = {AES128_CCM: 16, AES128_GCM: 16, AES256_CCM: 32, AES256_GCM: 32}
@@ -82,7 +82,7 @@ def test_published_sealed_messages_of_3_1_1():
     assert seal(server, RESPONSE_3_1_1, session_id, unhex("E06831DD2E8EB7B400000000")) == SEALED_RESPONSE_3_1_1
 
 
-@pytest.mark.parametrize(("length", "buffers"), [(1, 1), (1024, 1), (1025, 2), (300_000, 2)])
+@pytest.mark.parametrize(("length", "buffers"), [(1, 1), (ONE_BUFFER, 1), (ONE_BUFFER + 1, 2), (300_000, 2)])
 def test_what_is_to_stand_in_front(length, buffers):
     sealer, message = make_sealer(AES128_GCM, bytes(16)), os.urandom(length)
     sealed = sealer.seal(message, 1, bytes(12), b"before")

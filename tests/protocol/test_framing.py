@@ -267,11 +267,43 @@ def test_what_is_there_to_be_received_has_storage_at_once() -> None:
     frames.at_hand = 1_000_000
     assert frames.wanted == len(stream)
     room = frames.room()
-    assert len(room) >= 1_000_000
     room[:10] = stream[4:14]
     frames.received(10)
-    assert (frames.at_hand, frames.wanted, frames.missing) == (0, SMALL_BUFFER, 999_990)
+    assert (frames.at_hand, frames.wanted, frames.missing) == (999_990, len(stream), 999_990)
     assert run(frames, stream[14:]) == [b"x" * 1_000_000]
+    assert frames.at_hand == 0
+
+
+def test_what_is_there_is_received_in_pieces() -> None:
+    """All of them to one storage, and the last one with the prefix of the next message."""
+    frames = FrameBuffer(BufferPool(), 8 << 20)
+    stream = framed(b"x" * 1_000_000, b"y")
+    feed(frames, stream[:4])
+    frames.rest()
+    frames.at_hand = 1_000_000
+    sizes, at = [], 4
+    while frames.missing > 0:
+        room = frames.room()
+        sizes.append(len(room))
+        room[:] = stream[at : at + len(room)]
+        at += len(room)
+        frames.received(len(room))
+        if frames.at_hand:
+            assert frames.next_message() is None
+    assert sum(sizes) == 1_000_000 + PREFIX_SIZE
+    assert len(set(sizes[:-1])) == 1
+    assert len(sizes) > 2
+    assert take(frames) == [b"x" * 1_000_000]
+    assert (frames.at_hand, frames.pending, frames.missing) == (0, 4, 1)
+
+
+def test_what_is_not_known_to_be_there_is_received_at_once() -> None:
+    frames = FrameBuffer(BufferPool(), 8 << 20)
+    stream = framed(b"x" * 1_000_000)
+    frames.at_hand = 1
+    feed(frames, stream[: MEDIUM_BUFFER >> 5])
+    assert run(frames, stream[MEDIUM_BUFFER >> 5 : 100_000]) == []
+    assert len(frames.room()) == len(stream) + PREFIX_SIZE - 100_000
 
 
 def test_storage_for_less_than_is_at_hand_grows_on() -> None:

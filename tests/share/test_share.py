@@ -16,6 +16,7 @@ from tests.share.stores import ALICE, IDMAP, Store, intent
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.faults import Fault
 from vfs_backends.inline import NotNow, run_inline
+from vfs_backends.stack import StackedHandle
 
 
 async def test_reading_and_writing(store) -> None:
@@ -48,6 +49,7 @@ async def test_a_storage_that_is_for_tasks_only() -> None:
     with pytest.raises(NotNow):
         run_inline(store.open()())
     one = await store.opened()
+    assert store.share.read_at_hand(one, 0, memoryview(bytearray(1))) == -1
     for operation in (
         lambda: store.share.write(one, 0, memoryview(b"x")),
         lambda: store.share.read_into(one, 0, memoryview(bytearray(1))),
@@ -75,6 +77,29 @@ async def test_locks_are_heeded(store) -> None:
     assert await store.read(two, 3, 4) == b"xnt"
     await store.write(one, b"y")
     assert await store.read(one) == b"yontxnt"
+
+
+async def test_what_is_read_at_hand(store) -> None:
+    """Only where nobody has to be asked, and the storage has it."""
+
+    def at_hand() -> bytes | None:
+        buffer = bytearray(10)
+        count = store.share.read_at_hand(one, 0, memoryview(buffer))
+        return None if count < 0 else bytes(buffer[:count])
+
+    one, two = await store.opened(), await store.opened()
+    await store.write(one, b"content")
+    assert at_hand() is None  # of the wrapper around the storage, which is to see each call
+    assert isinstance(one.handle, StackedHandle)
+    one.handle = one.handle.below
+    assert at_hand() == b"content"
+    await store.run(lambda: lock(store.table, two, [LockEntry(two.open_id, 0, 4, True)]))
+    assert at_hand() is None
+    await store.close(two)
+    assert at_hand() == b"content"
+    store.fs.inline = False
+    assert at_hand() is None
+    store.fs.inline = True
 
 
 async def test_on_whose_behalf(store) -> None:

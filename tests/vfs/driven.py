@@ -24,6 +24,9 @@ class DrivenHandle(StackedHandle):
         self.driven = file_system
         file_system.handles.append(self)
 
+    def read_at_hand(self, offset: int, buffer: memoryview) -> int:
+        return self.below.read_at_hand(offset, buffer)
+
     async def open_directory(self) -> DirectoryStream:
         stream = await self.driven.around("open_directory", self.path, self.below.open_directory)
         made = DrivenStream(self.driven, self.path, stream)

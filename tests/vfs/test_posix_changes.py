@@ -155,6 +155,7 @@ async def test_partly_cached_reads(make_posix: MakePosix, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "preadv", partly)
     assert await contents(file, 20_000) == bytes(range(250)) * 40
     assert await contents(file, 100) == bytes(range(100))
+    assert [file.read_at_hand(0, memoryview(bytearray(size))) for size in (100, 20_000)] == [100, -1]
 
 
 async def test_short_writes_are_continued(make_posix: MakePosix, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,9 @@ async def test_create_write_read(file: Handle) -> None:
     assert await contents(stream) == b"hello\0\0\0world"
     assert await contents(stream, 3) == b"hel"
     assert await stream.read_into(13, memoryview(bytearray(1))) == 0
+    buffer = bytearray(20)
+    count = stream.read_at_hand(0, memoryview(buffer))
+    assert count == -1 or buffer[:count] == b"hello\0\0\0world"
     assert await contents(file) == b"default"
     assert (await file.stat()).size == 7
     stat = await stream.stat()

@@ -46,6 +46,7 @@ __all__ = ["INLINE_READ", "INLINE_WRITE", "PosixHandle"]
 
 T = TypeVar("T")
 
+_NOWAIT: Final = os.RWF_NOWAIT
 INLINE_READ: Final = 2 << 20
 INLINE_WRITE: Final = 1 << 20
 """More bytes than these are copied in a thread: it takes longer than to get there."""
@@ -126,21 +127,27 @@ class PosixHandle(AnnotatedHandle):
     def _stat(self) -> Stat:
         return self.volume.stat(self.fd, node_id=self.node_id, is_io=self._access is not None)
 
-    async def read_into(self, offset: int, buffer: memoryview) -> int:
-        volume = self.volume
-        done = 0
+    def read_at_hand(self, offset: int, buffer: memoryview) -> int:
+        size = len(buffer)
+        if size > INLINE_READ or not self.volume.reads_nowait:
+            return -1
         try:
-            if volume.reads_nowait and len(buffer) <= INLINE_READ:
-                while True:
-                    got = os.preadv(self.fd, [buffer[done:] if done else buffer], offset + done, os.RWF_NOWAIT)
-                    done += got
-                    if got == 0 or done == len(buffer):
-                        return done
+            done = os.preadv(self.fd, [buffer], offset, _NOWAIT)
+            while done < size:
+                got = os.preadv(self.fd, [buffer[done:]], offset + done, _NOWAIT)
+                if got == 0:
+                    break
+                done += got
         except BlockingIOError:
-            pass
+            return -1
         except (OSError, OverflowError) as error:
             self._check_nowait(error)
-        return done + await self._read_rest(offset + done, buffer[done:])
+            return -1
+        return done
+
+    async def read_into(self, offset: int, buffer: memoryview) -> int:
+        done = self.read_at_hand(offset, buffer)
+        return done if done >= 0 else await self._read_elsewhere(offset, buffer)
 
     def extent(self, offset: int, size: int) -> Extent | None:
         volume = self.volume
@@ -159,7 +166,7 @@ class PosixHandle(AnnotatedHandle):
             raise vfs_error(error, self.path) from error
         self.volume.reads_nowait = False
 
-    async def _read_rest(self, offset: int, buffer: memoryview) -> int:
+    async def _read_elsewhere(self, offset: int, buffer: memoryview) -> int:
         """Read what is not in memory, or cannot be told to be."""
         volume = self.volume
         pace = volume.reads

@@ -310,6 +310,9 @@ class PosixStreamHandle(PosixHandle):
         stat.size, stat.allocated = self._body.size(proc_path(self.fd))
         return stat
 
+    def read_at_hand(self, offset: int, buffer: memoryview) -> int:
+        return -1
+
     async def read_into(self, offset: int, buffer: memoryview) -> int:
         target = self._check_io(IoAccess.READ)
         if len(buffer) > INLINE_READ:

@@ -53,9 +53,12 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         return await _read_much(ctx, one.file, request, size)
     file, buffer = one.file, bytearray(size)
     data = memoryview(buffer)[_HEADROOM:]
-    filled = _answered(file, request, buffer, await file.share.read_into(file, offset, data))
-    data.release()  # or the buffer could not be resized
+    count = file.share.read_at_hand(file, offset, data)
+    if count < 0:
+        count = await file.share.read_into(file, offset, data)
+    filled = _answered(file, request, buffer, count)
     if filled < size:
+        data.release()  # or the buffer could not be resized
         del buffer[filled:]
     return buffer
 

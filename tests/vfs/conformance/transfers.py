@@ -37,6 +37,15 @@ async def test_large_transfers(fs: FileSystem, top: Handle) -> None:
     assert buffer[: len(data)] == data
 
 
+async def test_what_is_at_hand_is_what_would_be_read(fs: FileSystem, top: Handle) -> None:
+    handle = await make(fs, top, "file", b"hello")
+    for offset, size in ((0, 5), (1, 9), (5, 1), (0, 0), (1 << 40, 3)):
+        buffer = bytearray(size)
+        data = b"hello"[offset : offset + size]
+        count = handle.read_at_hand(offset, memoryview(buffer))
+        assert count == -1 or (count == len(data) and buffer[:count] == data)
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o666, 0o777, 0o4755, 0o000])
 async def test_mode_is_exact(fs: FileSystem, top: Handle, mode: int) -> None:
     handle = await fs.create_file(top, "file", mode, READ | WRITE)
