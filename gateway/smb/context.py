@@ -91,7 +91,7 @@ class TreeContext(SessionContext):
         Raises FILE_CLOSED, what the CREATE of this compound failed with, and FILE_NOT_AVAILABLE as of
         `channel_sequence`.
         """
-        if persistent_file_id == ANY_ID and volatile_file_id == ANY_ID and self.compound.related:
+        if self.compound.related and persistent_file_id == ANY_ID and volatile_file_id == ANY_ID:
             persistent_file_id, volatile_file_id = self.compound.inherited_file_id()
         one = self.session.opens.get(volatile_file_id)
         if one is None or one.persistent_file_id != persistent_file_id or one.tree is not self.tree:

@@ -21,7 +21,7 @@ from gateway.share.streams import has_streams, list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.info.ea import ea_size, pack_full_ea, parse_get_ea
-from gateway.smb.info.file import file_class, pack_file_info
+from gateway.smb.info.file import file_class
 from gateway.smb.info.filesystem import VolumeInfo, pack_file_system_info
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
 from gateway.smb.info.security import query_rights
@@ -113,7 +113,7 @@ async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> A
         streams=streams,
     )
     info.has_short_name = file.share.settings.short_names
-    status, data = pack_file_info(entry, info, request.output_buffer_length)
+    status, data = entry.pack(info, request.output_buffer_length)
     return _answer(status, data)
 
 

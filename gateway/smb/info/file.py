@@ -19,7 +19,7 @@ from gateway.nt.status import (
 from gateway.smb.info.buffers import check_minimum, cut
 from gateway.wire.pieces import align8, utf16_bytes
 
-__all__ = ["FILE_CLASSES", "FileClass", "file_class", "pack_file_info"]
+__all__ = ["FILE_CLASSES", "FileClass", "file_class"]
 
 _DIALECT_3_0: Final = 0x0300
 _DIALECT_3_1_1: Final = 0x0311
@@ -45,17 +45,40 @@ _DEFAULT_STREAM: Final = "::$DATA"
 class FileClass:
     """An information class that can be queried."""
 
-    __slots__ = ("access", "minimum", "pack")
+    __slots__ = ("_pack", "access", "minimum")
 
-    def __init__(
-        self, pack: Callable[[FileInfo, int], tuple[int, bytes]] | None, minimum: int, access: int = 0
-    ) -> None:
-        self.pack = pack
-        """From the file and the room for it to a status and bytes; None: asked of somebody else (EAs, pipes)."""
+    def __init__(self, pack: Callable[[FileInfo], bytes] | None, minimum: int, access: int = 0) -> None:
+        """`pack`: from the file to bytes; None if it is asked of somebody else (EAs, pipes)."""
+        self._pack = pack
         self.minimum = minimum
         """The least room a client must offer, in bytes: the size of the structure in C, padding included."""
         self.access = access
         """What the open must have been granted."""
+
+    def pack(self, info: FileInfo, limit: int) -> tuple[int, bytes]:
+        """The answer in at most `limit` bytes, and its status: SUCCESS, or BUFFER_OVERFLOW where the rest was cut off.
+
+        Raises StatusError: INFO_LENGTH_MISMATCH for too little room, INVALID_PARAMETER for a class of pipes only.
+        """
+        pack = self._pack
+        if pack is None:
+            raise StatusError(STATUS_INVALID_PARAMETER)
+        check_minimum(limit, self.minimum)
+        return cut(pack(info), limit)
+
+
+class _StreamClass(FileClass):
+    """That of the streams."""
+
+    __slots__ = ()
+
+    def __init__(self, minimum: int) -> None:
+        super().__init__(None, minimum)
+
+    def pack(self, info: FileInfo, limit: int) -> tuple[int, bytes]:
+        """As of any class; but only whole entries: a cut one would end in a chain that leads nowhere."""
+        check_minimum(limit, self.minimum)
+        return _streams(info, limit)
 
 
 def file_class(info_class: int, dialect: int) -> FileClass:
@@ -72,18 +95,6 @@ def file_class(info_class: int, dialect: int) -> FileClass:
     if info_class == nt.FILE_ID_INFORMATION and dialect < _DIALECT_3_0:
         raise StatusError(STATUS_NOT_SUPPORTED)
     return found
-
-
-def pack_file_info(entry: FileClass, info: FileInfo, limit: int) -> tuple[int, bytes]:
-    """The answer in at most `limit` bytes, and its status: SUCCESS, or BUFFER_OVERFLOW where the rest was cut off.
-
-    Raises StatusError: INFO_LENGTH_MISMATCH for too little room, INVALID_PARAMETER for a class of pipes only.
-    """
-    pack = entry.pack
-    if pack is None:
-        raise StatusError(STATUS_INVALID_PARAMETER)
-    check_minimum(limit, entry.minimum)
-    return pack(info, limit)
 
 
 def _basic(info: FileInfo) -> bytes:
@@ -140,7 +151,6 @@ def _network_open(info: FileInfo) -> bytes:
 
 
 def _streams(info: FileInfo, limit: int) -> tuple[int, bytes]:
-    """Only whole entries: a cut one would end in a chain that leads nowhere."""
     streams = [StreamInfo(f":{name}:$DATA", size, allocated) for name, size, allocated in info.streams]
     if not info.is_directory:
         streams.insert(0, StreamInfo(_DEFAULT_STREAM, info.end_of_file, info.allocation_size))
@@ -159,33 +169,29 @@ def _streams(info: FileInfo, limit: int) -> tuple[int, bytes]:
     return STATUS_SUCCESS, bytes(data)
 
 
-def _whole(pack: Callable[[FileInfo], bytes]) -> Callable[[FileInfo, int], tuple[int, bytes]]:
-    return lambda info, limit: cut(pack(info), limit)
-
-
 FILE_CLASSES: Final[dict[int, FileClass]] = {
-    nt.FILE_BASIC_INFORMATION: FileClass(_whole(_basic), _BASIC.size, FILE_READ_ATTRIBUTES),
-    nt.FILE_STANDARD_INFORMATION: FileClass(_whole(_standard), _STANDARD.size),
-    nt.FILE_INTERNAL_INFORMATION: FileClass(_whole(lambda info: _LONG_LONG.pack(info.index_number)), 8),
-    nt.FILE_EA_INFORMATION: FileClass(_whole(lambda info: _LONG.pack(info.ea_size)), 4),
-    nt.FILE_ACCESS_INFORMATION: FileClass(_whole(lambda info: _LONG.pack(info.access_granted)), 4),
-    nt.FILE_POSITION_INFORMATION: FileClass(_whole(lambda info: _LONG_LONG.pack(info.position)), 8),
+    nt.FILE_BASIC_INFORMATION: FileClass(_basic, _BASIC.size, FILE_READ_ATTRIBUTES),
+    nt.FILE_STANDARD_INFORMATION: FileClass(_standard, _STANDARD.size),
+    nt.FILE_INTERNAL_INFORMATION: FileClass(lambda info: _LONG_LONG.pack(info.index_number), 8),
+    nt.FILE_EA_INFORMATION: FileClass(lambda info: _LONG.pack(info.ea_size), 4),
+    nt.FILE_ACCESS_INFORMATION: FileClass(lambda info: _LONG.pack(info.access_granted), 4),
+    nt.FILE_POSITION_INFORMATION: FileClass(lambda info: _LONG_LONG.pack(info.position), 8),
     nt.FILE_FULL_EA_INFORMATION: FileClass(None, 0, FILE_READ_EA),
-    nt.FILE_MODE_INFORMATION: FileClass(_whole(lambda info: _LONG.pack(info.mode)), 4),
-    nt.FILE_ALIGNMENT_INFORMATION: FileClass(_whole(lambda info: _LONG.pack(info.alignment)), 4),
-    nt.FILE_ALL_INFORMATION: FileClass(_whole(_all), 104, FILE_READ_ATTRIBUTES),
-    nt.FILE_ALTERNATE_NAME_INFORMATION: FileClass(_whole(_alternate_name), 8),
-    nt.FILE_STREAM_INFORMATION: FileClass(_streams, 32),
+    nt.FILE_MODE_INFORMATION: FileClass(lambda info: _LONG.pack(info.mode), 4),
+    nt.FILE_ALIGNMENT_INFORMATION: FileClass(lambda info: _LONG.pack(info.alignment), 4),
+    nt.FILE_ALL_INFORMATION: FileClass(_all, 104, FILE_READ_ATTRIBUTES),
+    nt.FILE_ALTERNATE_NAME_INFORMATION: FileClass(_alternate_name, 8),
+    nt.FILE_STREAM_INFORMATION: _StreamClass(32),
     nt.FILE_PIPE_INFORMATION: FileClass(None, 8, FILE_READ_ATTRIBUTES),
     nt.FILE_PIPE_LOCAL_INFORMATION: FileClass(None, 40, FILE_READ_ATTRIBUTES),
     nt.FILE_PIPE_REMOTE_INFORMATION: FileClass(None, 16, FILE_READ_ATTRIBUTES),
-    nt.FILE_COMPRESSION_INFORMATION: FileClass(_whole(_compression), _COMPRESSION.size),
-    nt.FILE_NETWORK_OPEN_INFORMATION: FileClass(_whole(_network_open), _NETWORK_OPEN.size, FILE_READ_ATTRIBUTES),
+    nt.FILE_COMPRESSION_INFORMATION: FileClass(_compression, _COMPRESSION.size),
+    nt.FILE_NETWORK_OPEN_INFORMATION: FileClass(_network_open, _NETWORK_OPEN.size, FILE_READ_ATTRIBUTES),
     nt.FILE_ATTRIBUTE_TAG_INFORMATION: FileClass(
-        _whole(lambda info: _TWO_LONGS.pack(info.file_attributes, info.reparse_tag)), 8, FILE_READ_ATTRIBUTES
+        lambda info: _TWO_LONGS.pack(info.file_attributes, info.reparse_tag), 8, FILE_READ_ATTRIBUTES
     ),
-    nt.FILE_NORMALIZED_NAME_INFORMATION: FileClass(_whole(_normalized_name), 8),
-    nt.FILE_ID_INFORMATION: FileClass(_whole(lambda info: _ID.pack(info.volume_id, info.index_number)), _ID.size),
+    nt.FILE_NORMALIZED_NAME_INFORMATION: FileClass(_normalized_name, 8),
+    nt.FILE_ID_INFORMATION: FileClass(lambda info: _ID.pack(info.volume_id, info.index_number), _ID.size),
 }
 
 _NOT_QUERIED: Final = frozenset(

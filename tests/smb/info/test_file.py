@@ -15,7 +15,7 @@ from gateway.nt.status import (
     STATUS_SUCCESS,
     StatusError,
 )
-from gateway.smb.info.file import FILE_CLASSES, file_class, pack_file_info
+from gateway.smb.info.file import FILE_CLASSES, file_class
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
 from gateway.smb.info.stat import file_info_from_stat
 from tests.smb.info.samples import FILETIME_BORN, directory_stat, file_stat
@@ -54,7 +54,7 @@ READ_ATTRIBUTES, READ_EA = 0x80, 0x08
 
 
 def pack(info_class, info=INFO, limit=65536):
-    return pack_file_info(file_class(info_class, 0x0311), info, limit)
+    return file_class(info_class, 0x0311).pack(info, limit)
 
 
 def whole(info_class, info=INFO):
