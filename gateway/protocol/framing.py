@@ -23,6 +23,9 @@ _PIECE: Final = 192 * 1024
 """Of more that is known to be there, so much is received at once. To receive 1 MiB at once costs a sixth more where the
 client is on the same processor: what it sends meanwhile waits for that, and is then sent at the server's cost. Pieces
 of 128 KiB cost a tenth more where it is on another one."""
+_MANY: Final = 4
+"""So many pieces are one storage where more small messages come at a time than fit into one. It is given back whenever
+more is waited for, so that the connections of one loop share it."""
 _PARTIAL_LIMIT: Final = 4096
 _LEAD: Final = 12
 """Where a message begins in large storage: the data of a WRITE are then at the beginning of a cache line, as clients
@@ -72,7 +75,7 @@ class FrameBuffer:
     from `next_message` until there is none. Before it waits for more, it calls `rest`.
     """
 
-    __slots__ = ("_end", "_pool", "_start", "_view", "at_hand", "max_message")
+    __slots__ = ("_end", "_pool", "_size", "_start", "_view", "at_hand", "max_message")
 
     def __init__(self, pool: BufferPool, max_message: int) -> None:
         self._pool = pool
@@ -82,8 +85,15 @@ class FrameBuffer:
         """Bytes that are known to be there to be received."""
         self._view = _NOTHING
         """The storage."""
+        self._size = pool.size
+        """How much of it to have for small messages: so much that those which come at a time are received at once."""
         self._start = 0
         self._end = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of storage."""
+        return len(self._view)
 
     @property
     def pending(self) -> int:
@@ -114,13 +124,14 @@ class FrameBuffer:
     def room(self) -> memoryview:
         """Where the next bytes go: never empty, and in storage of the size that is `wanted`."""
         if self._start == self._end:  # nothing has come of the next message
-            if len(self._view) != self._pool.size:
+            if not self._size <= len(self._view) <= 2 * self._size:
                 self._drop(reuse=True)
-                self._view = self._pool.take()
+                self._view = self._pool.take(self._size)
             self._start = self._end = 0
             return self._view
         need = self.wanted or PREFIX_SIZE
-        if self._start + need > len(self._view) or self._end == len(self._view):
+        length = len(self._view)
+        if self._start + need > length or self._end == length or length < self._size:
             self._move(need)
         if need > self._pool.size:
             # Not more of the next message, or that would have to move: but its prefix tells how much of it will come.
@@ -131,6 +142,8 @@ class FrameBuffer:
     def received(self, count: int) -> None:
         """`count` bytes were put into what `room` gave."""
         self._end += count
+        if count < self._pool.size:
+            self._size = self._pool.size
         self.at_hand = max(self.at_hand - count, 0)
 
     def next_message(self) -> memoryview | None:
@@ -163,15 +176,11 @@ class FrameBuffer:
 
     def rest(self) -> None:
         """No message given out is in use any more, and more is waited for: hold no more than what has arrived."""
-        pending = self.pending
-        if self._view is _NOTHING or (pending and len(self._view) != self._pool.size):
-            return
-        if not pending:
+        spare = len(self._view) - self._pool.size
+        if self._start == self._end:
             self._drop(reuse=True)
-        elif pending <= _PARTIAL_LIMIT:
-            rest = bytes(self._view[self._start : self._end])
-            self._drop(reuse=True)
-            self._refill(rest)
+        elif self._end - self._start <= _PARTIAL_LIMIT if spare == 0 else spare > 0 and self.wanted <= self._pool.size:
+            self.detach(reuse=True)
 
     def close(self) -> None:
         """Give the storage up."""
@@ -204,8 +213,13 @@ class FrameBuffer:
         start = 0
         if need > self._pool.size:
             start = _LEAD
-            need += _LEAD + PREFIX_SIZE
-        view = self._pool.take(need)
+            size = need + _LEAD + PREFIX_SIZE
+            self._size = self._pool.size
+        else:
+            if self._end >= self._pool.size:
+                self._size = self._pool.size * _MANY
+            size = self._size
+        view = self._pool.take(size)
         end = start + len(rest)
         view[start:end] = rest
         rest.release()

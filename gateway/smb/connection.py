@@ -47,8 +47,6 @@ _UNORDERED: Final = (Opcode.READ, Opcode.WRITE)
 """What may begin after the requests that came after it."""
 _FLUSH_SIZE: Final = 256 * 1024
 """Bytes of replies that do not wait for the rest of a batch."""
-_SMALL_MESSAGE: Final = 4096
-"""Up to so many bytes are copied for a request that goes on in a task, which then does not hold a whole buffer."""
 _numbers = itertools.count(1)
 
 
@@ -300,7 +298,7 @@ class SmbConnection:
                 self.service.budget.give(exchange.reserved)
             return
         if exchange.batch.sealed_by is None and not exchange.reserved:
-            if len(message) <= _SMALL_MESSAGE:
+            if 2 * len(message) < self._frames.held:
                 exchange.batch.keep()
             else:
                 self._frames.detach()

@@ -352,3 +352,59 @@ def test_room_is_never_empty() -> None:
     """Even where the storage of the pool holds no more than a prefix."""
     frames = FrameBuffer(BufferPool(PREFIX_SIZE), 100)
     assert run(frames, framed(b"", b"abcdefg", b"")) == [b"", b"abcdefg", b""]
+
+
+def streamed(frames: FrameBuffer, data: bytes) -> list[int]:
+    """Receive all of `data`, as much as there is room for at a time, in one turn; how much that was."""
+    counts = []
+    while data:
+        room = frames.room()
+        count = min(len(room), len(data))
+        room[:count] = data[:count]
+        frames.received(count)
+        counts.append(count)
+        data = data[count:]
+        take(frames)
+    frames.rest()
+    return counts
+
+
+def test_many_small_messages_at_a_time_are_received_at_once() -> None:
+    """From the second time on; what has not come to its end is all that is held meanwhile."""
+    pool = BufferPool()
+    frames = FrameBuffer(pool, 8 << 20)
+    one = framed(bytes(112 + 65536))
+    assert len(streamed(frames, 3 * one)) == 2
+    assert frames.held == 0
+    for _ in range(3):
+        assert len(streamed(frames, 4 * one)) == 1
+        assert frames.held == 0
+        assert len(streamed(frames, 3 * one + one[:30_000])) == 1
+        assert (frames.pending, frames.held) == (30_000, pool.size)
+        assert len(streamed(frames, one[30_000:] + 2 * one)) == 1
+        assert frames.held == 0
+    assert len(pool._large) == 1
+
+
+def test_one_message_at_a_time_has_small_storage_again() -> None:
+    pool = BufferPool()
+    frames = FrameBuffer(pool, 8 << 20)
+    one = framed(bytes(112 + 65536))
+    streamed(frames, 3 * one)
+    assert len(frames.room()) > pool.size
+    streamed(frames, one)
+    assert len(frames.room()) == pool.size
+
+
+def test_a_large_message_among_many_small_ones() -> None:
+    pool = BufferPool()
+    frames = FrameBuffer(pool, 8 << 20)
+    one, large = framed(bytes(1000)), framed(b"x" * 1_000_000)
+    stream = 300 * one + large + one
+    assert run(frames, 300 * one) == [bytes(1000)] * 300
+    assert run(frames, stream) == [*[bytes(1000)] * 300, b"x" * 1_000_000, bytes(1000)]
+    streamed(frames, 300 * one + large[:100])
+    assert frames.held <= pool.size
+    assert run(frames, large[100:]) == [b"x" * 1_000_000]
+    frames.rest()
+    assert len(frames.room()) == pool.size

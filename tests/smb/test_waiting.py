@@ -155,3 +155,18 @@ async def test_a_connection_that_goes_while_storage_is_slow(server) -> None:
     await client.send(client.write_call(file, b"content"))
     await trio.sleep(0.01)
     client.close()
+
+
+async def test_writes_that_wait_keep_their_data(server) -> None:
+    """However many come at a time, and whatever is received after them."""
+    client, tree = await server.with_tree()
+    file = await client.create(tree, "file")
+    server.files.faults.append(Fault("write", delay=0.05, skip=2))
+    chunks = [bytes([number]) * 65536 for number in range(12)]
+    calls = [client.write_call(file, chunk, number * 65536) for number, chunk in enumerate(chunks)]
+    frames = [client.frame(call) for call in calls]
+    await client.send_bytes(b"".join([len(frame).to_bytes(4, "big") + frame for frame in frames]))
+    for call in calls:
+        assert (await client.answer(call)).status == 0
+    for number, chunk in enumerate(chunks):
+        assert await client.read(file, 65536, number * 65536) == chunk
