@@ -172,7 +172,7 @@ MODULES = (
 """What a request passes through on its way from the socket to the storage, and its answer on the way back.
 
 They call each other as C functions do. A class of theirs can only be inherited from by modules that are compiled too,
-unless it says otherwise (`vfs_backends.inheriting`); the same goes for who has the methods of a protocol that one of
+unless it says otherwise (`vfs_backends.native`); the same goes for who has the methods of a protocol that one of
 them declares. A class that inherits from one that is not compiled costs as much as that. What a subclass of such a
 class may have in another way must be a method or a property. A constant is one where it is `Final`.
 None of them awaits anything in `except` or `finally`, nor has an `async with`: at the end mypyc would raise what

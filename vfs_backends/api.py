@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.handle import DirectoryStream, Handle
-from vfs_backends.inheriting import mypyc_attr
+from vfs_backends.native import mypyc_attr
 from vfs_backends.others import ChangeWatcher, OpenGuard, OutsideOpen
 from vfs_backends.records import (
     Caller,

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from vfs_backends.inheriting import mypyc_attr
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["Extent"]
 

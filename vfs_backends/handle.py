@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.extent import Extent
-from vfs_backends.inheriting import mypyc_attr
+from vfs_backends.native import mypyc_attr
 from vfs_backends.records import (
     Caller,
     DirectoryEntry,

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from vfs_backends.native import mypyc_attr
+
 __all__ = [
     "Caller",
     "Capability",
@@ -106,6 +108,7 @@ def is_directory_mode(mode: int) -> bool:
     return mode & _S_IFMT == _S_IFDIR
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Stat:
     """What a storage tells of a file. Sizes in bytes, times in nanoseconds since 1970 (they may be negative)."""
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from vfs_backends.native import mypyc_attr
+
 __all__ = ["ExtendedAttribute", "FileInfo", "StreamInfo"]
 
 
@@ -23,6 +25,7 @@ class StreamInfo(NamedTuple):
     allocation_size: int
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class FileInfo:
     """A file as clients see it. Times are FILETIMEs (100 ns since 1601), sizes are bytes."""
 

@@ -4,10 +4,12 @@ from gateway.crypto.preauth import PreauthHash
 from gateway.protocol.security import ChannelSecurity
 from gateway.wire.header import Header
 from vfs_backends.extent import Extent
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["Batch", "Reply", "Request"]
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Request:
     """One element of a frame. `message` begins at its header and ends where the element ends."""
 
@@ -29,6 +31,7 @@ class Request:
         """The status it must be answered with, whatever it asks for; 0 if it may go on."""
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Batch:
     """The elements of one frame, in order."""
 
@@ -45,6 +48,7 @@ class Batch:
             request.message = memoryview(bytearray(request.message))
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Reply:
     """The answer to one element: a status and a body, and what else its header and trailer need.
 

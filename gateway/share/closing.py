@@ -22,6 +22,7 @@ from gateway.share.record import (
     settled,
     with_pending,
 )
+from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "Closed",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass(init=False)
 class Closed:
     """What the end of an open brings about. Nothing of it, in the common case."""

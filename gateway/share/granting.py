@@ -16,6 +16,7 @@ from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
 from gateway.share.paths import find_file, open_parent
 from vfs_backends.api import Handle, Stat
+from vfs_backends.native import mypyc_attr
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -25,6 +26,7 @@ __all__ = ["Grant", "check_limit", "governing_open", "grant_existing", "grant_ma
 _INTO_DIRECTORY: Final = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Grant:
     """The access mask that is granted, and whether what the storage thinks of it matters."""
 

@@ -42,6 +42,7 @@ from gateway.nt.status import (
     StatusError,
 )
 from vfs_backends.api import Handle
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["OpenIntent"]
 
@@ -52,6 +53,7 @@ _UNSUPPORTED_OPTIONS: Final = FILE_CREATE_TREE_CONNECTION | FILE_RESERVE_OPFILTE
 _ATTRIBUTES_ALL: Final = 0x00007FB7
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class OpenIntent:
     """An open, as it is asked for. Names are checked already; numbers are those of [MS-SMB2] 2.2.13."""
 

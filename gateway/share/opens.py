@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from acl.token import Token
 from vfs_backends.api import Caller, Handle, NodeId, Stat
+from vfs_backends.native import mypyc_attr
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Open"]
 
 
+@mypyc_attr(free_list_len=1)
 class Open:
     """What `Share.open` gives: a handle of the storage with what was granted on it.
 

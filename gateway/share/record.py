@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from vfs_backends.native import mypyc_attr
+
 __all__ = [
     "EMPTY",
     "DeletePending",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 
+@mypyc_attr(free_list_len=1)
 @dataclass(init=False)
 class OpenEntry:
     """One open of the file. [MS-FSA] 2.1.1.6."""
@@ -146,6 +149,7 @@ class DeletePending(NamedTuple):
     """Where the name is that goes, for whoever carries it out; renaming replaces it."""
 
 
+@mypyc_attr(free_list_len=1)
 @dataclass(init=False)
 class FileRecord:
     """All that is known about one file in use. A file without any of it has no record."""

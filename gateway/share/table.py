@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.share.record import FileRecord
 from vfs_backends.api import NodeId
-from vfs_backends.inheriting import mypyc_attr
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["Table", "Transition"]
 

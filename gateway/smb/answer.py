@@ -6,6 +6,7 @@ from gateway.crypto.preauth import PreauthHash
 from gateway.nt.status import STATUS_SUCCESS
 from gateway.protocol.security import ChannelSecurity
 from vfs_backends.extent import Extent
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["Answer", "Response", "Result"]
 
@@ -16,6 +17,7 @@ class Response(Protocol):
     def to_bytes(self) -> bytes: ...
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Answer:
     """A response with something besides its structure.
 

@@ -6,12 +6,14 @@ from gateway.nt.status import STATUS_FILE_CLOSED, STATUS_INVALID_PARAMETER, Stat
 from gateway.protocol.connection import ANY_ID
 from gateway.protocol.message import Request
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["Compound"]
 
 _ANY_TREE_ID: Final = 0xFFFFFFFF
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Compound:
     """The ids that hold for the element at hand, and for related ones after it."""
 

@@ -10,6 +10,7 @@ from gateway.protocol.message import Request
 from gateway.smb import channel_sequence
 from gateway.wire.header import SMB2_FLAGS_REPLAY_OPERATION
 from gateway.wire.negotiate import DIALECT_300
+from vfs_backends.native import mypyc_attr
 
 if TYPE_CHECKING:
     from gateway.smb.compound import Compound
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionContext", "FileContext", "OpenContext", "SessionContext", "TreeContext"]
 
 
+@mypyc_attr(free_list_len=1)
 class ConnectionContext:
     """For commands that need no session."""
 
@@ -62,6 +64,7 @@ class SessionContext(ConnectionContext):
         self.session = session
 
 
+@mypyc_attr(free_list_len=1)
 class TreeContext(SessionContext):
     """The tree belongs to the session, and the request is protected as its share demands."""
 
@@ -107,6 +110,7 @@ class TreeContext(SessionContext):
         return one
 
 
+@mypyc_attr(free_list_len=1)
 class OpenContext(TreeContext):
     """The open belongs to the tree."""
 
@@ -120,6 +124,7 @@ class OpenContext(TreeContext):
         return self.pending is None and self.compound.just_opened == self.open.file_id
 
 
+@mypyc_attr(free_list_len=1)
 class FileContext(TreeContext):
     """The open belongs to the tree, and is of a file or directory, not of a pipe."""
 

@@ -45,6 +45,7 @@ from gateway.wire.header import Opcode, opcode_name
 from gateway.wire.negotiate import DIALECT_311
 from vfs_backends.errors import VfsError
 from vfs_backends.inline import NotNow, begin_inline, effect_scope, end_inline, run_to_end
+from vfs_backends.native import mypyc_attr
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -66,6 +67,7 @@ _OPEN: Final = OpenContext.LEVEL
 _FILE: Final = FileContext.LEVEL
 
 
+@mypyc_attr(free_list_len=1)
 class Exchange:
     """One frame on its way through the commands."""
 

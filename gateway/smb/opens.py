@@ -16,6 +16,7 @@ from gateway.smb.channel_sequence import Generation
 from gateway.smb.instances import Instance
 from gateway.smb.lock_sequences import LockSequences
 from gateway.smb.replays import ReplayKey
+from vfs_backends.native import mypyc_attr
 
 if TYPE_CHECKING:
     from gateway.smb.connection import SmbConnection
@@ -161,6 +162,7 @@ class KeptOpen:
         self._service.opens -= 1
 
 
+@mypyc_attr(free_list_len=1)
 class FileOpen(SmbOpen):
     """A file or directory."""
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.wire.layout import Layout
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB", "CloseRequest", "CloseResponse"]
 
 SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB: Final = 0x0001
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class CloseRequest:
     """[MS-SMB2] 2.2.15."""

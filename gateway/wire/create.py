@@ -6,6 +6,7 @@ from typing import Final
 from gateway.wire.create_contexts import CreateContext, pack_create_contexts, parse_create_contexts
 from gateway.wire.layout import Layout
 from gateway.wire.pieces import pad8, take, utf16, utf16_bytes
+from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "SMB2_CREATE_FLAG_REPARSEPOINT",
@@ -29,6 +30,7 @@ SMB2_CREATE_FLAG_REPARSEPOINT: Final = 0x01
 """Of a response."""
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class CreateRequest:
     """[MS-SMB2] 2.2.13. A context's data points into the message."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.wire.layout import Layout
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["EchoRequest", "EchoResponse"]
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class EchoRequest:
     """[MS-SMB2] 2.2.28."""

@@ -4,6 +4,7 @@ import struct
 from typing import Final
 
 from gateway.wire.errors import WireError
+from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "HEADER",
@@ -70,6 +71,7 @@ def opcode_name(command: int) -> str:
     return _NAMES.get(command, f"command {command:#06x}")
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Header:
     """[MS-SMB2] 2.2.1.1 (async), 2.2.1.2 (sync).
 

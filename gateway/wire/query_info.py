@@ -6,6 +6,7 @@ from typing import Final
 from gateway.wire.layout import Layout
 from gateway.wire.output import OutputResponse
 from gateway.wire.pieces import NOTHING, View, take
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["SL_INDEX_SPECIFIED", "SL_RESTART_SCAN", "SL_RETURN_SINGLE_ENTRY", "QueryInfoRequest", "QueryInfoResponse"]
 
@@ -14,6 +15,7 @@ SL_RETURN_SINGLE_ENTRY: Final = 0x00000002
 SL_INDEX_SPECIFIED: Final = 0x00000004
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class QueryInfoRequest:
     """[MS-SMB2] 2.2.37. The input (a list of extended attributes, or a quota query) is not copied."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.wire.layout import BODY, Layout
 from gateway.wire.pieces import NOTHING, View, take
+from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "READ_HEADROOM",
@@ -20,6 +21,7 @@ READ_HEADROOM: Final = BODY + 16
 """What stands in front of the data of a response: read a file straight into `buffer[READ_HEADROOM:]`."""
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class ReadRequest:
     """[MS-SMB2] 2.2.19. The channel information of SMB Direct is located here and read by who speaks it."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.wire.layout import BODY, Layout
 from gateway.wire.pieces import NOTHING, View, take
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["SMB2_WRITEFLAG_WRITE_THROUGH", "SMB2_WRITEFLAG_WRITE_UNBUFFERED", "WriteRequest", "WriteResponse"]
 
@@ -14,6 +15,7 @@ SMB2_WRITEFLAG_WRITE_UNBUFFERED: Final = 0x00000002
 _DATA_OFFSET: Final = BODY + 48
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 @dataclass
 class WriteRequest:
     """[MS-SMB2] 2.2.21. The channel information of SMB Direct is located here and read by who speaks it."""
