@@ -20,9 +20,10 @@ MEDIUM_BUFFER: Final = 2 << 20
 """Room for a message of the usual largest payload, 1 MiB."""
 _length_at: Final = struct.Struct(">I").unpack_from
 _PIECE: Final = 192 * 1024
-"""Of more that is known to be there, so much is received at once. To receive 1 MiB at once costs a sixth more where the
-client is on the same processor: what it sends meanwhile waits for that, and is then sent at the server's cost. Pieces
-of 128 KiB cost a tenth more where it is on another one."""
+_PIECES: Final = 2 * _PIECE
+"""What is known to be there is received in pieces as long as it is more than the other. To receive 1 MiB at once costs
+a sixth more where the client is on the same processor: more of what that sends is then sent in the server's time.
+Pieces of 128 KiB cost a tenth more where it is on another one, and for less than this it is not worth it."""
 _MANY: Final = 4
 """So many pieces are one storage where more small messages come at a time than fit into one. It is given back whenever
 more is waited for, so that the connections of one loop share it."""
@@ -136,7 +137,7 @@ class FrameBuffer:
         if need > self._pool.size:
             # Not more of the next message, or that would have to move: but its prefix tells how much of it will come.
             end = self._start + need + PREFIX_SIZE
-            return self._view[self._end : end if self.at_hand <= _PIECE else min(end, self._end + _PIECE)]
+            return self._view[self._end : end if self.at_hand <= _PIECES else min(end, self._end + _PIECE)]
         return self._view[self._end :]
 
     def received(self, count: int) -> None:
