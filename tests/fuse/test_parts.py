@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pyfuse3
 import pytest
@@ -66,7 +65,7 @@ def test_signals():
     assert not has_signal(process.pid)
     # What is stopped cannot take a signal, so it stays pending.
     process.send_signal(signal.SIGSTOP)
-    time.sleep(0.1)
+    os.waitpid(process.pid, os.WUNTRACED)
     process.send_signal(signal.SIGINT)
     assert has_signal(process.pid)
     process.kill()
