@@ -43,6 +43,9 @@ def main() -> int:
     for run, tests in chosen:
         if tests:
             differences += _execute(run, {name: listed[name] for name in tests}, expected, arguments)
+    if arguments.all and not arguments.suites:
+        ours = {run.name: tests for run, tests in chosen}
+        differences += [f"{test}: is in expected.toml, but decides nothing" for test in expected.useless(ours)]
     for text in differences:
         print(f"DIFFERENT {text}")
     print(f"{len(differences)} differences from what is expected" if differences else "all as expected")
@@ -73,10 +76,6 @@ def _execute(run: Run, tests: dict[str, str], expected: Expected, arguments: arg
     differences += expected.differences(run.name, verdicts)
     if tracebacks:
         differences.append(f"{run.name}: the server told of {tracebacks} errors of its own")
-    if arguments.all and not arguments.suites:
-        differences += [
-            f"{test}: is in expected.toml, but decides nothing" for test in expected.useless(run.name, tests)
-        ]
     print(f"{run.name}: {', '.join(f'{counts[status]} {status}' for status in STATUSES if counts[status])}")
     if differences:
         print(f"{run.name}: the server's log is {directory}/server.log")

@@ -96,10 +96,10 @@ class Expected:
                 texts.append(f"{test}: expected {expected}, got {verdict.status}{reason}")
         return texts
 
-    def useless(self, run: str, tests: Iterable[str]) -> list[str]:
-        """The entries about this run that decide about none of its tests."""
-        used = {self.find(run, test) for test in tests}
-        return [entry.test for entry in self._entries if fnmatchcase(run, entry.run) and entry not in used]
+    def useless(self, tests_of_runs: Mapping[str, Iterable[str]]) -> list[str]:
+        """The entries that decide about none of the tests of these runs."""
+        used = {self.find(run, test) for run, tests in tests_of_runs.items() for test in tests}
+        return [entry.test for entry in self._entries if entry not in used]
 
 
 def load_expected(path: Path = HERE / "expected.toml") -> Expected:
