@@ -177,10 +177,11 @@ class FrameBuffer:
 
     def rest(self) -> None:
         """No message given out is in use any more, and more is waited for: hold no more than what has arrived."""
-        spare = len(self._view) - self._pool.size
         if self._start == self._end:
             self._drop(reuse=True)
-        elif self._end - self._start <= _PARTIAL_LIMIT if spare == 0 else spare > 0 and self.wanted <= self._pool.size:
+            return
+        held, usual = len(self._view), self._pool.size
+        if (held == usual and self.pending <= _PARTIAL_LIMIT) or (held > usual and self.wanted <= usual):
             self.detach(reuse=True)
 
     def close(self) -> None:
