@@ -74,6 +74,8 @@ class Ring:
         self._path = ctypes.create_string_buffer(PATH_MAX)
         self._sent = 0
         """Requests, each marked with its number from 1 on: so memory that nothing was written to is no completion."""
+        self._answered = 0
+        """The last of them whose answer somebody has got."""
         self._maps: list[tuple[int, int]] = []
         """Address and size of what is mapped."""
         self._views: list[memoryview] = []
@@ -177,6 +179,8 @@ class Ring:
             return _GONE
         if personality < 1 or len(path) >= PATH_MAX:
             raise ValueError(path)
+        if self._answered != self._sent:  # an interrupt by a signal, between sending and taking the answer
+            return self._give_up()
         slot = self._first + (self._sent & self._mask)
         number = self._sent = self._sent + 1
         self._path.value = path
@@ -184,20 +188,19 @@ class Ring:
         self._longs[_MARK] = number
         self._shorts[_PERSONALITY] = personality
         self._counters[self._tail] = number & _COUNTER
-        taken = _syscall(_NR_ENTER, self._fd, 1, 0, 0, None, 0)
-        if taken != 1 or self._marks[2 * slot] != number:
-            self._give_up()
-            return _GONE
+        if _syscall(_NR_ENTER, self._fd, 1, 0, 0, None, 0) != 1 or self._marks[2 * slot] != number:
+            return self._give_up()
         result = self._results[4 * slot + 2]
         self._counters[self._head] = number & _COUNTER
+        self._answered = number
         return result
 
-    def _give_up(self) -> None:
+    def _give_up(self) -> int:
         """Whose answer is whose is not known any more. What has been opened by then nobody else will close."""
         log.warning("io_uring has not answered as expected and is not used any more")
-        answered = self._sent - ((self._sent - self._counters[self._head]) & _COUNTER)
         for slot in range(self._first, self._first + self._mask + 1):
             result = self._results[4 * slot + 2]
-            if answered < self._marks[2 * slot] <= self._sent and result >= 0:
+            if self._answered < self._marks[2 * slot] <= self._sent and result >= 0:
                 os.close(result)
         self.close()
+        return _GONE
