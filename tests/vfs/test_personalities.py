@@ -61,21 +61,6 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 @pytest.fixture
-def became(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The users that the process has become, in turn."""
-    users: list[int] = []
-    real: Callable[[int], int] = identity._setfsuid
-
-    def told(number: int) -> int:
-        if number > 0:
-            users.append(number)
-        return real(number)
-
-    monkeypatch.setattr(identity, "_setfsuid", told)
-    return users
-
-
-@pytest.fixture
 def place(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     (root / "open").mkdir(parents=True)
