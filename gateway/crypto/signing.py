@@ -25,6 +25,7 @@ SIGNATURE_AT: Final = 48
 
 # All that is called for every message has a name of its own: to find a method takes as long as some of them take.
 _put_signature: Final = struct.Struct("16s").pack_into
+_nonce: Final = struct.Struct("<QI").pack
 _are_equal: Final = hmac.compare_digest
 _hmac: Final = hmac.digest
 
@@ -87,14 +88,15 @@ class _GmacSigner(Signer):
         self._encrypt = AESGCM(key).encrypt
 
     def _compute(self, message: bytearray | memoryview, header: Header, server: bool) -> bytes:
-        # A CANCEL shares the MessageId of the request it cancels: it has a bit that keeps their nonces apart.
-        roles = _CANCEL_ROLES if header.command == Opcode.CANCEL else _ROLES
-        return self._encrypt(header.message_id.to_bytes(8, "little") + roles[server], b"", message)
+        role = _SERVER if server else 0
+        if header.command == Opcode.CANCEL:
+            role += _CANCEL
+        return self._encrypt(_nonce(header.message_id, role), b"", message)
 
 
-_ROLES: Final = (b"\0\0\0\0", b"\1\0\0\0")
-_CANCEL_ROLES: Final = (b"\2\0\0\0", b"\3\0\0\0")
-"""How the nonce of a signature ends: in what a client sends, and in what a server sends."""
+_SERVER: Final = 1
+_CANCEL: Final = 2
+"""How the nonce of a signature ends. A CANCEL shares the MessageId of the request it cancels: so it has a bit."""
 
 
 _SIGNERS: dict[int, type[_HmacSigner | _CmacSigner | _GmacSigner]] = {

@@ -9,11 +9,12 @@ from typing import Final
 
 from gateway.crypto.errors import CryptoError
 from gateway.crypto.preauth import PreauthHash
-from gateway.crypto.sealing import ONE_BUFFER, transform_header
+from gateway.crypto.sealing import transform_header
 from gateway.nt.status import STATUS_ACCESS_DENIED
 from gateway.protocol.credits import MessageWindow
 from gateway.protocol.errors import ProtocolError
-from gateway.protocol.message import Batch, Reply, Request
+from gateway.protocol.framing import PREFIX_SIZE
+from gateway.protocol.message import HEADROOM, Batch, Reply, Request
 from gateway.protocol.security import ChannelSecurity
 from gateway.wire.errors import WireError
 from gateway.wire.header import (
@@ -28,6 +29,7 @@ from gateway.wire.header import (
     Opcode,
 )
 from gateway.wire.header import SMB2_FLAGS_RELATED_OPERATIONS as RELATED
+from gateway.wire.pieces import pad8
 from gateway.wire.transform import TRANSFORM_HEADER_SIZE, TRANSFORM_MAGIC
 
 __all__ = ["ANY_ID", "UNSOLICITED", "Connection"]
@@ -39,10 +41,12 @@ UNSOLICITED: Final = 0xFFFFFFFFFFFFFFFF
 
 _view_of: Final = memoryview
 _prefix: Final = struct.Struct(">I").pack
+_put_prefix: Final = struct.Struct(">I").pack_into
 _pack_header: Final = HEADER.pack_into
-_ROOM: Final = bytes(HEADER_SIZE)
+_ROOM: Final = bytes(HEADROOM)
+_ROOM_FOR_PREFIX: Final = bytes(PREFIX_SIZE)
+_ROOM_FOR_HEADER: Final = bytes(HEADER_SIZE)
 _SEALED: Final = TRANSFORM_MAGIC[0]
-_NEXT_COMMAND_AT: Final = 20
 
 Buffer = bytes | bytearray | memoryview
 FindSecurity = Callable[[int], ChannelSecurity | None]
@@ -137,26 +141,27 @@ class Connection:
 
         An extent is to follow them. `sealed_by`: the session whose key seals it, if it is to be sealed.
         """
-        if len(replies) == 1:
-            reply = replies[0]
-            message = self._message(reply, 0)
-            if reply.sign or reply.hash is not None:
-                _protect(message, reply, sealed_by)
-            if reply.extent is not None:
-                return [_prefix(len(message) + reply.extent.left), message]
-        else:
-            message = self._compound(replies, sealed_by)
-        return self._framed(message, sealed_by)
+        if len(replies) > 1:
+            return self._framed(self._compound(replies, sealed_by), sealed_by)
+        reply = replies[0]
+        body = reply.body
+        frame = body if reply.headroom and not isinstance(body, bytes) else bytearray(_ROOM + body)
+        end = len(frame)
+        self._complete(frame, PREFIX_SIZE, end, reply, sealed_by)
+        if reply.extent is not None:
+            _put_prefix(frame, 0, end - PREFIX_SIZE + reply.extent.left)
+            return [frame]
+        return self._framed(frame, sealed_by)
 
     def notification(self, body: bytes, sealed_by: ChannelSecurity | None) -> list[Buffer]:
         """The frame of an oplock break notification: it is never signed, answers nothing and grants nothing.
 
         [MS-SMB2] 3.3.4.6, 3.3.4.7. `sealed_by` as for `pack`.
         """
-        message = bytearray(HEADER_SIZE)
+        frame = bytearray(_ROOM + body)
         _pack_header(
-            message,
-            0,
+            frame,
+            PREFIX_SIZE,
             SMB2_MAGIC,
             HEADER_SIZE,
             0,
@@ -171,44 +176,59 @@ class Connection:
             0,
             NO_SIGNATURE,
         )
-        message += body
-        return self._framed(message, sealed_by)
+        return self._framed(frame, sealed_by)
 
-    def _framed(self, message: bytearray | memoryview, sealed_by: ChannelSecurity | None) -> list[Buffer]:
+    def _framed(self, frame: bytearray | memoryview, sealed_by: ChannelSecurity | None) -> list[Buffer]:
+        """Finish a frame which has all but its prefix."""
+        length = len(frame) - PREFIX_SIZE
         if sealed_by is not None and sealed_by.sealer is not None and sealed_by.nonces is not None:
-            prefix = _prefix(TRANSFORM_HEADER_SIZE + len(message))
+            prefix, message = _prefix(TRANSFORM_HEADER_SIZE + length), _view_of(frame)[PREFIX_SIZE:]
             return sealed_by.sealer.seal(message, sealed_by.session_id, sealed_by.nonces.next(), prefix)
-        length = len(message)
-        return [_prefix(length) + message] if length <= ONE_BUFFER else [_prefix(length), message]
+        _put_prefix(frame, 0, length)
+        return [frame]
 
     def _compound(self, replies: list[Reply], sealed_by: ChannelSecurity | None) -> bytearray:
-        whole = bytearray()
-        last = len(replies) - 1
+        pieces: list[Buffer] = [_ROOM_FOR_PREFIX]
+        sizes: list[int] = []
+        for reply in replies:
+            body = reply.body[HEADROOM:] if reply.headroom else reply.body
+            padding = pad8(len(body))  # also at the end of the last one, as Windows and Samba do it
+            pieces += _ROOM_FOR_HEADER, body, padding
+            sizes.append(HEADER_SIZE + len(body) + len(padding))
+        frame = bytearray(b"".join(pieces))
+        start, last = PREFIX_SIZE, len(replies) - 1
         for number, reply in enumerate(replies):
-            message = self._message(reply, RELATED if reply.request.header.flags & RELATED else 0)
-            if isinstance(message, memoryview):
-                message = bytearray(message)  # to be made longer
-            # The last one too, as Windows and Samba do it.
-            message += bytes(-len(message) % 8)
-            if number < last:
-                message[_NEXT_COMMAND_AT : _NEXT_COMMAND_AT + 4] = len(message).to_bytes(4, "little")
-            _protect(message, reply, sealed_by)
-            whole += message
-        return whole
+            size = sizes[number]
+            flags = RELATED if reply.request.header.flags & RELATED else 0
+            self._complete(frame, start, start + size, reply, sealed_by, flags, size if number < last else 0)
+            start += size
+        return frame
 
-    def _message(self, reply: Reply, flags: int) -> bytearray | memoryview:
-        body = reply.body
-        message = body if reply.headroom and not isinstance(body, bytes) else bytearray(_ROOM + body)
-        request = reply.request
+    def _complete(
+        self,
+        frame: bytearray | memoryview,
+        start: int,
+        end: int,
+        reply: Reply,
+        sealed_by: ChannelSecurity | None,
+        flags: int = 0,
+        following: int = 0,
+    ) -> None:
+        """Write the header of the reply that lies there in a frame, sign what is to be signed, and let the preauth
+        hash take it in. `following`: where the next one begins behind it, if any does."""
+        request, security = reply.request, reply.security
         header = request.header
         flags |= SMB2_FLAGS_SERVER_TO_REDIR
+        signer = security.signer if reply.sign and security is not None and sealed_by is None else None
+        if signer is not None:
+            flags |= SMB2_FLAGS_SIGNED
         low, high = header.process_id, reply.tree_id
         if reply.async_id:
             flags |= SMB2_FLAGS_ASYNC_COMMAND
             low, high = reply.async_id & 0xFFFFFFFF, reply.async_id >> 32
         _pack_header(
-            message,
-            0,
+            frame,
+            start,
             SMB2_MAGIC,
             HEADER_SIZE,
             request.charge,
@@ -216,14 +236,19 @@ class Connection:
             header.command,
             self.grant(request),
             flags,
-            0,
+            following,
             header.message_id,
             low,
             high,
             reply.session_id,
             NO_SIGNATURE,
         )
-        return message
+        if signer is not None or reply.hash is not None:
+            message = _view_of(frame)[start:end]
+            if signer is not None:
+                signer.sign(message, header, server=True)
+            if reply.hash is not None:
+                reply.hash.update(message)
 
 
 def _element(rest: memoryview, following: int) -> memoryview:
@@ -245,14 +270,3 @@ def _check_protection(request: Request, header: Header, security: ChannelSecurit
     elif security.signing_required or security.sealing_required:
         # A log-on, too, if the session is authenticated: it may be anybody's.
         request.refused = STATUS_ACCESS_DENIED
-
-
-def _protect(message: bytearray | memoryview, reply: Reply, sealed_by: ChannelSecurity | None) -> None:
-    """Sign what is to be signed, and let the preauth hash take it in."""
-    if reply.sign and sealed_by is None:
-        security = reply.security
-        if security is not None and security.signer is not None:
-            message[16] |= SMB2_FLAGS_SIGNED
-            security.signer.sign(message, reply.request.header, server=True)
-    if reply.hash is not None:
-        reply.hash.update(message)

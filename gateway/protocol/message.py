@@ -1,12 +1,18 @@
 """What came in one frame, and what goes out in one. [MS-SMB2] 3.3.5.2, 3.3.4.1."""
 
+from typing import Final
+
 from gateway.crypto.preauth import PreauthHash
+from gateway.protocol.framing import PREFIX_SIZE
 from gateway.protocol.security import ChannelSecurity
-from gateway.wire.header import Header
+from gateway.wire.header import HEADER_SIZE, Header
 from vfs_backends.extent import Extent
 from vfs_backends.native import mypyc_attr
 
-__all__ = ["Batch", "Reply", "Request"]
+__all__ = ["HEADROOM", "Batch", "Reply", "Request"]
+
+HEADROOM: Final = PREFIX_SIZE + HEADER_SIZE
+"""Bytes before the body of a message that is alone in its frame: the transport's prefix and the header."""
 
 
 @mypyc_attr(free_list_len=1, acyclic=True)
@@ -52,8 +58,8 @@ class Batch:
 class Reply:
     """The answer to one element: a status and a body, and what else its header and trailer need.
 
-    `body` is the response structure; if `headroom`, it can be written to, and its first 64 bytes are free for the
-    header.
+    `body` is the response structure; if `headroom`, it can be written to, and its first HEADROOM bytes are free for
+    what goes before it.
     """
 
     __slots__ = (

@@ -8,7 +8,7 @@ from gateway.protocol.security import ChannelSecurity
 from vfs_backends.extent import Extent
 from vfs_backends.native import mypyc_attr
 
-__all__ = ["Answer", "Response", "Result"]
+__all__ = ["Answer", "AtHand", "Response", "Result"]
 
 
 class Response(Protocol):
@@ -22,7 +22,7 @@ class Answer:
     """A response with something besides its structure.
 
     A handler that has nothing to add returns the structure itself. `body` is the structure as bytes, or, with
-    `headroom`, a buffer in which the first 64 bytes are free for the header.
+    `headroom`, a buffer in which HEADROOM bytes of `gateway.protocol.message` are free for what goes before it.
     """
 
     __slots__ = (
@@ -73,4 +73,6 @@ class Answer:
 
 
 Result = Answer | Response | bytearray
-"""What a handler gives back. A `bytearray` is a whole message, in which the 64 bytes of the header are free."""
+"""What a handler gives back. A `bytearray` is a structure behind HEADROOM bytes that are free."""
+AtHand = Answer | bytearray
+"""What it gives back if it is no coroutine function."""

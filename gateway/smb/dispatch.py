@@ -38,7 +38,7 @@ from gateway.smb.compound import Compound
 from gateway.smb.context import ConnectionContext, FileContext, OpenContext, SessionContext, TreeContext
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.pending import Pending
-from gateway.smb.registry import COMMANDS, SESSIONLESS, Command
+from gateway.smb.registry import COMMANDS, SESSIONLESS, Begun, Command
 from gateway.wire.error import ErrorResponse
 from gateway.wire.errors import WireError
 from gateway.wire.header import Opcode, opcode_name
@@ -92,28 +92,54 @@ class Exchange:
     def run(self) -> bool:
         """Run inline; True if all is answered, False if the rest has to go on in a task."""
         try:
-            run_to_end(self._run())
+            begun = self._answer_at_hand()
+            if begun is not None:
+                run_to_end(self._run(begun))
         finally:
             end_inline()
         return self._done
 
-    async def _run(self) -> None:
+    def _answer_at_hand(self) -> Coroutine[Any, Any, Result] | None:
+        """Answer what needs no coroutine, element by element; what is to be awaited for the first that does."""
         while (request := self._next()) is not None:
             begin_inline()
             try:
-                reply = self._success(request, await self._begin(request, None))
+                begun = self._begin(request, None)
+                # Not both at once: that is slower where this is compiled.
+                if not (isinstance(begun, bytearray) or isinstance(begun, Answer)):  # noqa: SIM101
+                    return begun
+                reply = self._success(request, begun)
             except NotNow:
-                if self._held is not None:
-                    self._entered = self._held.enter()
+                self._postpone()
+                return None
+            except Exception as error:  # the barrier for defects: see _failure
+                reply = self._failure(request, error)
+            self._answered(request, reply)
+        self._done = True
+        return None
+
+    async def _run(self, begun: Coroutine[Any, Any, Result] | None) -> None:
+        while begun is not None:
+            request = self.batch.requests[self._index]
+            try:
+                reply = self._success(request, await begun)
+            except NotNow:
+                self._postpone()
                 return
             except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
-            self._finish(request, reply)
-            self.replies.append(reply)
-            self._index += 1
-            if self._index == len(self.batch.requests):
-                break
-        self._done = True
+            self._answered(request, reply)
+            begun = self._answer_at_hand()
+
+    def _answered(self, request: Request, reply: Reply) -> None:
+        self._finish(request, reply)
+        self.replies.append(reply)
+        self._index += 1
+
+    def _postpone(self) -> None:
+        """The element at hand would have to wait, and is to go on in a task."""
+        if self._held is not None:
+            self._entered = self._held.enter()
 
     def _next(self) -> Request | None:
         """The element at hand, beyond any CANCEL: that is done at once, and has no answer."""
@@ -172,7 +198,9 @@ class Exchange:
                 scope.cancel()
             effect_scope.set(effects)
             try:
-                reply = self._success(request, await self._begin(request, pending))
+                begun = self._begin(request, pending)
+                answer = begun if isinstance(begun, (Answer, bytearray)) else await begun
+                reply = self._success(request, answer)
             except Exception as error:  # the barrier for defects: see _failure
                 reply = self._failure(request, error)
         if scope.cancelled_caught:
@@ -227,7 +255,7 @@ class Exchange:
             what = opcode_name(header.command), name_of_status(reply.status)
             log.debug("session %#x, message %d: %s: %s", reply.session_id, header.message_id, *what)
 
-    def _begin(self, request: Request, pending: Pending | None) -> Coroutine[Any, Any, Result]:
+    def _begin(self, request: Request, pending: Pending | None) -> Begun:
         """Find what the handler needs, and call it. Raises `StatusError`, and `WireError` for a malformed body."""
         compound = self._compound
         compound.enter(request, first=self._index == 0)
@@ -260,7 +288,7 @@ class Exchange:
 
     def _begin_on_open(
         self, command: Command, request: Request, pending: Pending | None, session: "Session", tree: "Tree"
-    ) -> Coroutine[Any, Any, Result]:
+    ) -> Begun:
         compound, held = self._compound, self._held
         parsed = command.parse(request.message)
         context = OpenContext(self.connection, request, pending, session, tree, compound)
@@ -272,14 +300,14 @@ class Exchange:
             self._held = one
         if command.level < _FILE:
             context.open = one
-            handler = command.handler(context, parsed)
+            begun = command.handler(context, parsed)
         elif isinstance(one, FileOpen):
             on_file = FileContext(self.connection, request, pending, session, tree, compound)
             on_file.open = one
-            handler = command.handler(on_file, parsed)
+            begun = command.handler(on_file, parsed)
         else:
             raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
-        return handler if pending is None else _using(one, handler)
+        return begun if pending is None or isinstance(begun, (Answer, bytearray)) else _using(one, begun)
 
     def _session(self, request: Request) -> "Session":
         """The session of an element. Raises `StatusError`."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from gateway.smb.answer import Result
+from gateway.smb.answer import AtHand, Result
 from gateway.smb.context import ConnectionContext
 
-__all__ = ["COMMANDS", "SESSIONLESS", "Command", "command"]
+__all__ = ["COMMANDS", "SESSIONLESS", "Begun", "Command", "command"]
 
 
 class Parsed(Protocol):
@@ -19,7 +19,9 @@ class Parsed(Protocol):
 C = TypeVar("C", bound=ConnectionContext)
 R = TypeVar("R", bound=Parsed)
 
-Handler = Callable[[C, R], Coroutine[Any, Any, Result]]
+Begun = AtHand | Coroutine[Any, Any, Result]
+"""What the call of a handler gives: the result, if that is at hand, or else what is to be awaited for it."""
+Handler = Callable[[C, R], Begun]
 
 
 class Command:
@@ -30,7 +32,7 @@ class Command:
     def __init__(
         self,
         parse: Callable[[memoryview], Any],
-        handler: Callable[[Any, Any], Coroutine[Any, Any, Result]],
+        handler: Callable[[Any, Any], Begun],
         level: int,
     ) -> None:
         self.parse = parse
@@ -47,7 +49,8 @@ def command(opcode: int, request: type[R], context: type[C]) -> Callable[[Handle
     """Register a handler for `opcode`.
 
     It is called with a context of type `context`, whose session, tree and open were found and are valid, and the
-    parsed `request`.
+    parsed `request`. It may be a coroutine function; what can often be answered without waiting is better a plain one,
+    which then spares the coroutine.
     """
 
     def register(handler: Handler[C, R]) -> Handler[C, R]:

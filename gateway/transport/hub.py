@@ -31,8 +31,8 @@ __all__ = ["Hub"]
 
 log = logging.getLogger("gateway.conn")
 
-_EVENTS: Final = 64
-"""Sockets that are served before others are looked at."""
+_EVENTS: Final = 42
+"""Sockets that are served before others are looked at: as many as need no more than a small piece of memory."""
 _LONGEST_SLEEP: Final = 3600.0
 _now: Final = time.perf_counter
 _EVENTPOLL: Final = "anon_inode:[eventpoll]"

@@ -80,9 +80,13 @@ class Outbox:
     def put(self, buffers: list[Buffer], sent: Callable[[], None] | None = None, extent: Extent | None = None) -> None:
         """Add one message; it leaves with the next flush. `sent` is called when it has, or never will.
 
-        `extent` is the end of the message. What is missing at the end of its file is sent as zeros.
+        The list is not the caller's any more. `extent` is the end of the message; what is missing at the end of its
+        file is sent as zeros.
         """
-        self._queue.extend(buffers)
+        if self._queue:
+            self._queue += buffers
+        else:
+            self._queue = buffers
         size = 0
         for buffer in buffers:
             size += len(buffer)

@@ -9,6 +9,7 @@ from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "READ_HEADROOM",
+    "READ_RESPONSE_SIZE",
     "SMB2_READFLAG_READ_COMPRESSED",
     "SMB2_READFLAG_READ_UNBUFFERED",
     "ReadRequest",
@@ -17,8 +18,10 @@ __all__ = [
 
 SMB2_READFLAG_READ_UNBUFFERED: Final = 0x01
 SMB2_READFLAG_READ_COMPRESSED: Final = 0x02
-READ_HEADROOM: Final = BODY + 16
-"""What stands in front of the data of a response: read a file straight into `buffer[READ_HEADROOM:]`."""
+READ_RESPONSE_SIZE: Final = 16
+"""Of a response without its data."""
+READ_HEADROOM: Final = BODY + READ_RESPONSE_SIZE
+"""What stands in front of the data of a response in its message."""
 
 
 @mypyc_attr(free_list_len=1, acyclic=True)
@@ -90,9 +93,9 @@ class ReadResponse:
         return _RESPONSE.pack(self) + (bytes(self.data) or b"\0")
 
     @staticmethod
-    def pack_into(buffer: bytearray | memoryview, length: int) -> None:
-        """Write the body at 64 of `buffer`, for `length` bytes of data that follow it there."""
-        _RESPONSE.packed_into(buffer, BODY, 17, READ_HEADROOM, 0, length, 0, 0)
+    def pack_into(buffer: bytearray | memoryview, offset: int, length: int) -> None:
+        """Write the body at `offset` of `buffer`, for `length` bytes of data that follow it there."""
+        _RESPONSE.packed_into(buffer, offset, 17, READ_HEADROOM, 0, length, 0, 0)
 
 
 _REQUEST: Final = Layout(ReadRequest, "HBBIQQQIIIHH")

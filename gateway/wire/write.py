@@ -81,10 +81,10 @@ class WriteResponse:
         return _RESPONSE.pack(self)
 
     @staticmethod
-    def message(count: int) -> bytearray:
-        """The answer to a WRITE of `count` bytes, with room for the header in front."""
-        buffer = bytearray(_RESPONSE.end)
-        _RESPONSE.packed_into(buffer, BODY, 17, 0, count, 0, 0, 0)
+    def behind(headroom: int, count: int) -> bytearray:
+        """The answer to a WRITE of `count` bytes, with so many free bytes in front."""
+        buffer = bytearray(headroom + 16)
+        _RESPONSE.packed_into(buffer, headroom, 17, 0, count, 0, 0, 0)
         return buffer
 
 

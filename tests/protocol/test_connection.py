@@ -8,7 +8,7 @@ from gateway.crypto.signing import AES_CMAC, make_signer
 from gateway.nt.status import STATUS_ACCESS_DENIED
 from gateway.protocol.connection import Connection
 from gateway.protocol.errors import ProtocolError
-from gateway.protocol.message import Batch, Reply
+from gateway.protocol.message import HEADROOM, Batch, Reply
 from gateway.wire.header import (
     SMB2_FLAGS_ASYNC_COMMAND,
     SMB2_FLAGS_RELATED_OPERATIONS,
@@ -371,18 +371,11 @@ def test_a_reply() -> None:
 def test_headroom_spares_a_copy() -> None:
     one = connection()
     batch = receive(one, message())
-    body = bytearray(64) + b"content" * 1000
-    frame = one.pack([Reply(batch.requests[0], 0, body, headroom=True)], None)[1]
+    body = bytearray(HEADROOM) + b"content" * 1000
+    (frame,) = one.pack([Reply(batch.requests[0], 0, body, headroom=True)], None)
     assert frame is body
-    assert frame[:4] == b"\xfeSMB"
-    assert frame[64:] == b"content" * 1000
-
-
-def test_a_small_reply_is_one_buffer() -> None:
-    one = connection()
-    batch = receive(one, message())
-    body = bytearray(64) + b"content"
-    assert one.pack([Reply(batch.requests[0], 0, body, headroom=True)], None) == [b"\0\0\0\x47" + body]
+    assert frame[:8] == (64 + 7000).to_bytes(4, "big") + b"\xfeSMB"
+    assert frame[HEADROOM:] == b"content" * 1000
 
 
 def test_an_asynchronous_reply() -> None:
@@ -439,6 +432,26 @@ def test_a_compound_reply() -> None:
     assert [bool(header.flags & SMB2_FLAGS_RELATED_OPERATIONS) for header, _ in elements] == [False, True, True]
     for header, element in elements:
         assert make_signer(AES_CMAC, KEY).verify(bytearray(element), header, server=True)
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_bodies_behind_headroom_in_a_compound(signs) -> None:
+    """What is free before them is for a frame of their own: it is left out."""
+    keys = security(SESSION)
+    one = connection(keys)
+    batch = receive(one, compound(*(message(message_id=number, session_id=SESSION) for number in range(3)), sign=signs))
+    bodies: list[bytearray | memoryview] = [bytearray(HEADROOM) + b"first", memoryview(bytearray(HEADROOM) + b"second")]
+    replies = [Reply(batch.requests[number], 0, body, headroom=True) for number, body in enumerate(bodies)]
+    replies.append(reply(batch, 2, body=b"the last"))
+    for answer in replies:
+        answer.sign, answer.security = signs, keys
+    elements = split(pack(one, *replies))
+    assert [element[64:] for _, element in elements] == [b"first\0\0\0", b"second\0\0", b"the last"]
+    assert [header.next_command for header, _ in elements] == [72, 72, 0]
+    if signs:
+        assert all(
+            make_signer(AES_CMAC, KEY).verify(bytearray(element), header, server=True) for header, element in elements
+        )
 
 
 def test_a_sealed_reply_is_not_signed() -> None:

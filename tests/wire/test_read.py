@@ -37,7 +37,7 @@ def test_response() -> None:
 
 def test_response_in_place() -> None:
     buffer = bytearray(READ_HEADROOM) + b"content"
-    ReadResponse.pack_into(buffer, 7)
+    ReadResponse.pack_into(buffer, 64, 7)
     assert buffer[64:] == ReadResponse(data=memoryview(b"content")).to_bytes()
     assert buffer[:64] == bytes(64)
 

@@ -1,7 +1,6 @@
 """QUERY_INFO: [MS-SMB2] 3.3.5.20."""
 
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from gateway.nt import constants as nt
 from gateway.nt.info import ExtendedAttribute, StreamInfo
@@ -21,13 +20,13 @@ from gateway.share.streams import has_streams, list_streams, stat_of_file
 from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.info.ea import ea_size, pack_full_ea, parse_get_ea
-from gateway.smb.info.file import file_class
+from gateway.smb.info.file import FileClass, file_class
 from gateway.smb.info.filesystem import VolumeInfo, pack_file_system_info
 from gateway.smb.info.pipe import PipeInfo, pack_pipe_info
 from gateway.smb.info.security import query_rights
 from gateway.smb.info.stat import file_info_from_stat
 from gateway.smb.opens import FileOpen, PipeOpen
-from gateway.smb.registry import command
+from gateway.smb.registry import Begun, command
 from gateway.wire.header import Opcode
 from gateway.wire.query_info import (
     SL_INDEX_SPECIFIED,
@@ -36,7 +35,7 @@ from gateway.wire.query_info import (
     QueryInfoRequest,
     QueryInfoResponse,
 )
-from vfs_backends.api import Capability
+from vfs_backends.api import Capability, Stat
 
 __all__ = ["handle"]
 
@@ -52,7 +51,7 @@ _NEEDS_EA_SIZE: Final = frozenset({nt.FILE_EA_INFORMATION, nt.FILE_ALL_INFORMATI
 
 
 @command(Opcode.QUERY_INFO, QueryInfoRequest, OpenContext)
-def handle(ctx: OpenContext, request: QueryInfoRequest) -> Coroutine[Any, Any, Answer]:
+def handle(ctx: OpenContext, request: QueryInfoRequest) -> Begun:
     """[MS-SMB2] 3.3.5.20."""
     length = request.output_buffer_length
     if length > ctx.negotiated.max_transact_size:
@@ -78,33 +77,53 @@ def _answer(status: int, data: bytes) -> Answer:
     return Answer(QueryInfoResponse.body(data), status)
 
 
-async def _pipe(one: PipeOpen, request: QueryInfoRequest) -> Answer:
+def _pipe(one: PipeOpen, request: QueryInfoRequest) -> Answer:
     info, room = PipeInfo(available=one.pipe.available), request.output_buffer_length
     return _answer(*pack_pipe_info(request.file_info_class, info, room))
 
 
-async def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> Answer:
+def _file(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest) -> Begun:
     info_class = request.file_info_class
     entry = file_class(info_class, ctx.negotiated.dialect)
     if entry.access & ~one.granted_access:
         raise StatusError(STATUS_ACCESS_DENIED)
     if info_class == nt.FILE_FULL_EA_INFORMATION:
-        return await _extended_attributes(one, request)
-    file = one.file
-    stat = file.created_stat if ctx.is_fresh else await file.handle.stat()
-    length = 0
-    if info_class in _NEEDS_EA_SIZE:
-        known = known_attributes_length(file.share, stat)
-        length = await attributes_length(file.share, file.handle, stat) if known is None else known
+        return _extended_attributes(one, request)
+    share, stat = one.file.share, one.file.created_stat
+    if not ctx.is_fresh or info_class == nt.FILE_STREAM_INFORMATION:
+        return _from_storage(ctx, one, request, entry)
+    length = known_attributes_length(share, stat) if info_class in _NEEDS_EA_SIZE else 0
+    return _from_storage(ctx, one, request, entry) if length is None else _packed(one, request, entry, stat, length)
+
+
+async def _from_storage(ctx: OpenContext, one: FileOpen, request: QueryInfoRequest, entry: FileClass) -> Answer:
+    """Of what the storage has to be asked for."""
+    file, length = one.file, 0
     streams: tuple[StreamInfo, ...] = ()
-    if info_class == nt.FILE_STREAM_INFORMATION:
-        streams = tuple([StreamInfo(*entry) for entry in await list_streams(file.share, file)])
+    if request.file_info_class == nt.FILE_STREAM_INFORMATION:
+        streams = tuple([StreamInfo(*stream) for stream in await list_streams(file.share, file)])
         stat = await stat_of_file(file.share, file)
+    else:
+        stat = file.created_stat if ctx.is_fresh else await file.handle.stat()
+        if request.file_info_class in _NEEDS_EA_SIZE:
+            length = await attributes_length(file.share, file.handle, stat)
+    return _packed(one, request, entry, stat, length, streams)
+
+
+def _packed(
+    one: FileOpen,
+    request: QueryInfoRequest,
+    entry: FileClass,
+    stat: Stat,
+    attributes_size: int,
+    streams: tuple[StreamInfo, ...] = (),
+) -> Answer:
+    file = one.file
     info = file_info_from_stat(
         stat,
         name=wire_path(file.path, file.handle.stream),
         volume_id=file.share.volume_id,
-        ea_size=ea_size(length),
+        ea_size=ea_size(attributes_size),
         hides=one.tree.export.hides,
         delete_pending=is_delete_pending(file.share.record(file), file.open_id),
         access_granted=one.granted_access,

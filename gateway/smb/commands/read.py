@@ -15,24 +15,28 @@ from gateway.nt.status import (
     StatusError,
 )
 from gateway.protocol.framing import SMALL_BUFFER
+from gateway.protocol.message import HEADROOM
 from gateway.share.opens import Open
-from gateway.smb.answer import Answer, Result
+from gateway.smb.answer import Answer
 from gateway.smb.context import OpenContext
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
-from gateway.smb.registry import command
+from gateway.smb.registry import Begun, command
 from gateway.wire.header import Opcode
-from gateway.wire.read import READ_HEADROOM, ReadRequest, ReadResponse
+from gateway.wire.read import READ_RESPONSE_SIZE, ReadRequest, ReadResponse
 
 __all__ = ["handle"]
 
-_HEADROOM: Final = READ_HEADROOM
+_HEADROOM: Final = HEADROOM + READ_RESPONSE_SIZE
+"""What stands in front of the data."""
+_LEAD: Final = -_HEADROOM % 64
+"""Free bytes in front of that in large storage: the data are then at the beginning of a cache line."""
 _WORTHWHILE: Final = 128 * 1024
 """From so many bytes on it is cheaper to send them from the page cache than to copy them."""
 _READS: Final = FILE_READ_DATA | FILE_EXECUTE
 
 
 @command(Opcode.READ, ReadRequest, OpenContext)
-async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
+def handle(ctx: OpenContext, request: ReadRequest) -> Begun:
     """[MS-SMB2] 3.3.5.12."""
     one, length, offset = ctx.open, request.length, request.offset
     if length > ctx.negotiated.max_read_size:
@@ -46,18 +50,24 @@ async def handle(ctx: OpenContext, request: ReadRequest) -> Result:
         raise StatusError(STATUS_ACCESS_DENIED)
     if offset > LARGEST_OFFSET or offset + length > LARGEST_OFFSET:
         raise StatusError(STATUS_INVALID_PARAMETER)
-    size = _HEADROOM + length
     if length > SMALL_BUFFER:
-        if length >= _WORTHWHILE and (answer := await _lend(ctx, one.file, request)) is not None:
-            return answer
-        return await _read_much(ctx, one.file, request, size)
-    file, buffer = one.file, bytearray(size)
+        return _read_much(ctx, one.file, request)
+    file, buffer = one.file, bytearray(_HEADROOM + length)
     data = memoryview(buffer)[_HEADROOM:]
     count = file.share.read_at_hand(file, offset, data)
     if count < 0:
-        count = await file.share.read_into(file, offset, data)
-    filled = _answered(file, request, buffer, count)
-    if filled < size:
+        return _read_later(file, request, buffer, data)
+    return _shortened(buffer, data, _answered(file, request, buffer, count))
+
+
+async def _read_later(file: Open, request: ReadRequest, buffer: bytearray, data: memoryview) -> bytearray:
+    count = await file.share.read_into(file, request.offset, data)
+    return _shortened(buffer, data, _answered(file, request, buffer, count))
+
+
+def _shortened(buffer: bytearray, data: memoryview, filled: int) -> bytearray:
+    """As much of an answer as is `filled`, without the view of its data."""
+    if filled < len(buffer):
         data.release()  # or the buffer could not be resized
         del buffer[filled:]
     return buffer
@@ -78,26 +88,30 @@ async def _lend(ctx: OpenContext, file: Open, request: ReadRequest) -> Answer | 
     if extent is None:
         return None
     body = bytearray(_HEADROOM)
-    ReadResponse.pack_into(body, length)
+    ReadResponse.pack_into(body, HEADROOM, length)
     file.position = request.offset + length
     answer = Answer(body, headroom=True)
     answer.extent = extent
     return answer
 
 
-async def _read_much(ctx: OpenContext, file: Open, request: ReadRequest, size: int) -> Answer:
-    """Read into memory that is taken from the budget, and lent by the pool, until the answer has been sent."""
+async def _read_much(ctx: OpenContext, file: Open, request: ReadRequest) -> Answer:
+    """Lend what is to be sent, or read it into memory that is taken from the budget until the answer has left."""
+    length = request.length
+    if length >= _WORTHWHILE and (answer := await _lend(ctx, file, request)) is not None:
+        return answer
     service = ctx.connection.service
-    await _reserve(ctx, request.length)
-    buffer = service.buffers.take(size)
+    await _reserve(ctx, length)
+    lent = service.buffers.take(_LEAD + _HEADROOM + length)
+    buffer = lent[_LEAD:]
     try:
-        data = buffer[_HEADROOM:size]
+        data = buffer[_HEADROOM : _HEADROOM + length]
         filled = _answered(file, request, buffer, await file.share.read_into(file, request.offset, data))
     except BaseException:  # also if it is cancelled: the budget is everybody's
-        service.budget.give(request.length)
+        service.budget.give(length)
         raise
     answer = Answer(buffer[:filled], headroom=True)
-    answer.reserved, answer.lent = request.length, buffer
+    answer.reserved, answer.lent = length, lent
     return answer
 
 
@@ -115,7 +129,7 @@ def _answered(file: Open, request: ReadRequest, buffer: bytearray | memoryview, 
     if count < request.minimum_count or (count == 0 and request.length):
         raise StatusError(STATUS_END_OF_FILE)
     file.position = request.offset + count
-    ReadResponse.pack_into(buffer, count)
+    ReadResponse.pack_into(buffer, HEADROOM, count)
     return _HEADROOM + count
 
 
@@ -124,5 +138,5 @@ def _read_pipe(one: SmbOpen, length: int) -> Answer:
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     data, more = one.pipe.read(length)
     buffer = bytearray(_HEADROOM) + data
-    ReadResponse.pack_into(buffer, len(data))
+    ReadResponse.pack_into(buffer, HEADROOM, len(data))
     return Answer(buffer, STATUS_BUFFER_OVERFLOW if more else STATUS_SUCCESS, headroom=True)

@@ -8,6 +8,7 @@ from gateway.nt.status import (
     STATUS_INVALID_PARAMETER,
     StatusError,
 )
+from gateway.protocol.message import HEADROOM
 from gateway.smb.context import OpenContext
 from gateway.smb.opens import FileOpen, PipeOpen, SmbOpen
 from gateway.smb.registry import command
@@ -42,11 +43,11 @@ async def handle(ctx: OpenContext, request: WriteRequest) -> bytearray:
     if length:
         await file.share.write(file, offset, data, through=through)
     file.position = offset + length
-    return WriteResponse.message(length)
+    return WriteResponse.behind(HEADROOM, length)
 
 
 def _write_pipe(one: SmbOpen, data: memoryview) -> bytearray:
     if not isinstance(one, PipeOpen):
         raise StatusError(STATUS_INVALID_DEVICE_REQUEST)
     point_of_no_return()
-    return WriteResponse.message(one.pipe.write(data))
+    return WriteResponse.behind(HEADROOM, one.pipe.write(data))

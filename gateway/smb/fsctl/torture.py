@@ -15,15 +15,15 @@ from gateway.nt.status import (
     STATUS_USER_SESSION_DELETED,
     StatusError,
 )
+from gateway.protocol.message import HEADROOM
 from gateway.smb.answer import Answer, Result
 from gateway.smb.context import ConnectionContext, OpenContext, TreeContext
 from gateway.smb.fsctl.registry import Output, control
 from gateway.smb.opens import FileOpen, SmbOpen
 from gateway.smb.registry import COMMANDS, SESSIONLESS, Command
-from gateway.wire.codec import BODY
 from gateway.wire.header import Opcode
 from gateway.wire.ioctl import IoctlRequest, IoctlResponse
-from gateway.wire.read import READ_HEADROOM
+from gateway.wire.read import READ_HEADROOM, READ_RESPONSE_SIZE
 from vfs_backends.inline import may_wait
 
 __all__ = ["FORCE_UNACKED_TIMEOUT", "FSP_ASYNC_SLEEP", "GLOBAL_READ_RESPONSE_BODY_PADDING8"]
@@ -34,8 +34,8 @@ GLOBAL_READ_RESPONSE_BODY_PADDING8: Final = 0x83848023
 FSP_ASYNC_SLEEP: Final = 0x83848043
 
 _PADDING: Final = 8
-_DATA_OFFSET_AT: Final = BODY + 2
-_FIXED_AT: Final = BODY + 16
+_DATA_OFFSET_AT: Final = HEADROOM + 2
+_FIXED_AT: Final = HEADROOM + READ_RESPONSE_SIZE
 
 
 def _check_no_input(request: IoctlRequest) -> None:
@@ -106,7 +106,8 @@ _READ = COMMANDS[Opcode.READ]
 
 
 async def _read(ctx: OpenContext, request: Any) -> Result:
-    answer = await _READ.handler(ctx, request)
+    begun = _READ.handler(ctx, request)
+    answer = begun if isinstance(begun, (Answer, bytearray)) else await begun
     body = answer.body if isinstance(answer, Answer) else answer
     if isinstance(body, bytearray) and ctx.connection.number in _padded:
         body[_DATA_OFFSET_AT] = READ_HEADROOM + _PADDING
