@@ -25,6 +25,8 @@ import pytest
 from vfs_backends.errors import VfsError
 from vfs_backends.posix.change_watcher import check_watching
 from vfs_backends.posix.open_guard import check_guarding
+from vfs_backends.posix.ring import Ring
+from vfs_backends.posix.syscalls import RESOLVE_CACHED, How
 
 __all__ = [
     "MAX_FANOTIFY_EVENTS",
@@ -57,6 +59,7 @@ class Need(Enum):
     ROOT = "only root can act as others, mount, and write attributes of the system"
     FUSE = "there is no /dev/fuse"
     FANOTIFY = "fanotify(7) may not be used here to watch, and to stop, what others open"
+    IO_URING = "io_uring(7) may not be used here"
     NAMESPACES = "no namespaces can be made here (ip, unshare)"
     SMBD = "smbd, smbclient and pdbedit are not installed"
     PYTHON3_SAMBA = "python3-samba is not installed"
@@ -124,6 +127,17 @@ def _has_fanotify() -> bool:
     return True
 
 
+def _has_io_uring() -> bool:
+    directory = os.open("/", os.O_PATH)
+    try:
+        Ring(How(os.O_PATH | os.O_CLOEXEC, RESOLVE_CACHED), directory).close()
+    except OSError:
+        return False
+    finally:
+        os.close(directory)
+    return True
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -138,6 +152,7 @@ _PROBES: dict[Need, Callable[[], bool]] = {
     Need.ROOT: lambda: os.geteuid() == 0,
     Need.FUSE: lambda: os.path.exists("/dev/fuse"),
     Need.FANOTIFY: _has_fanotify,
+    Need.IO_URING: _has_io_uring,
     Need.NAMESPACES: lambda: _has_programs("ip") and _runs("unshare", "-n", "-m", "true"),
     Need.SMBD: lambda: _has_programs("smbd", "smbclient", "pdbedit"),
     Need.PYTHON3_SAMBA: lambda: _runs(SYSTEM_PYTHON, "-c", _SAMBA),

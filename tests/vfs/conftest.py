@@ -13,7 +13,7 @@ from tests.vfs.driven import DrivenFileSystem
 from vfs_backends.api import FileSystem, Handle
 from vfs_backends.faults import FaultyFileSystem
 from vfs_backends.memory import MemoryFileSystem
-from vfs_backends.posix import PosixFileSystem
+from vfs_backends.posix import PosixFileSystem, identity
 from vfs_backends.posix.kinds import FileSystemKind
 from vfs_backends.stack import StackedFileSystem
 
@@ -57,6 +57,21 @@ def no_leaks() -> Iterator[None]:
     while (leaked := open_descriptors().items() - before.items()) and time.monotonic() < deadline:
         time.sleep(0.01)  # a thread may still be closing it
     assert not leaked
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The users that the process has become, in turn."""
+    users: list[int] = []
+    real: Callable[[int], int] = identity._setfsuid
+
+    def told(number: int) -> int:
+        if number > 0:
+            users.append(number)
+        return real(number)
+
+    monkeypatch.setattr(identity, "_setfsuid", told)
+    return users
 
 
 @pytest.fixture

@@ -132,21 +132,6 @@ async def test_the_kernel_judges_the_caller(fs: PosixFileSystem) -> None:
     await fs.aclose()
 
 
-@pytest.fixture
-def became(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The users that the process has become, in turn."""
-    users: list[int] = []
-    real: Callable[[int], int] = identity._setfsuid
-
-    def told(number: int) -> int:
-        if number > 0:
-            users.append(number)
-        return real(number)
-
-    monkeypatch.setattr(identity, "_setfsuid", told)
-    return users
-
-
 async def test_who_finds_a_file_to_open_it_is_judged_once(fs: PosixFileSystem, became: list[int]) -> None:
     top = await fs.root()
     await (await fs.create_file(top, "file", 0o600, READ, Caller(ALICE.uid, ALICE.gid, overrules=True))).aclose()

@@ -319,6 +319,7 @@ class PosixFileSystem(SearchableFileSystem):
 
     async def aclose(self) -> None:
         self._index.close()
+        self._resolver.close()
         if self._tree.streams is not None:
             self._tree.streams.close()
         self._tree.close()

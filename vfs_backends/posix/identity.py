@@ -116,20 +116,25 @@ def act_as(caller: Caller, call: Callable[[], T]) -> T:
         # What is told is the id before: that it was the caller's shows that the call was made with their rights.
         before = _setfsuid(0) & _MASK
         if before != uid or _setfsuid(_ASK):
-            _give_up(before)
+            _give_up(before, uid, gid)
 
 
 def _check(uid: int, gid: int) -> None:
     """These system calls do not tell whether they worked. Raises OSError if they did not."""
     if _setfsuid(_ASK) & _MASK != uid or _setfsgid(_ASK) & _MASK != gid:
-        raise PermissionError(errno.EPERM, f"cannot act as user {uid} and group {gid}")
+        raise _cannot_act(uid, gid)
     _tried.add((uid, gid))
 
 
-def _give_up(before: int) -> None:
-    """End the process, unless it merely never became the user."""
+def _cannot_act(uid: int, gid: int) -> OSError:
+    return PermissionError(errno.EPERM, f"cannot act as user {uid} and group {gid}")
+
+
+def _give_up(before: int, uid: int, gid: int) -> None:
+    """End the process, unless it merely never became the user: then nobody is to have what the call has got. Raises
+    OSError."""
     if before == 0 and _setfsuid(_ASK) == 0:
-        return
+        raise _cannot_act(uid, gid)
     os.write(2, _MISMATCH)
     os._exit(70)
 

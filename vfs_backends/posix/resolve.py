@@ -12,8 +12,10 @@ from vfs_backends.posix.handles import PosixHandle
 from vfs_backends.posix.identity import act_as
 from vfs_backends.posix.index import CaseIndex
 from vfs_backends.posix.names import MAX_NAME, path_to_bytes
+from vfs_backends.posix.personalities import Personalities
 from vfs_backends.posix.stats import IDENTITY
 from vfs_backends.posix.syscalls import (
+    PATH_MAX,
     RESOLVE_BENEATH,
     RESOLVE_CACHED,
     RESOLVE_NO_MAGICLINKS,
@@ -29,7 +31,6 @@ from vfs_backends.posix.volume import Tree, Volume
 
 __all__ = ["Found", "Resolver", "look_up_failure"]
 
-PATH_MAX: Final = 4096
 _PIECE: Final = 4000
 _ATTEMPTS: Final = 8
 _NOT_THERE: Final = -errno.ENOENT
@@ -76,6 +77,10 @@ class Resolver:
         # O_PATH | O_NOFOLLOW opens a symbolic link itself, if it is the last component.
         self._last = _Way(_PATH | os.O_NOFOLLOW, follows_symlinks=follows)
         self._directory = _Way(_PATH | os.O_DIRECTORY, follows_symlinks=follows)
+        self._personalities = Personalities(self._last.cached[0])
+
+    def close(self) -> None:
+        self._personalities.close()
 
     def exact_at_hand(self, start: PosixHandle, path: bytes) -> Found | int:
         """What a path leads to exactly; the negative error number, EAGAIN if it takes more to find out."""
@@ -94,15 +99,32 @@ class Resolver:
         storage is slow and has to be asked.
 
         And whether they may open it for what `opening` says, as access(2) takes it: to become somebody else costs more
-        than all the rest of it, and is done once for both. Raises OSError.
+        than all the rest of it, and is done once for both, or not at all where only the way is asked for and the kernel
+        lends their credentials. Raises OSError.
         """
-        volume = start.volume
-        if volume.threads.always:
+        if start.volume.threads.always:
             return _LATER, False
-        return act_as(caller, lambda: self._reach_here(volume, start, path, opening))
+        waits = False
+        if not opening and caller.uid and len(path) < PATH_MAX:
+            fd = self._personalities.openat2(caller, start.fd, path)
+            if fd >= 0:
+                return _identified(fd), False
+            if fd == _NOT_THERE and not self._follows:
+                return fd, False
+            # Of anything else (it may be the ring's own failure) the kernel is asked as the caller.
+            waits = fd == _LATER
+        return self._reach_as(start, path, caller, opening, waits=waits)
 
-    def _reach_here(self, volume: Volume, start: PosixHandle, path: bytes, opening: int) -> tuple[Found | int, bool]:
-        result = self._open(start.fd, start.path, path, self._last.at_hand(volume))
+    def _reach_as(
+        self, start: PosixHandle, path: bytes, caller: Caller, opening: int, *, waits: bool
+    ) -> tuple[Found | int, bool]:
+        """`waits`: the form that fails instead has failed already."""
+        return act_as(caller, lambda: self._reach_here(start.volume, start, path, opening, waits=waits))
+
+    def _reach_here(
+        self, volume: Volume, start: PosixHandle, path: bytes, opening: int, *, waits: bool
+    ) -> tuple[Found | int, bool]:
+        result = _LATER if waits else self._open(start.fd, start.path, path, self._last.at_hand(volume))
         looks = volume.threads.looks_at_hand
         if result == _LATER and looks is not None:
             began = looks.begin()

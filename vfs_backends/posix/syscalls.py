@@ -19,6 +19,7 @@ __all__ = [
     "AT_REMOVEDIR",
     "AT_STATX_DONT_SYNC",
     "AT_SYMLINK_NOFOLLOW",
+    "PATH_MAX",
     "RENAME_EXCHANGE",
     "RENAME_NOREPLACE",
     "RESOLVE_BENEATH",
@@ -83,6 +84,9 @@ _NR_LISTXATTRAT: Final = ctypes.c_long(465)
 _NR_CACHESTAT: Final = ctypes.c_long(451)
 _NR_FACCESSAT2: Final = ctypes.c_long(439)
 
+PATH_MAX: Final = 4096
+"""Bytes of a path, with the zero at its end."""
+
 AT_FDCWD: Final = -100
 AT_SYMLINK_NOFOLLOW: Final = 0x100
 AT_REMOVEDIR: Final = 0x200
@@ -122,13 +126,15 @@ _HOW_SIZE: Final = ctypes.c_size_t(24)
 class How:
     """`struct open_how` of openat2(2), made once for each way of opening."""
 
-    __slots__ = ("_buffer", "is_hasty", "reference")
+    __slots__ = ("_buffer", "address", "is_hasty", "never_waits", "reference")
 
     def __init__(self, flags: int, resolve: int, mode: int = 0) -> None:
         self._buffer = ctypes.create_string_buffer(struct.pack("=QQQ", flags, mode, resolve), 24)
         self.reference = ctypes.byref(self._buffer)
-        # Fails rather than to wait.
-        self.is_hasty = bool(resolve & (RESOLVE_CACHED | RESOLVE_NO_XDEV))
+        self.address = ctypes.addressof(self._buffer)
+        self.never_waits = bool(resolve & RESOLVE_CACHED)
+        # Fails rather than to wait, or to get where one may have to.
+        self.is_hasty = self.never_waits or bool(resolve & RESOLVE_NO_XDEV)
 
 
 def openat2(directory: int, path: bytes, how: How) -> int:
