@@ -73,6 +73,7 @@ MODULES = (
     "gateway/share/memory_table.py",
     "gateway/share/notify.py",
     "gateway/share/opens.py",
+    "gateway/share/parents.py",
     "gateway/share/paths.py",
     "gateway/share/preconditions.py",
     "gateway/share/reaching.py",

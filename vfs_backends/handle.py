@@ -102,6 +102,10 @@ class Handle(ABC):
         """
         return await self.stat()
 
+    def stat_at_hand(self, *, attributes: bool = True) -> Stat | None:
+        """What `stat_found` tells, where that needs no waiting; else None. Instead of it, not before it."""
+        return None
+
     @abstractmethod
     async def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` from `offset` on; how many bytes there were: fewer than asked only at the end of the file.
@@ -198,6 +202,10 @@ class Handle(ABC):
         access, default = await self.get_posix_acls() if acls else (None, None)
         return Permissions(await self.get_security() if security else None, access, default)
 
+    def permissions_at_hand(self, *, security: bool, acls: bool) -> Permissions | None:
+        """The same, where that needs no waiting; else None."""
+        return None
+
     def permissions_mark(self) -> int | None:
         """A number that stays as long as the permissions of this directory do, owner and mode included.
 
@@ -285,3 +293,7 @@ class Handle(ABC):
         Returns when the storage has done so, except in an inline pass.
         """
         self.discard()
+
+    def close_at_hand(self) -> bool:
+        """The same, where that needs no waiting; else false, and nothing is done."""
+        return False

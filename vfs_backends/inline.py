@@ -15,7 +15,7 @@ It belongs to the thread that runs the event loop; worker threads must not call 
 """
 
 import contextlib
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 __all__ = [
     "NotNow",
+    "at_end",
     "begin_inline",
     "committed",
     "effect_scope",
@@ -44,10 +45,11 @@ _COMMITTED: Final = 2
 
 
 class _Pass:
-    __slots__ = ("state",)
+    __slots__ = ("ending", "state")
 
     def __init__(self) -> None:
         self.state = _TASK
+        self.ending: list[Callable[[], None]] = []
 
 
 _pass: Final = _Pass()
@@ -103,6 +105,11 @@ def nothing_happened() -> None:
             scope.shield = False
 
 
+def at_end(call: Callable[[], None]) -> None:
+    """Have a call made when this inline pass, and those that follow it at once, are over. It must not raise."""
+    _pass.ending.append(call)
+
+
 async def first_effect(operation: Awaitable[T]) -> T:
     """Await an operation that is the first effect of a request, and decides by itself whether it must wait.
 
@@ -141,6 +148,8 @@ def begin_inline() -> None:
 def end_inline() -> None:
     """What follows is no inline pass."""
     _pass.state = _TASK
+    while _pass.ending:
+        _pass.ending.pop()()
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ that is stored says with which POSIX permissions it was; where these are others 
 import logging
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from acl.access import AccessDenied, access_check, maximal_access
 from acl.ace import Acl
@@ -23,7 +23,7 @@ from acl.token import Token
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD, StatusError
 from gateway.share.auditing import audit
 from gateway.share.remembered import Remembered
-from vfs_backends.api import Capability, Handle, NodeId, Stat
+from vfs_backends.api import Capability, Handle, NodeId, Permissions, Stat
 from vfs_backends.errors import Kind, VfsError
 
 __all__ = ["Descriptors", "Governing", "Ids", "check_access"]
@@ -33,6 +33,9 @@ log = logging.getLogger("gateway.acl")
 _CACHED_KEYS: Final = 4096
 _CACHED_FILES: Final = 32768
 _KEPT_DIRECTORIES: Final = 1024
+_ASKED_ABOUT: Final = 4096
+_WORTH_WATCHING: Final = 3
+"""How often a directory is asked about before it pays to watch it."""
 
 
 class Ids(Protocol):
@@ -77,15 +80,9 @@ class Governing:
             check_access(self.descriptor, token, desired, path)
 
 
-class _Key(NamedTuple):
-    """All that a file's descriptor follows from."""
-
-    blob: bytes | None
-    access: bytes | None
-    default: bytes | None
-    mode: int
-    uid: int
-    gid: int
+_Key = tuple[bytes | None, bytes | None, bytes | None, int, int, int]
+"""All that a file's descriptor follows from: the `Permissions`, mode, owner and group."""
+_NO_PERMISSIONS: Final = Permissions(None, None, None)
 
 
 class Descriptors:
@@ -115,6 +112,8 @@ class Descriptors:
         self._by_key: dict[_Key, Governing] = {}
         self._by_file: Remembered[Governing] = Remembered(_CACHED_FILES)
         self._by_mark: dict[NodeId, tuple[int, Governing]] = {}
+        self._asked: dict[NodeId, int] = {}
+        """How often directories were asked about that are not watched."""
 
     def begin(self, capabilities: Capability) -> None:
         """Take note of what the storage can do."""
@@ -138,23 +137,50 @@ class Descriptors:
         governing = self.known(stat)
         if governing is None:
             now = time.time_ns()
-            governing = self._of_key(await self._key(handle, stat))
-            self._by_file.keep(stat, governing, now)
+            governing = self._learn(stat, await self._permissions(handle), now)
         return governing
 
+    def governing_at_hand(self, handle: Handle, stat: Stat) -> Governing | None:
+        """The same, where the storage need not be waited for; else None."""
+        governing = self.known(stat)
+        if governing is not None:
+            return governing
+        now = time.time_ns()
+        permissions: Permissions | None = _NO_PERMISSIONS
+        if self.stores or self.has_acls:
+            try:
+                permissions = handle.permissions_at_hand(security=self.stores, acls=self.has_acls)
+            except VfsError:  # what becomes of it, `_permissions` decides
+                return None
+        return None if permissions is None else self._learn(stat, permissions, now)
+
     async def governing_kept(self, directory: Handle) -> Governing:
-        """What governs a directory whose handle is kept, and asked about again and again. Raises `VfsError`."""
-        mark = directory.permissions_mark()
-        if mark is None:
-            return await self.governing(directory, await directory.stat_found(attributes=False))
-        known = self._by_mark.get(directory.node_id)
+        """What governs a directory that is asked about again and again as its contents change. Raises `VfsError`."""
+        node_id = directory.node_id
+        known = self._by_mark.get(node_id)
+        mark = directory.permissions_mark() if known is not None or self._is_worth_watching(node_id) else None
         if known is not None and known[0] == mark:
             return known[1]
-        governing = await self.governing(directory, await directory.stat_found(attributes=False))
-        if len(self._by_mark) >= _KEPT_DIRECTORIES:
-            self._by_mark.clear()
-        self._by_mark[directory.node_id] = mark, governing
+        if mark is None:
+            stat = directory.stat_at_hand(attributes=False) or await directory.stat_found(attributes=False)
+        else:
+            # What was told before the mark need not be what it stands for.
+            stat = await directory.stat()
+        governing = self.governing_at_hand(directory, stat) or await self.governing(directory, stat)
+        if mark is not None:
+            if len(self._by_mark) >= _KEPT_DIRECTORIES:
+                self._by_mark.clear()
+            self._by_mark[node_id] = mark, governing
         return governing
+
+    def _is_worth_watching(self, directory: NodeId) -> bool:
+        asked = self._asked.pop(directory, 0) + 1
+        if asked >= _WORTH_WATCHING:
+            return True
+        if len(self._asked) >= _ASKED_ABOUT:
+            self._asked.clear()
+        self._asked[directory] = asked
+        return False
 
     async def check(self, handle: Handle, stat: Stat, token: Token, desired: int) -> Governing:
         """See that a file's descriptor grants all of `desired`. Raises `StatusError` if not, and `VfsError`."""
@@ -162,16 +188,22 @@ class Descriptors:
         governing.check(token, desired, handle.path)
         return governing
 
-    async def _key(self, handle: Handle, stat: Stat) -> _Key:
-        blob = access = default = None
+    async def _permissions(self, handle: Handle) -> Permissions:
         if self.stores or self.has_acls:
             try:
-                blob, access, default = await handle.get_permissions(security=self.stores, acls=self.has_acls)
+                return await handle.get_permissions(security=self.stores, acls=self.has_acls)
             except VfsError as error:
                 # Whoever may not even read the file's attributes gets nothing of it that the kernel does not grant.
                 if error.kind is not Kind.ACCESS_DENIED:
                     raise
-        return _Key(blob, access, default, stat.mode, stat.uid, stat.gid)
+        return _NO_PERMISSIONS
+
+    def _learn(self, stat: Stat, permissions: Permissions, now: int) -> Governing:
+        """What follows from permissions that were asked for at `now` (ns since 1970) or later."""
+        blob, access, default = permissions
+        governing = self._of_key((blob, access, default, stat.mode, stat.uid, stat.gid))
+        self._by_file.keep(stat, governing, now)
+        return governing
 
     def _of_key(self, key: _Key) -> Governing:
         found = self._by_key.get(key)
@@ -182,12 +214,13 @@ class Descriptors:
         return found
 
     def _make(self, key: _Key) -> Governing:
-        state = self.state(key.mode, key.uid, key.gid, key.access, key.default)
+        blob, access, default, mode, uid, gid = key
+        state = self.state(mode, uid, gid, access, default)
         posix = self.posix_descriptor(state)
-        if key.blob is None:
+        if blob is None:
             return Governing(posix, False, False)
         try:
-            ntacl = parse_ntacl(key.blob)
+            ntacl = parse_ntacl(blob)
         except AclError as error:
             log.warning("a stored security descriptor cannot be read: %s", error)
             # It may have denied what the mode allows. Its owner may still set another one.

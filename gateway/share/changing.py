@@ -20,7 +20,7 @@ from gateway.share.opens import Open
 from gateway.share.record import FileRecord
 from gateway.share.times import KEEP_CHANGE_TIME, kept_times, settle_write_time
 from vfs_backends.api import Handle, IoAccess, Stat, StatChange
-from vfs_backends.inline import first_effect, point_of_no_return
+from vfs_backends.inline import first_effect, may_suspend, point_of_no_return
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
@@ -102,8 +102,12 @@ async def set_delete(
     """
     share.enter()
     if delete:
-        await share.breaks.before_name_change(one.node_id, one.open_id)
-        await _check_deletable(share, one, stat or await one.handle.stat(), ignore_readonly=ignore_readonly)
+        record = share.record(one)
+        if record is not None and record.leases:
+            await share.breaks.before_name_change(one.node_id, one.open_id)
+        _check_deletable(one, stat or await one.handle.stat(), ignore_readonly=ignore_readonly)
+        if one.is_directory and not await is_empty(share, one.path):
+            raise StatusError(STATUS_DIRECTORY_NOT_EMPTY)
 
     place = share.place(one.path)
 
@@ -117,18 +121,19 @@ async def set_delete(
         return clear_delete_pending(record, one.open_id), None
 
     point_of_no_return()
-    await share.table.transact(one.node_id, decide)
+    if may_suspend():
+        await share.table.transact(one.node_id, decide)
+    else:
+        share.table.transact_nowait(one.node_id, decide)
     if delete and not on_close and one.is_directory:
         directory_doomed(share, one)
 
 
-async def _check_deletable(share: "Share", one: Open, stat: Stat, *, ignore_readonly: bool) -> None:
+def _check_deletable(one: Open, stat: Stat, *, ignore_readonly: bool) -> None:
     if not one.path:
         raise StatusError(STATUS_ACCESS_DENIED)
     if (stat.dos_attributes or 0) & FILE_ATTRIBUTE_READONLY and not ignore_readonly:
         raise StatusError(STATUS_CANNOT_DELETE)
-    if one.is_directory and not await is_empty(share, one.path):
-        raise StatusError(STATUS_DIRECTORY_NOT_EMPTY)
 
 
 async def is_empty(share: "Share", path: str) -> bool:

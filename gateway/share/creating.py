@@ -24,9 +24,9 @@ from gateway.nt.status import (
 )
 from gateway.nt.upcase import upcase
 from gateway.share.access import Governing
-from gateway.share.entering import entry_of, is_admitted, register, unregister
+from gateway.share.entering import entry_of, is_admitted, register, register_nowait, unregister
 from gateway.share.extended import check_not_needed
-from gateway.share.granting import check_limit, grant_existing
+from gateway.share.granting import check_limit, grant_at_hand, grant_by_parent
 from gateway.share.initialising import initialise, overwrite
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import entry_changed, name_added
@@ -124,17 +124,19 @@ def _find(share: "Share", intent: OpenIntent, token: Token) -> Coroutine[Any, An
 async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handle: Handle) -> Open | None:
     """None if somebody had to give up an oplock or a lease first: then everything may be different."""
     try:
-        stat = await handle.stat_found()
+        stat = handle.stat_at_hand() or await handle.stat_found()
         if share.disconnected.absent:
             share.disconnected.looked(stat)
         # A stream has the descriptor of its file.
-        governing = share.descriptors.known(stat) or await share.descriptors.governing(handle, stat)
+        descriptors = share.descriptors
+        governing = descriptors.governing_at_hand(handle, stat) or await descriptors.governing(handle, stat)
         if intent.stream:
             handle = await find_stream(intent, handle)
             stat = await handle.stat()
         if not intent.adds_stream:
             check_type(intent, stat)
-        grant = await grant_existing(share, intent, token, handle, governing)
+        grant = grant_at_hand(intent, token, handle, governing)
+        grant = grant or await grant_by_parent(share, intent, token, handle, governing)
         granted = grant.access
         check_attributes(intent, stat, granted)
         if intent.options & nt.FILE_NO_EA_KNOWLEDGE and not intent.stream:
@@ -155,7 +157,12 @@ async def _open_existing(share: "Share", intent: OpenIntent, token: Token, handl
         if access is not NO_ACCESS and not intent.adds_stream:
             await handle.open_io(access, share.caller(token, overrules=grant.opens_anyway))
         point_of_no_return()
-        if not await register(share, intent, handle, entry):
+        is_entered = (
+            await register(share, intent, handle, entry)
+            if may_suspend()
+            else register_nowait(share, intent, handle, entry)
+        )
+        if not is_entered:
             nothing_happened()
             handle.discard()
             return None

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from gateway.nt.constants import FILE_ACTION_REMOVED_STREAM, FILE_NOTIFY_CHANGE_STREAM_NAME
 from gateway.share.listing import entry_changed, name_removed
 from gateway.share.opens import Open
-from gateway.share.paths import open_parent
+from gateway.share.parents import take_parent
+from gateway.share.paths import open_parent, split
 from gateway.share.record import DeletePending
 from vfs_backends.api import Caller
 from vfs_backends.errors import Kind, VfsError
@@ -31,7 +32,9 @@ async def delete_name(share: "Share", one: Open, pending: DeletePending) -> None
             await entry_changed(share, one, 0, pending.by)
             return
         # The open that ends last may have come by another name of the file.
-        parent, name = await open_parent(share, share.path_at(pending.place) or one.path)
+        path = share.path_at(pending.place) or one.path
+        directory, name = split(path)
+        parent = take_parent(one.handle, directory) or (await open_parent(share, path))[0]
         try:
             caller = pending.token if isinstance(pending.token, Caller) else None
             await share.fs.remove(parent, name, one.handle, caller)

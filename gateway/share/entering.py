@@ -10,13 +10,13 @@ from gateway.share.breaking import Admission, admit
 from gateway.share.closing import close_open, set_delete_on_close
 from gateway.share.intent import OpenIntent
 from gateway.share.record import FileRecord, OpenEntry, add_open
+from gateway.share.table import Transition
 from vfs_backends.api import Caller, Handle
-from vfs_backends.inline import may_suspend
 
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["entry_of", "is_admitted", "register", "unregister"]
+__all__ = ["entry_of", "is_admitted", "register", "register_nowait", "unregister"]
 
 
 def entry_of(intent: OpenIntent, caller: Caller | None, open_id: int, granted: int, link: Hashable = None) -> OpenEntry:
@@ -53,6 +53,15 @@ def is_admitted(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenE
 
 async def register(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
     """Enter the open in the table, if the others still let it. False if somebody has to be waited for (again)."""
+    return _told(share, await share.table.transact(handle.node_id, _entering(intent, entry)))
+
+
+def register_nowait(share: "Share", intent: OpenIntent, handle: Handle, entry: OpenEntry) -> bool:
+    """The same in an inline pass."""
+    return _told(share, share.table.transact_nowait(handle.node_id, _entering(intent, entry)))
+
+
+def _entering(intent: OpenIntent, entry: OpenEntry) -> Transition[Admission]:
     overwrite = intent.overwrites
 
     def enter(record: FileRecord | None) -> tuple[FileRecord | None, Admission]:
@@ -61,8 +70,11 @@ async def register(share: "Share", intent: OpenIntent, handle: Handle, entry: Op
             return record, admission
         return add_open(record, entry), admission
 
-    table, node_id = share.table, handle.node_id
-    admission = await table.transact(node_id, enter) if may_suspend() else table.transact_nowait(node_id, enter)
+    return enter
+
+
+def _told(share: "Share", admission: Admission) -> bool:
+    """Let those know whose leases break by it. False if they have to be waited for."""
     status, conflict = admission
     if status:
         raise StatusError(status)

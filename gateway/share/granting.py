@@ -14,6 +14,7 @@ from gateway.share.access import Governing, check_access
 from gateway.share.auditing import audit
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
+from gateway.share.parents import keep_parent
 from gateway.share.paths import find_file, open_parent
 from vfs_backends.api import Handle, Stat
 from vfs_backends.native import mypyc_attr
@@ -21,7 +22,15 @@ from vfs_backends.native import mypyc_attr
 if TYPE_CHECKING:
     from gateway.share.share import Share
 
-__all__ = ["Grant", "check_limit", "governing_open", "grant_existing", "grant_maximal", "maximal_access"]
+__all__ = [
+    "Grant",
+    "check_limit",
+    "governing_open",
+    "grant_at_hand",
+    "grant_by_parent",
+    "grant_maximal",
+    "maximal_access",
+]
 
 _INTO_DIRECTORY: Final = mask.FILE_ADD_FILE | mask.FILE_TRAVERSE
 
@@ -52,10 +61,13 @@ _NOTHING_ABOVE: Final = _Above(_INTO_DIRECTORY, False)
 """For the root, whose name is not in anybody's hands."""
 
 
-async def grant_existing(
-    share: "Share", intent: OpenIntent, token: Token, handle: Handle, governing: Governing
-) -> Grant:
-    """The access that is granted. Raises `StatusError(ACCESS_DENIED)` if it is not all that was asked for."""
+def grant_at_hand(
+    intent: OpenIntent, token: Token, handle: Handle, governing: Governing, above: _Above | None = None
+) -> Grant | None:
+    """The access that is granted; None if the directory above has a say in it.
+
+    Raises `StatusError(ACCESS_DENIED)` if it is not all that was asked for.
+    """
     wanted = intent.access
     if intent.overwrites or intent.adds_stream:
         # Emptying a file, or adding to it, is writing to it, also for whoever did not ask to write.
@@ -64,9 +76,9 @@ async def grant_existing(
     explicit = wanted & ~mask.MAXIMUM_ALLOWED
     check_limit(intent, token, explicit)
     own = granted = governing.maximal_access(token)
-    above = _NOTHING_ABOVE
     if maximum or explicit & ~own or (explicit & mask.DELETE and not governing.overrules):
-        above = await _above(share, token, handle, intent.parent)
+        if above is None:
+            return None
         granted = _with_above(governing, own, above)
     missing = explicit & ~granted
     is_backup = bool(intent.options & FILE_OPEN_FOR_BACKUP_INTENT and token.privileges & (SE_BACKUP | SE_RESTORE))
@@ -86,8 +98,18 @@ async def grant_existing(
     return Grant(
         access,
         governing.overrules or is_backup,
-        is_backup or bool(governing.overrules and own & mask.DELETE) or _removes(above),
+        is_backup or bool(governing.overrules and own & mask.DELETE) or (above is not None and _removes(above)),
     )
+
+
+async def grant_by_parent(
+    share: "Share", intent: OpenIntent, token: Token, handle: Handle, governing: Governing
+) -> Grant:
+    """The same with a look at that directory. Raises `VfsError`, too."""
+    above = await _above(share, token, handle, intent.parent)
+    grant = grant_at_hand(intent, token, handle, governing, above)
+    assert grant is not None
+    return grant
 
 
 def check_limit(intent: OpenIntent, token: Token, wanted: int) -> None:
@@ -146,9 +168,9 @@ async def _above(share: "Share", token: Token, handle: Handle, known: Handle | N
     else:
         parent, _ = await open_parent(share, handle.path)
         try:
-            governing = await share.descriptors.governing(parent, await parent.stat_found(attributes=False))
+            governing = await share.descriptors.governing_kept(parent)
         finally:
-            parent.discard()
+            keep_parent(handle, parent)
     return _Above(governing.maximal_access(token), governing.overrules)
 
 

@@ -4,8 +4,8 @@
 directory lists of it, goes through here after it has happened.
 """
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine, Hashable
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.nt.constants import (
     FILE_ACTION_ADDED,
@@ -128,21 +128,21 @@ def directory_doomed(share: "Share", one: Open) -> None:
     share.watches.doom(one.path)
 
 
-async def name_removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
+def name_removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> Coroutine[Any, Any, None]:
     """A file was deleted, or lost a name."""
     if share.tunnel is not None:
         share.tunnel.removed(parent.node_id, name)
     for observer in share.watches.observers:
         observer.name_removed(Entry(parent.node_id, name), by[0])
-    await _removed(share, parent, name, by, is_directory=is_directory)
+    return _removed(share, parent, name, by, is_directory=is_directory)
 
 
-async def _removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> None:
+def _removed(share: "Share", parent: Place, name: str, by: By, *, is_directory: bool) -> Coroutine[Any, Any, None]:
     path = join(parent.path, name)
     if is_directory:
         share.watches.doom(path)
     share.watches.tell(path, FILE_ACTION_REMOVED, _kind(is_directory), outside=by is NOBODY)
-    await share.breaks.directory_changed(parent.node_id, by)
+    return share.breaks.directory_changed(parent.node_id, by)
 
 
 async def name_moved(

@@ -10,7 +10,7 @@ from acl.token import Token
 from gateway.nt.constants import FILE_ATTRIBUTE_READONLY
 from gateway.nt.status import STATUS_ACCESS_DENIED, STATUS_CANNOT_DELETE, STATUS_DELETE_PENDING, StatusError
 from gateway.share.closing import is_delete_pending
-from gateway.share.granting import grant_existing
+from gateway.share.granting import grant_at_hand, grant_by_parent
 from gateway.share.intent import OpenIntent
 from gateway.share.listing import name_removed
 from gateway.share.opens import Open
@@ -46,10 +46,12 @@ async def remove_unopened(share: "Share", intent: OpenIntent, token: Token, chec
     try:
         if share.table.peek_nowait(handle.node_id) is not None:
             return False
-        stat = await handle.stat_found()
-        governing = share.descriptors.known(stat) or await share.descriptors.governing(handle, stat)
+        stat = handle.stat_at_hand() or await handle.stat_found()
+        descriptors = share.descriptors
+        governing = descriptors.governing_at_hand(handle, stat) or await descriptors.governing(handle, stat)
         check_type(intent, stat)
-        grant = await grant_existing(share, intent, token, handle, governing)
+        grant = grant_at_hand(intent, token, handle, governing)
+        grant = grant or await grant_by_parent(share, intent, token, handle, governing)
         check_attributes(intent, stat, grant.access)
         for observer in share.watches.observers:
             await observer.before_opening(handle.node_id, grant.access, intent.owner)

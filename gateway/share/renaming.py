@@ -19,6 +19,7 @@ from gateway.share.granting import grant_maximal
 from gateway.share.kin import places
 from gateway.share.listing import links_changed, name_added, name_moved, names_exchanged
 from gateway.share.opens import Open
+from gateway.share.parents import forget_parent
 from gateway.share.paths import is_below, join, open_parent, split
 from gateway.share.preconditions import check_stays
 from gateway.share.record import FileRecord, OpenEntry, name_links, rename_links
@@ -204,6 +205,7 @@ async def _move(
 
 async def _moved(share: "Share", *moves: tuple[str, str]) -> None:
     """Let everything that is open know where it is now: what has moved in one step, from where to where."""
+    forget_parent()
     await follow(share, *moves)
     for kin in share.kin:
         there = [(kin.path(old), kin.path(new)) for old, new in moves]

@@ -202,12 +202,7 @@ class Share:
 
         table = self.table
         closed = await table.transact(one.node_id, end) if may_suspend() else table.transact_nowait(one.node_id, end)
-        if closed.granted or closed.abandoned:
-            self.lock_waiters.ring((*closed.granted, *closed.abandoned))
-        for outside in self.outside_locks:
-            outside.closed(one)
-        if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
-            directory_doomed(self, one)
+        self._tell(one, closed)
         try:
             if self.write_times is not None:
                 await self.write_times.closed(one, deletes=bool(closed.delete))
@@ -218,25 +213,35 @@ class Share:
         except BaseException as error:  # whatever it is: the open is gone
             ending = raise_after(self._forget(one), error)
         else:
-            await self._forget(one)
+            if self.disconnected.absent:
+                await self._forget(one)
+            elif not self._let_go(one):
+                await one.handle.aclose()
             return
         await ending
 
-    def _forget(self, one: Open) -> Coroutine[Any, Any, None]:
+    def _tell(self, one: Open, closed: Closed) -> None:
+        """Let those know who wait for what the open held, and who watch what goes with it."""
+        if closed.granted or closed.abandoned:
+            self.lock_waiters.ring((*closed.granted, *closed.abandoned))
+        for outside in self.outside_locks:
+            outside.closed(one)
+        if one.is_directory and closed.entry is not None and closed.entry.delete_on_close:
+            directory_doomed(self, one)
+
+    async def _forget(self, one: Open) -> None:
         if self.disconnected.absent:
-            return self._forget_among_absent(one)
-        return self._let_go(one)
+            await self.disconnected.closed(one)
+        if not self._let_go(one):
+            await one.handle.aclose()
 
-    async def _forget_among_absent(self, one: Open) -> None:
-        await self.disconnected.closed(one)
-        await self._let_go(one)
-
-    def _let_go(self, one: Open) -> Coroutine[Any, Any, None]:
+    def _let_go(self, one: Open) -> bool:
+        """Whether its handle is closed, too."""
         self.breaks.closed(one)
         if self.outside is not None:
             self.outside.closing(one)
         self.opens.pop(one.open_id, None)
-        return one.handle.aclose()
+        return one.handle.close_at_hand()
 
     async def _delete(self, one: Open, closed: Closed) -> None:
         """Delete what goes with the open. Until that is done nobody opens it, to lose what they would write there."""
@@ -250,7 +255,10 @@ class Share:
         except BaseException as error:  # whatever it is: nothing is to stay pending
             ending = raise_after(self.table.transact(one.node_id, end), error)
         else:
-            await self.table.transact(one.node_id, end)
+            if may_suspend():
+                await self.table.transact(one.node_id, end)
+            else:
+                self.table.transact_nowait(one.node_id, end)
             return
         await ending
 

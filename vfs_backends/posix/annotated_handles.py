@@ -8,7 +8,7 @@ from vfs_backends.api import LockSegment, Permissions
 from vfs_backends.errors import Kind, VfsError
 from vfs_backends.posix import xattrs
 from vfs_backends.posix.descriptor_handles import DescriptorHandle
-from vfs_backends.posix.failures import os_error
+from vfs_backends.posix.failures import os_error, vfs_error
 from vfs_backends.posix.kernel_locks import open_for_locks
 from vfs_backends.posix.permissions import read_acls, read_permissions
 from vfs_backends.posix.syscalls import proc_path
@@ -84,9 +84,21 @@ class AnnotatedHandle(DescriptorHandle):
         return await self.ask(lambda: read_acls(self._read_xattr, is_directory=self.is_directory))
 
     async def get_permissions(self, *, security: bool, acls: bool) -> Permissions:
+        found = self.permissions_at_hand(security=security, acls=acls)
+        if found is not None:
+            return found
         if not self.volume.kind.lists_xattrs:
             return await super().get_permissions(security=security, acls=acls)
         return await self.ask(self._read_permissions, security, acls)
+
+    def permissions_at_hand(self, *, security: bool, acls: bool) -> Permissions | None:
+        volume = self.volume
+        if volume.threads.always or not volume.kind.lists_xattrs:
+            return None
+        try:
+            return self._read_permissions(security, acls)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
 
     def _read_permissions(self, security: bool, acls: bool) -> Permissions:
         listed, self._listed = self._listed, None

@@ -128,12 +128,14 @@ class DescriptorHandle(Handle):
             self._retire(self._release())
 
     async def aclose(self) -> None:
-        if self.fd >= 0:
-            fd = self._release()
-            if self.volume.threads.always and not self._pins:
-                await self.volume.threads.close(fd)
-            else:
-                self._retire(fd)
+        if not self.close_at_hand() and self.fd >= 0:
+            await self.volume.threads.close(self._release())
+
+    def close_at_hand(self) -> bool:
+        if self.volume.threads.always and not self._pins:
+            return False
+        self.discard()
+        return True
 
     def _release(self) -> int:
         """The descriptor, which from now on is not the handle's any more."""

@@ -217,7 +217,7 @@ class PosixFileSystem(SearchableFileSystem):
     async def remove(self, parent: Handle, name: str, handle: Handle, caller: Caller | None = None) -> None:
         raw = name_to_bytes(name)
         directory = self._own(parent)
-        doomed = await self._remains.of(self._own(handle))
+        doomed = await self._remains.of(self._own(handle)) if self._remains.possible else None
         await self._change(
             name,
             directory,
@@ -225,7 +225,8 @@ class PosixFileSystem(SearchableFileSystem):
             lambda: changes.remove(self._tree, directory.fd, raw, handle.node_id, self._acting(caller)),
         )
         self._index.changed(directory.node_id, removed=name)
-        await self._remains.remove(directory.volume, doomed)
+        if doomed is not None:
+            await self._remains.remove(directory.volume, doomed)
 
     async def _doomed_at(self, parent: PosixHandle, name: str) -> Aside | None:
         """What remains of what has a name that is about to be replaced."""

@@ -112,12 +112,23 @@ class PosixHandle(AnnotatedHandle):
             raise vfs_error(error, self.path) from error
 
     async def stat_found(self, *, attributes: bool = True) -> Stat:
+        stat = self.stat_at_hand(attributes=attributes)
+        if stat is not None:
+            return stat
+        return await self.stat() if attributes else stat_of(self.node_id, await self.ask(fields_of, self.fd), None)
+
+    def stat_at_hand(self, *, attributes: bool = True) -> Stat | None:
+        if self.volume.threads.always:
+            return None
         fields, self._told, self._listed = self._told, None, None
         is_new, self._is_new = self._is_new, False
-        if fields is None:
-            if attributes and not is_new:
-                return await self.stat()
-            fields = await self.ask(fields_of, self.fd)
+        try:
+            if fields is None:
+                if attributes and not is_new:
+                    return self._stat()
+                fields = fields_of(self.fd)
+        except OSError as error:
+            raise vfs_error(error, self.path) from error
         if is_new or not attributes:
             return stat_of(self.node_id, fields, self._attributes if is_new else None)
         is_io = self._access is not None

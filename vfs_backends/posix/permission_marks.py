@@ -20,7 +20,7 @@ _IN_ONLYDIR: Final = 0x01000000
 _EVENT: Final = struct.Struct("=iIII")
 _NOTHING: Final = b"\0\0\0\0"
 _ROOM: Final = 1 << 16
-_LIMIT: Final = 256
+_LIMIT: Final = 1024
 """Directories that are watched; for another one, the first of them is not any more."""
 
 

@@ -29,11 +29,13 @@ def read_permissions(
     """
     if not listed:
         return _NOTHING
-    present = None if isinstance(listed, int) else frozenset(listed.split(b"\0"))
-
-    def read_present(name: bytes) -> bytes | None:
-        return read(name) if present is None or name in present else None
-
-    blob = read_present(attribute) if attribute is not None else None
-    access, default = read_acls(read_present, is_directory=is_directory) if acls else (None, None)
+    if isinstance(listed, int):
+        blob = read(attribute) if attribute is not None else None
+        access, default = read_acls(read, is_directory=is_directory) if acls else (None, None)
+        return Permissions(blob, access, default)
+    names = listed.split(b"\0")
+    blob = read(attribute) if attribute is not None and attribute in names else None
+    if not acls or (ACCESS_ACL not in names and DEFAULT_ACL not in names):
+        return _NOTHING if blob is None else Permissions(blob, None, None)
+    access, default = read_acls(lambda name: read(name) if name in names else None, is_directory=is_directory)
     return Permissions(blob, access, default)

@@ -28,12 +28,12 @@ class Remains:
 
     async def of(self, handle: PosixHandle) -> Aside | None:
         """What is there of a file that is about to lose a name, if that is its last one. Raises VfsError."""
-        return await handle.ask(_last_aside, handle) if self.possible else None
+        return await handle.ask(_last_aside, handle)
 
-    async def remove(self, volume: Volume, doomed: Aside | None) -> None:
+    async def remove(self, volume: Volume, doomed: Aside) -> None:
         """Remove it; what cannot be removed is at the next start."""
         table = self._tree.streams
-        if doomed is not None and table is not None:
+        if table is not None:
             with contextlib.suppress(OSError):
                 await volume.threads.change(lambda: table.side.remove(*doomed))
 

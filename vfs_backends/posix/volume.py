@@ -211,7 +211,9 @@ class Volume:
         if isinstance(listed, int):
             return self.stat_by(fields, fd, node_id=node_id, is_io=is_io), listed
         has_xattrs = bool(listed) and has_user(listed)
-        stored = self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io) if _ATTRIBUTE in listed else -errno.ENODATA
+        stored = (
+            self.read_xattr(fd, XATTR, mode=fields[4], is_io=is_io) if listed.find(_ATTRIBUTE) >= 0 else -errno.ENODATA
+        )
         return stat_of(node_id, fields, self._learn(fields, stored, now, has_xattrs), has_xattrs), listed
 
     def read_xattr(self, fd: int, attribute: bytes, *, mode: int, is_io: bool) -> bytes | int:

@@ -1,6 +1,7 @@
 """SET_INFO: [MS-SMB2] 3.3.5.21."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from acl.descriptor import SecurityDescriptor
 from gateway.nt import constants as nt
@@ -75,9 +76,9 @@ async def _set_security(one: FileOpen, request: SetInfoRequest) -> None:
     await set_security(one.file.share, one.file, SecurityDescriptor.parse(request.buffer), information)
 
 
-async def _set_disposition(one: FileOpen, change: setfile.Disposition, stat: Stat | None) -> None:
+def _set_disposition(one: FileOpen, change: setfile.Disposition, stat: Stat | None) -> Coroutine[Any, Any, None]:
     """`stat`: what the storage has just told of it, if it has."""
-    await set_delete(
+    return set_delete(
         one.file.share,
         one.file,
         change.delete,
