@@ -1,9 +1,10 @@
 """Files that are deleted in the pass in which they were opened, where the directory is kept, and in a later one."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from vfs_backends.inline import NotNow, begin_inline, may_wait, run_inline
 
 pytestmark = needs(Need.ROOT)
 
-Step = Callable[[], Awaitable[object]]
+Step = Callable[[], Coroutine[Any, Any, None]]
 
 
 def descriptors(root: Path) -> int:
@@ -155,9 +156,9 @@ async def test_the_file_is_moved_by_the_share(scene) -> None:
 async def test_directories_are_moved_by_the_share(scene) -> None:
     """To be looked for is the directory that has the name now: the one that was kept had it before."""
     await scene.share.close(await scene.secured.make("e", ALICE, directory=True))
+    one, other = await scene.open("d", FILE_ALL_ACCESS), await scene.open("e", FILE_ALL_ACCESS)
 
     async def swap() -> None:
-        one, other = await scene.open("d", FILE_ALL_ACCESS), await scene.open("e", FILE_ALL_ACCESS)
         await exchange(scene.share, one, other)
         await scene.share.close(one)
         await scene.share.close(other)
