@@ -134,6 +134,7 @@ MODULES = (
     "gateway/wire/query_directory.py",
     "gateway/wire/query_info.py",
     "gateway/wire/read.py",
+    "gateway/wire/set_info.py",
     "gateway/wire/write.py",
     "vfs_backends/api.py",
     "vfs_backends/extent.py",

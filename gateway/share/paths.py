@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from acl.token import Token
-from gateway.share.reaching import reach
+from gateway.share.reaching import find
 from vfs_backends.api import Handle
 from vfs_backends.errors import Kind, VfsError
 
@@ -37,13 +37,14 @@ async def open_parent(share: "Share", path: str, token: Token | None = None) -> 
     """
     directory, name = split(path)
     try:
-        parent = await reach(share, directory, token)
+        parent = await find(share, directory, token)
     except VfsError as error:
         if error.kind is Kind.NOT_FOUND:
             raise VfsError(Kind.PATH_NOT_FOUND, directory) from error
         raise
-    if not parent.is_directory:
-        parent.discard()
+    if parent is None or not parent.is_directory:
+        if parent is not None:
+            parent.discard()
         raise VfsError(Kind.PATH_NOT_FOUND, directory)
     return parent, name
 

@@ -1,43 +1,70 @@
 """SET_INFO ([MS-SMB2] 2.2.39, 2.2.40)."""
 
-from typing import Self
+from dataclasses import dataclass
+from typing import Final
 
-from gateway.wire.codec import BODY, Body, take, u8, u16, u32, u64, wire
+from gateway.wire.layout import Layout
+from gateway.wire.pieces import NOTHING, View, take
+from vfs_backends.native import mypyc_attr
 
 __all__ = ["SetInfoRequest", "SetInfoResponse"]
 
 
-@wire
-class SetInfoRequest(Body):
+@mypyc_attr(free_list_len=1, acyclic=True)
+@dataclass
+class SetInfoRequest:
     """[MS-SMB2] 2.2.39; the buffer is not copied."""
 
-    structure_size: u16 = 33
-    info_type: u8 = 0
-    file_info_class: u8 = 0
-    buffer_length: u32 = 0
-    buffer_offset: u16 = 0
-    reserved: u16 = 0
-    additional_information: u32 = 0
-    persistent_file_id: u64 = 0
-    volatile_file_id: u64 = 0
-    buffer: memoryview = memoryview(b"")
+    structure_size: int = 33
+    info_type: int = 0
+    file_info_class: int = 0
+    buffer_length: int = 0
+    buffer_offset: int = 0
+    reserved: int = 0
+    additional_information: int = 0
+    persistent_file_id: int = 0
+    volatile_file_id: int = 0
+    buffer: View = NOTHING
 
-    @classmethod
-    def parse(cls, message: memoryview) -> Self:
+    @staticmethod
+    def parse(message: memoryview) -> "SetInfoRequest":
         """[MS-SMB2] 2.2.39; raises `WireError`."""
-        self: Self = cls._read(message, BODY)
-        self.buffer = take(message, self.buffer_offset, self.buffer_length, at_least=cls.END)
+        self = SetInfoRequest.__new__(SetInfoRequest)
+        (
+            self.structure_size,
+            self.info_type,
+            self.file_info_class,
+            self.buffer_length,
+            self.buffer_offset,
+            self.reserved,
+            self.additional_information,
+            self.persistent_file_id,
+            self.volatile_file_id,
+        ) = _REQUEST.unpack(message)
+        self.buffer = take(message, self.buffer_offset, self.buffer_length, at_least=_REQUEST.end)
         return self
 
     def to_bytes(self) -> bytes:
         """The body, with its offset and length filled in."""
-        self.buffer_offset = self.END
-        self.buffer_length = len(self.buffer)
-        return b"".join((self.pack(), self.buffer))
+        self.buffer_offset, self.buffer_length = _REQUEST.end, len(self.buffer)
+        return _REQUEST.pack(self) + bytes(self.buffer)
 
 
-@wire
-class SetInfoResponse(Body):
+@dataclass
+class SetInfoResponse:
     """[MS-SMB2] 2.2.40."""
 
-    structure_size: u16 = 2
+    structure_size: int = 2
+
+    @staticmethod
+    def parse(message: memoryview) -> "SetInfoResponse":
+        """[MS-SMB2] 2.2.40; raises `WireError`."""
+        return SetInfoResponse(*_RESPONSE.unpack(message))
+
+    def to_bytes(self) -> bytes:
+        """The body."""
+        return _RESPONSE.packed(self.structure_size)
+
+
+_REQUEST: Final = Layout(SetInfoRequest, "HBBIHHIQQ")
+_RESPONSE: Final = Layout(SetInfoResponse, "H")

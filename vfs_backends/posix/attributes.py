@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from vfs_backends.native import mypyc_attr
+
 __all__ = ["XATTR", "DosAttributes", "filetime_to_ns", "ns_to_filetime"]
 
 XATTR: Final = b"user.DOSATTRIB"
@@ -47,21 +49,34 @@ def ns_to_filetime(ns: int) -> int:
     return min(max(ns // 100 + _EPOCH, 1), 2**63 - 1)
 
 
-@dataclass(frozen=True, slots=True)
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
 class DosAttributes:
-    """What is stored with a file; None for what is not."""
+    """What is stored with a file; None for what is not. Never changes."""
 
     attributes: int | None
     """FILE_ATTRIBUTE_* ([MS-FSCC] 2.6)."""
     birthtime_ns: int | None
     """Creation time, in nanoseconds since 1970."""
-    changed_ns: int | None = None
+    changed_ns: int | None
     """Change time, in nanoseconds since 1970."""
-    changed_until_ns: int = 0
+    changed_until_ns: int
     """It holds as long as the kernel's is not later than this."""
 
-    @classmethod
-    def parse(cls, value: bytes) -> "DosAttributes | None":
+    def __init__(
+        self,
+        attributes: int | None,
+        birthtime_ns: int | None,
+        changed_ns: int | None = None,
+        changed_until_ns: int = 0,
+    ) -> None:
+        self.attributes = attributes
+        self.birthtime_ns = birthtime_ns
+        self.changed_ns = changed_ns
+        self.changed_until_ns = changed_until_ns
+
+    @staticmethod
+    def parse(value: bytes) -> "DosAttributes | None":
         """None if `value` is none of the known forms."""
         try:
             raw = _parse(value)
@@ -72,7 +87,7 @@ class DosAttributes:
         flags, attributes, created, changed, until = raw
         has_time = flags & _VALID_CREATION_TIME and 0 < created < 2**63 - 1
         has_changed = flags & _VALID_CHANGE_TIME and until
-        return cls(
+        return DosAttributes(
             attributes if flags & _VALID_ATTRIBUTES else None,
             filetime_to_ns(created) if has_time else None,
             filetime_to_ns(changed) if has_changed else None,

@@ -19,6 +19,7 @@ from gateway.nt.status import (
 from gateway.smb.info.ea import parse_full_ea
 from gateway.wire.errors import WireError
 from gateway.wire.pieces import take, utf16
+from vfs_backends.native import mypyc_attr
 
 __all__ = [
     "LEAVE_TIME",
@@ -97,15 +98,24 @@ class LinkTarget(_Target):
     __slots__ = ()
 
 
-@dataclass(slots=True)
+@mypyc_attr(free_list_len=1, acyclic=True)
+@dataclass(init=False)
 class Disposition:
     """FileDispositionInformation and its Ex form."""
 
     delete: bool
-    posix_semantics: bool = False
-    on_close: bool = False
+    posix_semantics: bool
+    on_close: bool
     """`delete` sets or clears FILE_DELETE_ON_CLOSE of the open instead."""
-    ignore_readonly: bool = False
+    ignore_readonly: bool
+
+    def __init__(
+        self, delete: bool, posix_semantics: bool = False, on_close: bool = False, ignore_readonly: bool = False
+    ) -> None:
+        self.delete = delete
+        self.posix_semantics = posix_semantics
+        self.on_close = on_close
+        self.ignore_readonly = ignore_readonly
 
 
 @dataclass(slots=True)
