@@ -14,8 +14,8 @@ from gateway.share.access import Governing, check_access
 from gateway.share.auditing import audit
 from gateway.share.intent import OpenIntent
 from gateway.share.opens import Open
-from gateway.share.parents import keep_parent
-from gateway.share.paths import find_file, open_parent
+from gateway.share.parents import keep_parent, take_parent
+from gateway.share.paths import find_file, open_parent, split
 from vfs_backends.api import Handle, Stat
 from vfs_backends.native import mypyc_attr
 
@@ -166,7 +166,7 @@ async def _above(share: "Share", token: Token, handle: Handle, known: Handle | N
     if known is not None:
         governing = await share.descriptors.governing_kept(known)
     else:
-        parent, _ = await open_parent(share, handle.path)
+        parent = take_parent(handle, split(handle.path)[0]) or (await open_parent(share, handle.path))[0]
         try:
             governing = await share.descriptors.governing_kept(parent)
         finally:

@@ -11,6 +11,7 @@ import pytest
 from acl.mask import DELETE, FILE_ALL_ACCESS, FILE_READ_ATTRIBUTES
 from gateway.nt.status import STATUS_ACCESS_DENIED, StatusError
 from gateway.share.changing import set_delete
+from gateway.share.granting import maximal_access
 from gateway.share.opens import Open
 from gateway.share.renaming import exchange, rename
 from tests.requirements import Need, needs
@@ -85,6 +86,16 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def test_deleted(scene) -> None:
     scene.run(scene.begin, scene.doom, scene.end)
+    assert scene.names() == {"d"}
+
+
+async def test_asked_about_before(scene) -> None:
+    """As by clients that want to know all that they may do with what they open."""
+
+    async def ask() -> None:
+        assert await maximal_access(scene.share, ALICE, scene.one) & DELETE
+
+    scene.run(scene.begin, ask, ask, scene.doom, scene.end)
     assert scene.names() == {"d"}
 
 
