@@ -48,18 +48,21 @@ def started(
     module: str = "gateway",
     *,
     as_ordinary: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server on one CPU, with its shares below `directory`; it ends with the stack.
 
-    `as_ordinary`: for a user who is not the one who runs this; that takes root.
+    `as_ordinary`: for a user who is not the one who runs this; that takes root. `environment`: what is to be added to
+    its own.
     """
     progress(f"starting {name}")
     (directory / name).mkdir()
     own = {"server signing": "auto", "server max protocol": "SMB3_11"} | _PARAMETERS[name]
-    environment = compiled_environment() if name == "compiled" else {}
+    if environment is None:
+        environment = compiled_environment() if name == "compiled" else {}
     all_shares = shares or {"share": {}}
     users = (_USER,) if as_ordinary else ()
-    configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, environment, users)
+    configuration = Configuration(own | dict(parameters or {}), all_shares, 1 << 40, module, dict(environment), users)
     serves = SERVERS["smbd" if name == "smbd" else "smbgate"]
     server = stack.enter_context(serves(directory / name, configuration))
     for user in users:

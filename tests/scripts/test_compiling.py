@@ -77,14 +77,29 @@ async def one():
     assert waiting_clauses(source) == [6, 10, 12, 13]
 
 
+@pytest.mark.parametrize(("compiler", "times"), [("gcc", 2), ("clang", 1), ("none", 1)])
+def test_only_gcc_learns_from_load(monkeypatch, tmp_path, compiler, times):
+    """Others have other options for it."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    said = {"gcc": "gcc 12.2.0\nCopyright (C) 2022 Free Software Foundation, Inc.", "clang": "clang version 14.0.6"}
+    program = tmp_path / "cc"
+    if compiler in said:
+        program.write_text(f"#!/bin/sh\necho '{said[compiler]}'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("CC", f"{program} -pthread")
+    steps = importlib.import_module("compiling")._steps(tmp_path, "/counts")
+    assert len(steps) == times
+    assert steps[-1][1] is None
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 def test_it_says_what_it_is(compiled):
     assert run(compiled, "gateway", "--version").stdout.endswith("(compiled)\n")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 def test_a_wheel_of_it_is_installed_without_a_compiler(compiled, tmp_path):
     environment = os.environ | {"PATH": "/nowhere"}
     command = [sys.executable, ROOT / "scripts/packing.py", tmp_path / "wheels"]
@@ -97,7 +112,7 @@ def test_a_wheel_of_it_is_installed_without_a_compiler(compiled, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 def test_the_unit_tests_pass(compiled):
     """The tests of this checkout, with the packages of the other place."""
     places = [f"tests/{name}" for name in TESTED]
