@@ -200,8 +200,9 @@ extensions = mypycify(modules, opt_level="2", debug_level="0")
 given = [list(extension.extra_compile_args) for extension in extensions]
 for options, then in steps:
     for extension, arguments in zip(extensions, given):
-        # What no other library can see is called directly, or not at all where it is small.
-        extension.extra_compile_args = [*arguments, "-fvisibility=hidden", *options]
+        # What no other library can see is called directly, or not at all where it is small; what is Python's, without
+        # a detour.
+        extension.extra_compile_args = [*arguments, "-fvisibility=hidden", "-fno-plt", *options]
         extension.extra_link_args = options
     setup(name="compiled", packages=[], ext_modules=extensions)
     if then:
