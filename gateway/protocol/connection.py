@@ -195,7 +195,7 @@ class Connection:
             padding = pad8(len(body))  # also at the end of the last one, as Windows and Samba do it
             pieces += _ROOM_FOR_HEADER, body, padding
             sizes.append(HEADER_SIZE + len(body) + len(padding))
-        frame = bytearray(b"".join(pieces))
+        frame = bytearray().join(pieces)
         start, last = PREFIX_SIZE, len(replies) - 1
         for number, reply in enumerate(replies):
             size = sizes[number]
