@@ -244,8 +244,8 @@ def _sources() -> Iterator[Path]:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    options = (*_COUNTED, *_TRAINED) if _is_gcc() else ()
-    for part in (sys.version, platform.machine(), version("mypy"), _BUILD, *options, *_modules()):
+    # Not of the compiler: what it has made is good where there is none any more.
+    for part in (sys.version, platform.machine(), version("mypy"), _BUILD, *_COUNTED, *_TRAINED, *_modules()):
         digest.update(part.encode() + b"\0")
     for path in _sources():
         digest.update(str(path).encode() + b"\0" + hashlib.sha256((ROOT / path).read_bytes()).digest())

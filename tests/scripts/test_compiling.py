@@ -87,9 +87,13 @@ def test_only_gcc_learns_from_load(monkeypatch, tmp_path, compiler, times):
         program.write_text(f"#!/bin/sh\necho '{said[compiler]}'\n")
         program.chmod(0o755)
     monkeypatch.setenv("CC", f"{program} -pthread")
-    steps = importlib.import_module("compiling")._steps(tmp_path, "/counts")
+    compiling = importlib.import_module("compiling")
+    steps = compiling._steps(tmp_path, "/counts")
     assert len(steps) == times
     assert steps[-1][1] is None
+    name = compiling._fingerprint()
+    monkeypatch.delenv("CC")
+    assert compiling._fingerprint() == name
 
 
 @pytest.mark.slow
